@@ -90,7 +90,7 @@ class ExportContext:
         network this holds only if the user gave images.
         """
         is_ours = TASKS.get(self.source.task.name) is self.source.task
-        is_own = self.source.network.has_own_weights or not is_ours
+        is_own = self.source.network.declares_contract or not is_ours
         return not is_own or self.request.quantization.verify_images is not None
 
     @property

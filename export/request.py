@@ -194,7 +194,7 @@ def make_request(options: ExportOptions) -> Request:
     network = with_ablation(network, parse_ablation(options.ablations))
     known_task = their_task or get_task(DEFAULT_TASK)
     # For a user's own network, the contract adds the rest once the network is created.
-    is_own = network.has_own_weights
+    is_own = network.declares_contract
     known_task = (statement.task or known_task) if is_own else statement.applied_to(known_task)
     network.check(known_task, options.weights)
     look_up(HEADS, "head", options.head)
@@ -237,7 +237,7 @@ def make_request(options: ExportOptions) -> Request:
         statement=statement,
         formats=wanted_formats,
         precisions=wanted,
-        sizes=tuple(dict.fromkeys(sizes)) or (() if network.has_own_weights else (usual,)),
+        sizes=tuple(dict.fromkeys(sizes)) or (() if network.declares_contract else (usual,)),
         weights=options.weights,
         normalize=options.normalize,
         metadata=options.metadata,

@@ -215,7 +215,7 @@ def _source(
         or own_task(metadata.labels or ["none"])
     )
     statement = statement.over(_described(metadata))
-    if not network.has_own_weights and metadata.takes_image:
+    if not network.declares_contract and metadata.takes_image:
         task = statement.applied_to(task)
     source = create_source(network, task, weights, statement, metadata.input.size)
     require_same(metadata.weights, source.weights.source, source.weights.sha256)

@@ -28,6 +28,7 @@ class Extra:
 
 
 _TORCH = ("torch", "safetensors", "gdown", "requests")
+_LIBRARIES = ("timm", "torchvision", "transformers")
 _CONVERTERS = (
     "onnxslim",
     "onnx2tf",
@@ -44,6 +45,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "export": Extra("exporting", (*_TORCH, *_CONVERTERS)),
         "train": Extra("training", (*_TORCH, "accelerate")),
         "npu": Extra("the NPU's compiler and emulator", ("onnxruntime_qnn",)),
+        "models": Extra("a network of another library", (*_TORCH, *_LIBRARIES)),
         "heic": Extra("reading HEIC", ("pillow_heif",)),
         "video": Extra("reading videos", ("av",)),
         "pandas": Extra("a pandas table", ("pandas",)),

@@ -20,12 +20,9 @@ from seaformer.models.inputs import input_shape, takes_features
 from seaformer.tasks.normalization import Normalization, for_channels
 from seaformer.tasks.output_finding import find_meaning, probe_inputs
 from seaformer.tasks.output_meaning import FEATURES, LOGITS, OutputMeaning
-from seaformer.tasks.statement import MEANINGS, Statement
-from seaformer.tasks.task import Preprocessing, Task
+from seaformer.tasks.statement import MEANINGS, OUTPUT, TASK, Statement
+from seaformer.tasks.task import Preprocessing, Task, unnamed_labels
 from seaformer.tasks.task_file import described, own_task, read_task
-
-TASK, OUTPUT = "seaformer_task", "seaformer_output"
-"""Attributes of a user's network, equivalent to --task and --output-meaning."""
 
 NEUTRAL = Normalization((127.5,), (63.75,))
 """Normalisation for verifying a network whose normalisation is not stated: inputs of -2..2."""
@@ -68,7 +65,7 @@ def contract_of(
     """Return the contract of a network.
 
     Args:
-        network: its row of the registry, or that of a user's own network.
+        network: its row of the registry or a collection, or that of a user's own network.
         model: the network, float32, in eval mode.
         task: task that a network of the registry was built for.
         statement: what the user states about the network.
@@ -78,7 +75,7 @@ def contract_of(
         UsageError: the statement does not fit the network.
         SeaformerError: a user's own network does not run.
     """
-    if network.has_own_weights:
+    if network.declares_contract:
         return _own(model, statement, size)
     if takes_features(model):
         return Contract(task, FEATURES)
@@ -246,7 +243,7 @@ def _count(
 
 def _labels(contract: Contract, count: int | None, statement: Statement) -> tuple[str, ...]:
     if not statement.names_classes:
-        return tuple(f"class {index}" for index in range(count or 0))
+        return unnamed_labels(count or 0)
     labels = contract.meaning.labels(contract.task.labels)
     if count not in (None, len(labels)):
         raise UsageError(

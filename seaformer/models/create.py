@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from seaformer.models.entry import Network
-from seaformer.models.loading import WeightsRecord, load_weights
+from seaformer.models.loading import PRETRAINED, WeightsRecord, load_weights
 from seaformer.models.resolve import as_network, with_ablation
 from seaformer.models.seaformer.variants import Variant
 from seaformer.tasks import DEFAULT_TASK, Task, get_task
@@ -53,9 +53,15 @@ def create(
 ) -> tuple[nn.Module, WeightsRecord]:
     """Create a network like `create_model`; also return where its weights come from."""
     network.check(task, weights)
+    is_pretrained = network.pretrained is not None and weights == PRETRAINED
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        model = network.build(task.kind, task.num_classes).eval().float()
-    if network.has_own_weights:
+        if network.pretrained is not None and is_pretrained:
+            model = network.pretrained().eval().float()
+        else:
+            model = network.build(task.kind, task.num_classes).eval().float()
+    if is_pretrained:
+        record = WeightsRecord(PRETRAINED, network.name, weights_hash(model), False, None, "")
+    elif network.has_own_weights:
         record = WeightsRecord("factory", network.name, weights_hash(model), False, None, "")
     else:
         record = load_weights(model, network, task, weights)

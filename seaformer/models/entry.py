@@ -81,6 +81,11 @@ class Network:
         builders: kind of task -> builder; empty for a network that does not depend on the task.
         fixed: builder of a network that does not depend on the task; None for the others.
         has_own_weights: whether `fixed` returns the network with its weights.
+        declares_contract: whether the network itself declares its task, or what is detected counts.
+        pretrained: builds a network of a library with the weights that the library downloads; None
+            for other networks.
+        auxiliary: prefixes of tensors in its checkpoints that only training uses.
+        stem: first part of its file names; empty to derive it from the name.
         backbone: prefixes of the names of all tensors outside the head.
         official_names: maps our state_dict keys to the names in published checkpoints; None for a
             network without such checkpoints.
@@ -102,6 +107,10 @@ class Network:
     builders: Mapping[Kind, Builder] = field(default_factory=dict)
     fixed: Callable[[], "nn.Module"] | None = None
     has_own_weights: bool = False
+    declares_contract: bool = False
+    pretrained: Callable[[], "nn.Module"] | None = None
+    auxiliary: tuple[str, ...] = ()
+    stem: str = ""
     backbone: tuple[str, ...] = ()
     official_names: Callable[[Iterable[str]], dict[str, str]] | None = None
     stride: int | None = None
@@ -137,6 +146,8 @@ class Network:
 
     def file_stem(self, task: Task) -> str:
         """Return the stem of its file names, such as "seaformer_tiny_ade20k"."""
+        if self.stem:
+            return f"{self.stem}_{task.name}"
         function = factory_parts(self.name)[1]
         changes = "".join(f"_{switch}-{value}" for switch, value in self.ablation.items())
         stem = function or self.name.replace("-", "_", 1)
@@ -164,7 +175,7 @@ class Network:
                 f"{task.kind}. Give another task."
             )
         allowed = (None,) if self.has_own_weights else (None, "random")
-        if not self.builders and weights not in allowed:
+        if not self.builders and self.pretrained is None and weights not in allowed:
             why = "the factory loads its own" if self.has_own_weights else "it has only random ones"
             raise UsageError(f"--weights cannot be used with --model {self.name}: {why}.")
         if {"fusion", "fusion-width"} & self.ablation.keys() and not task.is_segmentation:

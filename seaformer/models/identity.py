@@ -30,6 +30,8 @@ class Identity:
     classes: int
 
     def __str__(self) -> str:
+        if self.network.declares_contract:
+            return self.network.title
         changes = ", ".join(f"{name}={value}" for name, value in self.network.ablation.items())
         ablation = f" (ablation {changes})" if changes else ""
         return f"{self.network.long_title}{ablation} for {self.kind} with {self.classes} classes"

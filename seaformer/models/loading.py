@@ -21,11 +21,14 @@ from seaformer.weights.builtin import BUILTIN, BuiltinWeights, find_builtin
 from seaformer.weights.checkpoint import Checkpoint, listed, read_checkpoint
 from seaformer.weights.download import fetch
 from seaformer.weights.file_key import split_key
+from seaformer.weights.random_by_type import fill_by_type
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
 from seaformer.weights.tensor_names import shapes_of
 
 RANDOM = "random"
+PRETRAINED = "pretrained"
+"""Weights that the library of a network downloads."""
 SEED = 0
 SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
 """Suffixes that mark a value without a folder as the name of a file."""
@@ -105,7 +108,7 @@ def load_weights(
             model is unchanged.
     """
     if weights is None or weights == RANDOM:
-        fill_random(model, SEED)
+        (fill_random if network.pretrained is None else fill_by_type)(model, SEED)
         return WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
     network.check(task, weights)
     file = _find(weights, network, task)
@@ -116,7 +119,8 @@ def load_weights(
     if file.is_backbone:
         fill_random(model, SEED)
     else:
-        class_names, note = checkpoint.class_names, class_note(checkpoint, task)
+        class_names = checkpoint.class_names
+        note = "" if network.declares_contract else class_note(checkpoint, task)
     left_out = f"Not loaded: {listed(unused, 'tensor')} outside the network." if unused else ""
     note = " ".join(filter(None, (checkpoint.note, left_out, note)))
     model.load_state_dict(model.state_dict() | state)
@@ -202,7 +206,11 @@ def matching_tensors(
     """
     network = expected.network
     shapes = shapes_of(model.state_dict())
-    offered = dict(checkpoint.tensors)
+    offered = {
+        name: tensor
+        for name, tensor in checkpoint.tensors.items()
+        if not name.startswith(network.auxiliary)
+    }
     names = names_in(network, shapes, offered)
     for key in without:
         offered.pop(names.pop(key), None)

@@ -2,19 +2,24 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from seaformer.errors import UsageError, unknown_name
 from seaformer.files import is_there
 from seaformer.models.ablation import ablated, checked
+from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.entry import Network
+from seaformer.models.library_network import library_network
 from seaformer.models.registry import REGISTRY, seaformer
 from seaformer.models.seaformer.variants import VARIANTS, Variant, get_variant
 from seaformer.models.user_factory import factory_network, is_file_factory
 from seaformer.network_names import name_of_variant
 from seaformer.weights.file_key import split_key
 
-PREFIXES: Mapping[str, Callable[[str], Network]] = {}
+PREFIXES: Mapping[str, Callable[[str], Network]] = {
+    prefix: partial(library_network, collection) for prefix, collection in COLLECTIONS.items()
+}
 """Prefix before ":" in names of networks of another collection -> builder of the row."""
 
 
@@ -67,6 +72,8 @@ def find_model(text: str) -> Path | Network:
         UsageError: it is not the name of a network, and does not look like a file name.
     """
     path = Path(text)
+    if text.partition(":")[0] in PREFIXES and not path.exists():
+        return resolve(text)
     has_folder = any(separator in text for separator in (os.sep, "/"))
     file, _ = split_key(path)
     looks_like_a_file = has_folder or (":" not in file.name and bool(file.suffix))

@@ -27,7 +27,13 @@ DECLARED = "seaformer_"
 def factory_network(name: str) -> Network:
     """Return the row of a user's network; its module is imported when the network is built."""
     return Network(
-        name=name, family="", title=name, paper="", fixed=lambda: _call(name), has_own_weights=True
+        name=name,
+        family="",
+        title=name,
+        paper="",
+        fixed=lambda: _call(name),
+        has_own_weights=True,
+        declares_contract=True,
     )
 
 

@@ -10,10 +10,13 @@ from types import MappingProxyType
 
 from seaformer.errors import UsageError
 from seaformer.tasks.normalization import Normalization
-from seaformer.tasks.task import Task
+from seaformer.tasks.task import Task, unnamed_labels
 
 IGNORED = 255
 LABEL_NOTE = "Masks store the index of a class in the list, from 0, and 255 to ignore."
+
+TASK, OUTPUT = "seaformer_task", "seaformer_output"
+"""Attributes of a network that declares them, equivalent to --task and --output-meaning."""
 
 Palette = tuple[tuple[int, int, int], ...]
 
@@ -52,8 +55,10 @@ class Statement:
 
     @property
     def names_classes(self) -> bool:
-        """Whether the classes are stated."""
-        return self.task is not None or self.labels is not None
+        """Whether the classes are stated; a task may leave them unnamed."""
+        if self.labels is None and self.task is not None:
+            return self.task.labels != unnamed_labels(self.task.num_classes)
+        return self.labels is not None
 
     def without_task(self) -> "Statement":
         """Return what is stated besides the task, without a normalisation equal to the task's."""

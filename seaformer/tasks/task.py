@@ -85,6 +85,11 @@ class Preprocessing:
         return members
 
 
+def unnamed_labels(count: int) -> tuple[str, ...]:
+    """Return the labels of classes without names."""
+    return tuple(f"class {index}" for index in range(count))
+
+
 def channels_of(color_order: str) -> int:
     """Return the number of channels of an image."""
     return 1 if color_order == GRAY else 3

@@ -54,11 +54,11 @@ def fill_random(model: nn.Module, seed: int = 0) -> None:
 
 def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     module, _, kind = name.rpartition(".")
-    normal = _stream(seed, name).standard_normal(shape)
+    normal = stream(seed, name).standard_normal(shape)
     if module.endswith((".norm", "_norm")):
-        return _norm_values(module, kind, normal, seed)
+        return norm_values(module, kind, normal, seed)
     if kind == "bias":
-        return _round(0.1 * normal)
+        return rounded(0.1 * normal)
     if kind == "embedding":
         return 0.5 * normal
     # Compensates BatchNorm's scale of 1/2 or 1, whose mean square is 5/8.
@@ -76,23 +76,25 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return factor * (values / factor).astype(np.float16).astype(np.float64)
 
 
-def _norm_values(module: str, kind: str, normal: np.ndarray, seed: int) -> np.ndarray:
+def norm_values(module: str, kind: str, normal: np.ndarray, seed: int) -> np.ndarray:
     """Return values of a norm; tensors of a BatchNorm share two random exponents per channel."""
-    deviation = 2.0 ** _stream(seed, f"{module}.deviation").randint(-1, 2, normal.shape)
-    scale = 2.0 ** _stream(seed, f"{module}.scale").randint(-1, 1, normal.shape)
+    deviation = 2.0 ** stream(seed, f"{module}.deviation").randint(-1, 2, normal.shape)
+    scale = 2.0 ** stream(seed, f"{module}.scale").randint(-1, 1, normal.shape)
     if kind == "running_var":
         return deviation**2 - 1e-5  # to which BatchNorm adds its epsilon
     if kind == "running_mean":
-        return deviation * _round(0.2 * normal)
+        return deviation * rounded(0.2 * normal)
     if kind == "weight":
         return scale * deviation
-    return _round(0.1 * normal)
+    return rounded(0.1 * normal)
 
 
-def _round(values: np.ndarray) -> np.ndarray:
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Round to multiples of `STEP`."""
     return np.round(values / STEP) * STEP
 
 
-def _stream(seed: int, name: str) -> np.random.RandomState:
+def stream(seed: int, name: str) -> np.random.RandomState:
+    """Return the random numbers of a tensor, the same on every machine."""
     # NumPy guarantees that the stream of RandomState never changes, unlike torch and default_rng.
     return np.random.RandomState(zlib.crc32(f"{seed}:{name}".encode()))

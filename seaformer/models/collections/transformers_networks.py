@@ -1,0 +1,115 @@
+"""Networks of transformers: on the Hugging Face Hub, in a local folder, or among the presets.
+
+A folder has a config.json as of `save_pretrained`; it selects one of the library's own classes and
+never runs code of its own.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.models.collections.declaration import Classes, declare, normalized, returning
+from seaformer.models.collections.naming import unknown_network
+from seaformer.models.collections.transformers_presets import PRESETS, VOC
+from seaformer.tasks import Preprocessing
+from seaformer.tasks.task_file import OWN
+
+_KINDS = {"ForSemanticSegmentation": "segmentation", "ForImageClassification": "classification"}
+USUAL_SIDE = 512
+_INTERPOLATIONS = {2: "bilinear", 3: "bicubic"}
+"""Value of Pillow's enumeration, which a processor stores -> our name."""
+
+
+def names() -> list[str]:
+    """Return the names that need no network access."""
+    return list(PRESETS)
+
+
+def build(name: str, pretrained: bool) -> nn.Module:
+    """Build a network.
+
+    Raises:
+        UsageError: there is no network of this name, or it is for another purpose.
+        SeaformerError: its configuration or weights cannot be downloaded.
+    """
+    import transformers
+
+    config, processor = _configuration(name)
+    architecture = (config.architectures or [""])[0]
+    kind = next((kind for end, kind in _KINDS.items() if architecture.endswith(end)), None)
+    if kind is None:
+        raise UsageError(
+            f"'transformers:{name}' is a {architecture or 'network without a head'}. Allowed: "
+            f"{' and '.join(f'...{end}' for end in _KINDS)}."
+        )
+    automatic = (
+        transformers.AutoModelForSemanticSegmentation
+        if kind == "segmentation"
+        else transformers.AutoModelForImageClassification
+    )
+    if pretrained:
+        model = automatic.from_pretrained(_place(name), config=config, trust_remote_code=False)
+    else:
+        model = automatic.from_config(config, trust_remote_code=False)
+    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    is_named = not all(label == f"LABEL_{index}" for index, label in enumerate(labels))
+    return declare(
+        returning(model, lambda outputs: outputs.logits),
+        kind,
+        Classes(labels if is_named else None, len(labels), "voc" if labels == VOC else OWN),
+        _preprocessing(processor, config),
+        f"transformers {transformers.__version__}: config.json of {name}",
+    )
+
+
+def _place(name: str) -> str:
+    return str(Path(name).expanduser()) if _is_folder(name) else name
+
+
+def _is_folder(name: str) -> bool:
+    return name.startswith(("./", "../", "/", "~")) or Path(name).is_dir()
+
+
+def _configuration(name: str) -> tuple[Any, dict[str, Any]]:
+    """Return the configuration of a network and that of its image processor."""
+    from transformers import AutoConfig
+    from transformers.image_processing_base import ImageProcessingMixin
+
+    if name in PRESETS:
+        values, processor = PRESETS[name]
+        return AutoConfig.for_model(**values), processor
+    place = _place(name)
+    if _is_folder(name) and not (Path(place) / "config.json").is_file():
+        raise UsageError(
+            f"there is no file '{Path(place) / 'config.json'}'. Give a folder as of "
+            "save_pretrained, or a name on the Hugging Face Hub."
+        )
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        if name.count("/") != 1:
+            raise unknown_network("transformers", name, names()) from error
+        raise SeaformerError(f"the configuration of '{name}' cannot be read: {error}") from error
+    try:
+        processor, _ = ImageProcessingMixin.get_image_processor_dict(place)
+    except (OSError, ValueError):
+        processor = {}
+    return config, processor
+
+
+def _preprocessing(processor: dict[str, Any], config: Any) -> Preprocessing:
+    size, crop = processor.get("size") or {}, processor.get("crop_size") or {}
+    is_cropped = bool(processor.get("do_center_crop"))
+    final = crop if is_cropped else size
+    side = size.get("shortest_edge") or getattr(config, "image_size", None) or USUAL_SIDE
+    is_normalized = processor.get("do_normalize", "image_mean" in processor)
+    return normalized(
+        processor["image_mean"] if is_normalized else (0.0, 0.0, 0.0),
+        processor["image_std"] if is_normalized else (1.0, 1.0, 1.0),
+        (final.get("height", side), final.get("width", side)),
+        interpolation=_INTERPOLATIONS[processor.get("resample", 2)],
+        short_side=side if is_cropped else None,
+        color_order="BGR" if processor.get("do_flip_channel_order") else "RGB",
+    )

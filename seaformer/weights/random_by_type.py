@@ -1,0 +1,66 @@
+"""Seeded random weights for networks of other libraries, chosen by the type of each module.
+
+The names of their modules say nothing that `random_weights` could go by. What it says about good
+values holds here too.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from seaformer.weights.random_weights import norm_values, rounded, stream
+
+LINEAR_GAIN = 0.5
+"""Of linear layers: attention scores stay small enough for a smooth softmax."""
+BRANCH_SCALE = 0.3
+"""Of the scales of residual branches, which libraries initialise with almost 0."""
+CLASS_DECAY = 0.99
+"""Ratio of the weights of one class to the class before."""
+
+
+def fill_by_type(model: nn.Module, seed: int = 0) -> None:
+    """Overwrite every parameter, and the statistics of every norm, with values from name and seed.
+
+    Other buffers are computed by the network itself, such as indices of relative positions, and
+    stay. Convolutions and linear layers are normal with a deviation of gain / sqrt(fan-in); scales
+    and shifts of norms are as in `random_weights`; all other parameters are normal with the
+    deviation of their initial values, at least 0.02.
+
+    Args:
+        model: in its library's initialisation, on any device and of any floating dtype.
+        seed: random seed.
+    """
+    with torch.no_grad():
+        for path, module in model.named_modules():
+            tensors = dict(module.named_parameters(recurse=False))
+            if is_norm(module):
+                tensors |= {
+                    name: buffer
+                    for name, buffer in module.named_buffers(recurse=False)
+                    if name.startswith("running_")
+                }
+            for name, tensor in tensors.items():
+                values = _values(path, module, name, tensor, seed)
+                tensor.copy_(torch.from_numpy(values.astype(np.float32)))
+
+
+def is_norm(module: nn.Module) -> bool:
+    """Whether a module is a normalisation; libraries derive their own from those of torch."""
+    return "norm" in type(module).__name__.lower() or hasattr(module, "running_var")
+
+
+def _values(path: str, module: nn.Module, name: str, tensor: torch.Tensor, seed: int) -> np.ndarray:
+    shape = tuple(tensor.shape)
+    normal = stream(seed, f"{path}.{name}").standard_normal(shape)
+    if is_norm(module) and (name in ("weight", "bias") or name.startswith("running_")):
+        return norm_values(path, name, normal, seed)
+    if name == "bias" or name.endswith("_bias"):
+        return rounded(0.1 * normal)
+    if len(shape) == 4:
+        return normal * np.sqrt(2 / np.prod(shape[1:]) * 8 / 5)
+    if len(shape) == 2 and isinstance(module, nn.Linear):
+        return normal * LINEAR_GAIN / np.sqrt(shape[1])
+    if len(shape) <= 1 or max(shape) == tensor.numel():
+        return BRANCH_SCALE * (1 + 0.1 * normal)  # the scale of a branch, or of one of its channels
+    deviation = float(tensor.float().std())
+    return max(deviation, 0.02) * normal

@@ -1,4 +1,4 @@
-"""The page of published mIoU over latency, measured here and in the paper's figure."""
+"""The page of published accuracy over latency, measured here and in the paper's figure."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,6 @@ from seaformer.reporting.plots import Plot
 from seaformer.reporting.verdicts import joined
 from seaformer.reporting.xy_plot import Dot, Standing, Value, interval_ends, scatter
 
-X_NAME = "x: ms, y: mIoU in %"
-
 
 @dataclass(frozen=True)
 class ParetoPage(Page, template="pareto.html"):
@@ -18,7 +16,7 @@ class ParetoPage(Page, template="pareto.html"):
 
     results: ParetoResults
     measured: Plot | None
-    published: Plot
+    published: Plot | None
 
 
 def write_pareto_page(path: Path, results: ParetoResults) -> None:
@@ -30,28 +28,31 @@ def write_pareto_page(path: Path, results: ParetoResults) -> None:
         Dot(
             point.title,
             colors[point.family],
-            Value(point.latency.median_ms, point.miou, *interval_ends(point.latency.interval_ms)),
+            Value(point.latency.median_ms, point.score, *interval_ends(point.latency.interval_ms)),
             point.standing,
         )
         for point in points
-        if point.latency is not None and point.standing is not None
+        if point.latency is not None and point.score is not None and point.standing is not None
     ]
     published = [
         Dot(
             point.title,
             colors[point.family],
-            Value(point.paper_latency_ms, point.miou),
-            Standing.ON if point.paper_on_front else Standing.BEATEN,
+            Value(point.paper.latency_ms, point.score),
+            Standing.ON if point.paper.on_front else Standing.BEATEN,
         )
         for point in points
+        if point.paper is not None and point.score is not None
     ]
-    title = "mIoU over milliseconds"
+    title, x_name = f"{results.metric} over milliseconds", f"x: ms, y: {results.metric} in %"
     page = ParetoPage(
         verdict=verdict(results),
         commands=[Command(results.command)],
         results=results,
-        measured=scatter(f"{title}, measured here", X_NAME, measured) if measured else None,
-        published=scatter(f"{title}, in the paper's figure", X_NAME, published),
+        measured=scatter(f"{title}, measured here", x_name, measured) if measured else None,
+        published=scatter(f"{title}, in the paper's figure", x_name, published)
+        if published
+        else None,
     )
     page.write(path)
 

@@ -9,6 +9,20 @@ STEM = "pareto"
 """Name of the files without .json, .csv or .html."""
 
 
+class PaperPoint(FrozenModel):
+    """A network in the paper's figure, on a phone.
+
+    Attributes:
+        latency_ms: latency.
+        ratio: that latency / that of the base.
+        on_front: whether no network is both faster and more accurate, of those measured here.
+    """
+
+    latency_ms: float
+    ratio: float
+    on_front: bool
+
+
 class Point(FrozenModel):
     """A network.
 
@@ -19,17 +33,21 @@ class Point(FrozenModel):
         file: the measured file.
         precision: of the file.
         is_random: whether the file has random weights; null if unknown.
-        miou: published, on ADE20K val, in percent, for the authors' weights, not the file's.
-        miou_source: where it is published.
+        input_size: height and width of its input in pixels; null if it is not an image.
+        params: number of parameters, counted by the export; null if unknown.
+        macs: multiply-accumulates for one image, counted by the export; null if unknown.
+        published_params_m: parameters, in millions, where the score is published; null if unknown.
+        published_macs_g: multiply-accumulates, in units of 10^9, likewise.
+        score: published accuracy in percent, for the weights of the source, not the file's; null if
+            none is published.
+        score_source: where it is published, for which weights and size, or why there is none.
         latency: measured here; null if the device is emulated or nothing was measured.
         emulated: the times on an emulated device, which are not latency.
         ratio: its latency / that of `base`; null if either has none.
         on_front: whether no network is both faster and more accurate, by the medians here.
-        on_front_unclear: whether a network is both, but the interval of the ratio of their
-            latencies does not exclude that it is slower.
-        paper_latency_ms: latency in the paper's figure, on a phone.
-        paper_ratio: that latency / that of the base.
-        paper_on_front: like `on_front`, by the paper's latencies of these networks.
+        on_front_unclear: whether a network is both, but not surely faster: the intervals of their
+            latencies overlap, or that of the ratio does not exclude that it is slower.
+        paper: the same in the paper's figure; null if the network is not in it.
     """
 
     title: str
@@ -38,21 +56,34 @@ class Point(FrozenModel):
     file: str
     precision: str
     is_random: bool | None
-    miou: float
-    miou_source: str
+    input_size: tuple[int, int] | None
+    params: int | None
+    macs: int | None
+    published_params_m: float | None
+    published_macs_g: float | None
+    score: float | None
+    score_source: str
     latency: Summary | None
     emulated: Summary | None
     ratio: Ratio | None
     on_front: bool
     on_front_unclear: bool = False
-    paper_latency_ms: float
-    paper_ratio: float
-    paper_on_front: bool
+    paper: PaperPoint | None
+
+    @property
+    def params_m(self) -> float | None:
+        """Counted parameters, in millions."""
+        return None if self.params is None else self.params / 1e6
+
+    @property
+    def macs_g(self) -> float | None:
+        """Counted multiply-accumulates, in units of 10^9."""
+        return None if self.macs is None else self.macs / 1e9
 
     @property
     def standing(self) -> Standing | None:
-        """Whether it is on the front by latency here; None without a latency."""
-        if self.latency is None:
+        """Whether it is on the front by latency here; None without a latency or a score."""
+        if self.latency is None or self.score is None:
             return None
         if self.on_front_unclear:
             return Standing.UNCLEAR
@@ -70,15 +101,22 @@ class ParetoResults(StudyDocument):
     """Results of all networks.
 
     Attributes:
+        task: value of --task.
+        metric: accuracy, such as "mIoU".
+        data: the images of the accuracy, in words.
         results: path of the results.json, relative to the folder of this file.
         problem: why it is not complete; null if it is.
         warnings: caveats about the numbers.
         base: title of the network to which ratios are relative.
-        points: by published mIoU.
+        points: by published accuracy; those without one come last.
         left_out: networks that are not among the points.
-        paper_conditions: conditions of the published figures, with their source.
+        paper_conditions: conditions of the latencies in the paper's figure, with their source;
+            empty without such a figure.
     """
 
+    task: str
+    metric: str
+    data: str
     results: str
     problem: str | None
     warnings: tuple[str, ...]
@@ -86,3 +124,8 @@ class ParetoResults(StudyDocument):
     points: tuple[Point, ...]
     left_out: tuple[NetworkLeftOut, ...]
     paper_conditions: str
+
+    @property
+    def has_random(self) -> bool:
+        """Whether a measured file has random weights."""
+        return any(point.is_random for point in self.points)

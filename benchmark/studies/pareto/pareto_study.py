@@ -1,42 +1,38 @@
-"""The study of published mIoU over latency measured here."""
+"""The study of published accuracy over latency measured here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import make_request, require_our_runner
 from seaformer.benchmark.presentation.terminal import conditions_line
-from seaformer.benchmark.results.published import (
-    CONDITIONS,
-    FIGURES,
-    SIDE,
-    TASK,
-    Figure,
-    figure_of,
-)
 from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.benchmark.studies.pareto.classification_networks import IMAGENET
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import (
-    SEAFORMER,
     STEM,
     NetworkLeftOut,
+    PaperPoint,
     ParetoResults,
     Point,
 )
 from seaformer.benchmark.studies.pareto.pareto_table import print_pareto, to_csv
-from seaformer.benchmark.studies.study import DocumentStudy, Export, Finished, Planned
+from seaformer.benchmark.studies.pareto.pareto_task import ParetoTask, Published
+from seaformer.benchmark.studies.pareto.segmentation_networks import ADE20K
+from seaformer.benchmark.studies.study import DocumentStudy, Finished, Planned
 from seaformer.errors import SeaformerError
-from seaformer.models.registry import REGISTRY
 from seaformer.reporting.xy_plot import Standing, Value, standings
 from seaformer.statistics.bootstrap import Ratio
 
-BASE = FIGURES["seaformer-tiny"].title
-Pair = tuple[Figure, ModelResult]
+TASKS: Mapping[str, ParetoTask] = MappingProxyType({"ade20k": ADE20K, "imagenet": IMAGENET})
+"""Value of --task -> what is plotted."""
+
+Pair = tuple[Published, ModelResult]
 
 
 class ParetoStudy(DocumentStudy[ParetoResults]):
-    """Networks with published mIoU and latency, in one benchmark."""
+    """Networks with published accuracy, in one benchmark."""
 
     compared = "networks"
     stem = STEM
@@ -44,7 +40,7 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
     write_page = staticmethod(write_pareto_page)
     show = staticmethod(print_pareto)
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, task: str) -> None:
         """Validate the options.
 
         Raises:
@@ -53,122 +49,140 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
         """
         require_our_runner(options, self.compared)
         super().__init__(make_request(options))
+        self._task = task
 
     def plan(self) -> Sequence[Planned]:
-        """Return the given models, or else all networks with published figures."""
-        return [Planned(self.given_models() or networks())]
+        """Return the given models, or else all networks of the task."""
+        return [Planned(self.given_models() or TASKS[self._task].networks())]
 
     def summarise(self, finished: Finished) -> ParetoResults:
-        """Combine the measured networks with their published figures."""
+        """Combine the measured networks with what is published of them."""
         (measured,) = finished.measured
         left_out = [
             NetworkLeftOut(title=one.export.title, reason=one.reason) for one in finished.left_out
         ]
-        return summarise(measured.results, measured.path.name, left_out)
+        return summarise(self._task, measured.results, measured.path.name, left_out)
 
 
-def networks() -> list[Path | Export]:
-    """Return the export of every network in single precision, with random weights."""
-    return [
-        Export(figure.title, ("--model", name, "--task", TASK, "--input-size", str(SIDE)))
-        for name, figure in FIGURES.items()
-    ]
-
-
-def family_of(title: str) -> str:
-    """Return the design of a network: the part of its title before the size."""
-    network = next((one for one in REGISTRY.values() if one.title == title), None)
-    if network is None:
-        return title
-    return SEAFORMER if network.variant is not None else network.family
-
-
-def summarise(results: Results, file: str, left_out: Sequence[NetworkLeftOut]) -> ParetoResults:
-    """Return the points of one benchmark of all networks, whose results.json is `file`.
+def summarise(
+    name: str, results: Results, file: str, left_out: Sequence[NetworkLeftOut]
+) -> ParetoResults:
+    """Return the points of one benchmark of all networks of a task, whose results.json is `file`.
 
     Raises:
-        SeaformerError: no model has published figures.
+        SeaformerError: no model has a published accuracy.
     """
-    pairs, unknown = _published(results)
-    if not pairs:
-        reasons = " ".join(f"'{one.title}': {one.reason}." for one in unknown)
-        raise SeaformerError(f"no model has a published mIoU to plot. {reasons}")
-    base_figure, base = next((pair for pair in pairs if pair[0].title == BASE), pairs[0])
+    task = TASKS[name]
+    pairs, unknown = _published(task, results)
+    if not any(published.score is not None for published, _ in pairs):
+        reasons = [(published.title, published.source) for published, _ in pairs]
+        reasons += [(one.title, one.reason) for one in unknown]
+        raise SeaformerError(
+            f"no model has a published {task.metric} to plot. "
+            + " ".join(f"'{title}': {reason}." for title, reason in reasons)
+        )
+    base_published, base = next((pair for pair in pairs if pair[0].title == task.base), pairs[0])
     here = _standings(results, pairs)
-    paper = standings(
-        [Value(figure.latency_ms, figure.miou) for figure, _ in pairs], lambda *_: True
-    )
-    published = {
-        model.id
-        for (_, model), standing in zip(pairs, paper, strict=True)
-        if standing is Standing.ON
-    }
+    paper = _paper_points(pairs, base_published)
     return ParetoResults(
         created_at=results.created_at,
         command=results.command,
         conditions=conditions_line(results),
         emulated=results.emulated,
+        task=name,
+        metric=task.metric,
+        data=task.data,
         results=file,
         problem=results.problem,
         warnings=results.warnings,
-        base=base_figure.title,
+        base=base_published.title,
         points=tuple(
             Point(
-                title=figure.title,
-                family=family_of(figure.title),
+                title=published.title,
+                family=published.family,
                 model=model.id,
                 file=model.file,
                 precision=model.precision,
                 is_random=model.facts.is_random,
-                miou=figure.miou,
-                miou_source=figure.miou_source,
+                input_size=model.input.size,
+                params=model.facts.params,
+                macs=model.facts.macs,
+                published_params_m=published.params_m,
+                published_macs_g=published.macs_g,
+                score=published.score,
+                score_source=published.source,
                 latency=None if model.latency is None else model.latency.run,
                 emulated=None if model.emulated is None else model.emulated.run,
                 ratio=_ratio(results, model, base),
                 on_front=here.get(model.id) is Standing.ON,
                 on_front_unclear=here.get(model.id) is Standing.UNCLEAR,
-                paper_latency_ms=figure.latency_ms,
-                paper_ratio=figure.latency_ms / base_figure.latency_ms,
-                paper_on_front=model.id in published,
+                paper=paper.get(model.id),
             )
-            for figure, model in sorted(pairs, key=lambda pair: pair[0].miou)
+            for published, model in sorted(
+                pairs, key=lambda pair: (pair[0].score is None, pair[0].score or 0.0)
+            )
         ),
         left_out=(*left_out, *unknown),
-        paper_conditions=CONDITIONS,
+        paper_conditions=task.paper_conditions,
     )
 
 
 def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
-    """Compare every two models with a latency, using ratios computed round by round."""
+    """Compare every two models with a score and a latency.
+
+    One is surely faster if the ratio computed round by round says so, and the intervals of the two
+    latencies, which the plot shows, do not overlap either.
+    """
     timed = [
-        (model.id, Value(model.latency.run.median_ms, figure.miou))
-        for figure, model in pairs
-        if model.latency is not None and model.latency.run is not None
+        (model.id, model.latency.run, published.score)
+        for published, model in pairs
+        if published.score is not None
+        and model.latency is not None
+        and model.latency.run is not None
     ]
 
     def is_faster(one: int, other: int) -> bool:
         ratio = results.ratio(timed[one][0], timed[other][0])
-        return ratio is not None and ratio.verdict() == "faster"
+        mine, others = timed[one][1].interval_ms, timed[other][1].interval_ms
+        if ratio is None or mine is None or others is None:
+            return False
+        return ratio.verdict() == "faster" and mine.high < others.low
 
-    found = standings([value for _, value in timed], is_faster)
-    return {model: standing for (model, _), standing in zip(timed, found, strict=True)}
+    values = [Value(latency.median_ms, score) for _, latency, score in timed]
+    found = standings(values, is_faster)
+    return {model: standing for (model, _, _), standing in zip(timed, found, strict=True)}
 
 
-def _published(results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:
-    """The models with published figures, and the others with the reason."""
+def _paper_points(pairs: Sequence[Pair], base: Published) -> dict[str, PaperPoint]:
+    """Compare the models of the paper's figure by its latencies; return them by their ids."""
+    drawn = [
+        (model.id, Value(published.phone_latency_ms, published.score))
+        for published, model in pairs
+        if published.phone_latency_ms is not None and published.score is not None
+    ]
+    if base.phone_latency_ms is None:
+        return {}
+    found = standings([value for _, value in drawn], lambda *_: True)
+    return {
+        model: PaperPoint(
+            latency_ms=value.x,
+            ratio=value.x / base.phone_latency_ms,
+            on_front=standing is Standing.ON,
+        )
+        for (model, value), standing in zip(drawn, found, strict=True)
+    }
+
+
+def _published(task: ParetoTask, results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:
+    """The models that can be compared, and the others with the reason."""
     pairs: list[Pair] = []
     unknown = []
     for model in results.models:
-        figure = figure_of(model)
-        reason = ""
-        if figure is None:
-            reason = "there are no published figures for its network, task, size and head"
-        elif model.precision not in PRECISIONS or PRECISIONS[model.precision].is_quantized:
-            reason = f"the published mIoU is not for {model.precision}"
-        if figure is None or reason:
-            unknown.append(NetworkLeftOut(title=Path(model.file).name, reason=reason))
+        found = task.published(model)
+        if isinstance(found, str):
+            unknown.append(NetworkLeftOut(title=Path(model.file).name, reason=found))
         else:
-            pairs.append((figure, model))
+            pairs.append((found, model))
     return pairs, unknown
 
 

@@ -7,59 +7,78 @@ from rich.table import Table
 from seaformer.benchmark.presentation.csv_text import csv_text, ends, median_cells
 from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults, Point
 from seaformer.console import Console
-from seaformer.reporting.numbers import NONE, median, ratio
+from seaformer.reporting.numbers import NONE, median, number, ratio
 
 
 def print_pareto(console: Console, results: ParetoResults) -> None:
-    """Print the networks by their published mIoU, and those left out."""
+    """Print the networks by their published accuracy, and those left out."""
     console.print()
     table = Table(box=None, pad_edge=False)
     table.add_column("network", overflow="fold")
     unit = "emulated, NO LATENCY" if results.emulated else "ms [95 %]"
-    for heading in ("mIoU, published", unit, f"x {results.base}", "front", "paper: x", "front"):
+    others = ("paper: x", "front") if results.paper_conditions else ("M params", "G MACs")
+    for heading in (f"{results.metric}, published", unit, f"x {results.base}", "front", *others):
         table.add_column(heading, justify="right")
     for point in results.points:
+        sizes = number(point.params_m, 2), number(point.macs_g, 3)
         table.add_row(
             point.title,
-            f"{point.miou:.1f} %",
+            NONE if point.score is None else f"{point.score} %",
             median(point.latency or point.emulated),
             ratio(point.ratio),
             point.standing.value if point.standing else NONE,
-            f"{point.paper_ratio:.2f}",
-            "yes" if point.paper_on_front else "no",
+            *(_paper_cells(point) if results.paper_conditions else sizes),
         )
     console.print(table)
-    if any(point.is_random for point in results.points):
+    if results.has_random:
         console.print(
             "Accuracy and latency come from different weights: the measured files have random "
-            "weights; the mIoU is the published value for trained weights, not evaluated here.",
+            f"weights; the {results.metric} is the published value for trained weights, not "
+            "evaluated here.",
             soft_wrap=True,
         )
+    for point in results.points:
+        if point.score is None:
+            console.print(
+                f"without {results.metric}: {point.title}: {point.score_source}", soft_wrap=True
+            )
     for one in results.left_out:
         console.print(f"left out: {one.title}: {one.reason}", soft_wrap=True)
 
 
+def _paper_cells(point: Point) -> tuple[str, str]:
+    if point.paper is None:
+        return NONE, NONE
+    return f"{point.paper.ratio:.2f}", "yes" if point.paper.on_front else "no"
+
+
 def to_csv(results: ParetoResults) -> str:
     """Write a row for every network."""
-    return csv_text([_row(point) for point in results.points])
+    return csv_text([_row(results.metric, point) for point in results.points])
 
 
-def _row(point: Point) -> dict[str, Any]:
-    of_base = point.ratio
+def _row(metric: str, point: Point) -> dict[str, Any]:
+    of_base, paper = point.ratio, point.paper
     return {
         "network": point.title,
-        "miou_published": point.miou,
+        f"{metric.lower().replace('-', '')}_published": point.score,
+        "height": point.input_size and point.input_size[0],
+        "width": point.input_size and point.input_size[1],
+        "params": point.params,
+        "macs": point.macs,
+        "params_published_m": point.published_params_m,
+        "macs_published_g": point.published_macs_g,
         **median_cells("latency", point.latency),
         "emulated_median_ms": point.emulated and point.emulated.median_ms,
         "ratio": of_base and of_base.value,
         **ends("ratio", of_base.interval if of_base else None),
         "on_front": point.on_front,
         "on_front_unclear": point.on_front_unclear,
-        "paper_phone_ms": point.paper_latency_ms,
-        "paper_ratio": point.paper_ratio,
-        "paper_on_front": point.paper_on_front,
+        "paper_phone_ms": paper and paper.latency_ms,
+        "paper_ratio": paper and paper.ratio,
+        "paper_on_front": paper and paper.on_front,
         "file": point.file,
         "precision": point.precision,
         "random_weights": point.is_random,
-        "miou_source": point.miou_source,
+        "score_source": point.score_source,
     }

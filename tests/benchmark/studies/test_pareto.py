@@ -22,8 +22,9 @@ from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import InputUsed, ModelFacts
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
-from seaformer.benchmark.studies.pareto.pareto_study import family_of, networks, summarise
+from seaformer.benchmark.studies.pareto.pareto_study import summarise
 from seaformer.benchmark.studies.pareto.pareto_table import to_csv
+from seaformer.benchmark.studies.pareto.segmentation_networks import family_of, networks
 from seaformer.benchmark.studies.running import export_all
 from seaformer.errors import SeaformerError
 from seaformer.models.registry import REGISTRY
@@ -54,7 +55,7 @@ def network(number: int, name: str, precision: str = "fp32", **changes: object) 
 def results_of(times: dict[str, float], **changes: object) -> ParetoResults:
     networks = [network(number, name) for number, name in enumerate(times)]
     measured = {f"m{number}": times_around(ms, number) for number, ms in enumerate(times.values())}
-    return summarise(make_results(networks, measured, **changes), "results.json", ())
+    return summarise("ade20k", make_results(networks, measured, **changes), "results.json", ())
 
 
 # The front
@@ -81,7 +82,7 @@ def test_a_network_that_is_not_surely_slower_is_not_off_the_front() -> None:
     noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
     noisy["m2"] = times_around(30.0, 2)
     models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]
-    found = summarise(make_results(models, noisy), "results.json", ())
+    found = summarise("ade20k", make_results(models, noisy), "results.json", ())
     assert {point.title: point.standing for point in found.points} == {
         "SeaFormer-T": Standing.ON,
         "TopFormer-T": Standing.UNCLEAR,
@@ -94,7 +95,10 @@ def test_a_network_that_is_not_surely_slower_is_not_off_the_front() -> None:
 
 def test_the_front_of_measured_and_of_published_latencies_can_differ() -> None:
     found = results_of({"tiny": 10.0, "topformer-tiny": 12.0, "topformer-small": 9.0})
-    front = {point.title: (point.on_front, point.paper_on_front) for point in found.points}
+    front = {
+        point.title: (point.on_front, point.paper and point.paper.on_front)
+        for point in found.points
+    }
     assert front == {
         "TopFormer-T": (False, False),
         "SeaFormer-T": (False, True),
@@ -118,15 +122,18 @@ def test_ratios_are_to_seaformer_tiny_whatever_the_order(order: tuple[str, str])
     assert ratio.interval.low <= ratio.value <= ratio.interval.high
     assert points["SeaFormer-T"].ratio is not None
     assert points["SeaFormer-T"].ratio.value == 1.0
-    assert points["TopFormer-B"].paper_ratio == 110 / 40
-    assert points["TopFormer-B"].miou == FIGURES["topformer-base"].miou
+    assert points["TopFormer-B"].paper is not None
+    assert points["TopFormer-B"].paper.ratio == 110 / 40
+    assert points["TopFormer-B"].score == FIGURES["topformer-base"].miou
 
 
 def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
     small = network(1, "small", input=INPUT.model_copy(update={"shape": (1, 256, 256, 3)}))
     integers = network(2, "base", "int8")
     times = {f"m{number}": times_around(10.0, number) for number in range(3)}
-    found = summarise(make_results([network(0, "tiny"), small, integers], times), "r.json", ())
+    found = summarise(
+        "ade20k", make_results([network(0, "tiny"), small, integers], times), "r.json", ()
+    )
     assert [point.title for point in found.points] == ["SeaFormer-T"]
     reasons = {one.title: one.reason for one in found.left_out}
     assert reasons["small.tflite"].startswith("there are no published figures")
@@ -136,7 +143,7 @@ def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
 def test_without_a_published_model_there_is_nothing_to_draw() -> None:
     plain = candidate(0, "a.tflite")
     with pytest.raises(SeaformerError, match="no model has a published mIoU"):
-        summarise(make_results([plain], {"m0": times_around(1.0, 0)}), "r.json", ())
+        summarise("ade20k", make_results([plain], {"m0": times_around(1.0, 0)}), "r.json", ())
 
 
 def test_a_wrong_output_has_no_latency_and_is_on_no_front() -> None:

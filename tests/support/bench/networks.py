@@ -40,11 +40,12 @@ def table(results: ParetoResults) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for point in results.points:
-        here, paper = ("yes" if on else "no" for on in (point.on_front, point.paper_on_front))
+        paper = point.paper
+        assert paper is not None  # all networks of the default are in the paper's figure
+        here, there = ("yes" if on else "no" for on in (point.on_front, paper.on_front))
         lines.append(
-            f"| {point.title} | {point.miou:.1f} % | {median(point.latency)} | "
-            f"{ratio(point.ratio)} | {point.paper_latency_ms:g} | {point.paper_ratio:.2f} | "
-            f"{here}, {paper} |"
+            f"| {point.title} | {point.score:.1f} % | {median(point.latency)} | "
+            f"{ratio(point.ratio)} | {paper.latency_ms:g} | {paper.ratio:.2f} | {here}, {there} |"
         )
     lines += ["", *(f"- Left out: {one.title}, {one.reason}." for one in results.left_out)]
     return "\n".join(lines)

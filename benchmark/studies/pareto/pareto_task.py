@@ -1,0 +1,52 @@
+"""A task of `seaformer-benchmark pareto`: networks, and what is published of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seaformer.benchmark.results.schema import ModelResult
+from seaformer.benchmark.studies.study import Export
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published of a measured model.
+
+    Attributes:
+        title: name of the network for people.
+        family: networks of one design, such as "SeaFormer".
+        score: accuracy in percent; None if none is published for this model.
+        source: where the score is published, with its weights and size, or why there is none.
+        params_m: parameters, in millions; None if no source states them.
+        macs_g: multiply-accumulates for one image, in units of 10^9; None likewise.
+        phone_latency_ms: latency in the paper's figure; None if it is not in the figure.
+    """
+
+    title: str
+    family: str
+    score: float | None
+    source: str
+    params_m: float | None = None
+    macs_g: float | None = None
+    phone_latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class ParetoTask:
+    """What is plotted.
+
+    Attributes:
+        metric: accuracy, such as "mIoU".
+        data: the images of the accuracy, in words.
+        base: title of the network to which ratios are relative, if it is measured.
+        networks: returns the exports of all networks, for a command without MODEL.
+        published: returns what is published of a model, or why it cannot be compared.
+        paper_conditions: conditions of the latencies in the paper's figure, with their source;
+            empty without such a figure.
+    """
+
+    metric: str
+    data: str
+    base: str
+    networks: Callable[[], Sequence[Export]]
+    published: Callable[[ModelResult], Published | str]
+    paper_conditions: str = ""

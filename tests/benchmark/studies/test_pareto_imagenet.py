@@ -1,0 +1,238 @@
+"""`seaformer-benchmark pareto --task imagenet`: published top-1, what has none, and the page."""
+
+import csv
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from benchmark_parts import candidate, make_results, times_around
+from browser import in_a_browser, look
+from click.testing import CliRunner
+from html_page import Page, assert_needs_nothing_else
+
+from seaformer.benchmark.candidates.candidate import Candidate
+from seaformer.benchmark.cli import main
+from seaformer.benchmark.results.imagenet import SOURCES, published_for
+from seaformer.benchmark.results.schema import InputUsed, ModelFacts
+from seaformer.benchmark.studies.pareto.classification_networks import (
+    PEERS,
+    SEAFORMERS,
+    family_of,
+    networks,
+)
+from seaformer.benchmark.studies.pareto.pareto_command import TASKS as OFFERED
+from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
+from seaformer.benchmark.studies.pareto.pareto_study import TASKS, summarise
+from seaformer.benchmark.studies.pareto.pareto_table import to_csv
+from seaformer.errors import SeaformerError
+from seaformer.network_names import variant_of
+from seaformer.reporting.plots import COLORS
+from seaformer.reporting.xy_plot import Standing
+
+ALL = SEAFORMERS | PEERS
+
+
+def classifier(
+    number: int, network: str, side: int = 224, precision: str = "fp32", **changes: object
+) -> Candidate:
+    """A model as the export describes it: a SeaFormer, or a network of a library."""
+    variant = variant_of(network)
+    stem = network.replace("-", "_").replace(":", "_")
+    facts = ModelFacts(
+        name=f"{stem}_imagenet",
+        variant=variant,
+        model=None if variant else network,
+        task="imagenet",
+        kind="classification",
+        head="logits",
+        precision=precision,
+        is_random=True,
+        params=5_578_632,
+        macs=1_421_000_000,
+    ).model_copy(update=changes)
+    shape = (1, side, side, 3)
+    seen = InputUsed(source="photograph", name="x", dtype="float32", shape=shape, sha256=None)
+    return replace(candidate(number, f"build/{stem}.tflite", precision, input=seen), facts=facts)
+
+
+def summary_of(models: list[Candidate], ms: list[float], spread: float = 0.02) -> ParetoResults:
+    times = {f"m{place}": times_around(one, place, spread=spread) for place, one in enumerate(ms)}
+    return summarise("imagenet", make_results(models, times), "results.json", ())
+
+
+@cache
+def everything() -> ParetoResults:
+    """All networks of the command, at the size of their default weights."""
+    models = [
+        classifier(place, name, published_for(name)[0].side) for place, name in enumerate(ALL)
+    ]
+    costs = [published_for(name)[0].macs_g for name in ALL]
+    return summary_of(models, [4 + 20 * cost for cost in costs])
+
+
+# What is published
+
+
+def test_every_network_of_the_command_has_a_published_top_1() -> None:
+    assert [one.title for one in networks()] == list(ALL.values())
+    assert len(set(ALL.values())) == len(ALL)
+    found = everything()
+    assert {point.title for point in found.points} == set(ALL.values())
+    for point in found.points:
+        assert point.score is not None
+        assert point.published_params_m is not None
+        assert any(point.score_source.endswith(source) for source in SOURCES.values())
+    assert found.left_out == ()
+
+
+def test_a_score_is_that_of_the_size_of_the_input_and_names_its_weights() -> None:
+    found = summary_of(
+        [
+            classifier(0, "timm:mobilenetv4_conv_small", 224),
+            classifier(1, "timm:mobilenetv4_conv_small", 256),
+            classifier(2, "timm:mobilenetv4_conv_small.e1200_r224_in1k", 256),
+        ],
+        [1.0, 2.0, 3.0],
+    )
+    assert {(point.model, point.score) for point in found.points} == {
+        ("m0", 73.756), ("m1", 74.644), ("m2", 74.282),
+    }  # fmt: skip
+    by_model = {point.model: point.score_source for point in found.points}
+    assert by_model["m0"].startswith("weights e2400_r224_in1k at 224x224: huggingface/pytorch-")
+    assert by_model["m2"].startswith("weights e1200_r224_in1k at 256x256: ")
+
+
+def test_what_nothing_is_published_of_has_a_latency_and_no_top_1() -> None:
+    found = summary_of(
+        [
+            classifier(0, "seaformer-tiny"),
+            classifier(1, "timm:mobilevit_s", 224),
+            classifier(2, "timm:mobilevit_s", 256, "int8"),
+            classifier(3, "nets.py:make"),
+            classifier(4, "seaformer-tiny", name="seaformer_tiny_detail-off_imagenet"),
+            classifier(5, "transformers:google/mobilenet_v1_1.0_224"),
+        ],
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    )
+    reasons = {point.model: point.score_source for point in found.points[1:]}
+    assert reasons == {
+        "m1": "only published for 256x256",
+        "m2": "none is published for int8",
+        "m3": "none is known",
+        "m4": "none is published for this variant",
+        "m5": "none is known",
+    }
+    for point in found.points[1:]:
+        assert (point.score, point.standing, point.on_front) == (None, None, False)
+        assert point.latency is not None
+        assert point.ratio is not None
+    rows = list(csv.DictReader(to_csv(found).splitlines()))
+    assert [row["top1_published"] for row in rows] == ["68.1", "", "", "", "", ""]
+    assert rows[0]["params"] == "5578632"
+
+
+def test_what_is_not_a_classifier_is_left_out() -> None:
+    models = [
+        classifier(0, "seaformer-tiny"),
+        classifier(1, "seaformer-small", kind="segmentation"),
+        classifier(2, "", variant=None, model=None),
+    ]
+    found = summary_of(models, [1.0, 2.0, 3.0])
+    assert [point.title for point in found.points] == ["SeaFormer-T"]
+    assert {one.reason for one in found.left_out} == {"it has no metadata of a classifier"}
+    with pytest.raises(SeaformerError, match=r"no model has a published top-1.*'make': none is"):
+        summary_of([classifier(0, "nets.py:make")], [1.0])
+
+
+# The front
+
+
+def test_a_point_whose_interval_reaches_the_front_is_not_off_it() -> None:
+    """The ratio is surely above 1, as both networks slow down together, but the whiskers meet."""
+    slow_rounds = [1.0, 1.3, 0.9, 1.2, 1.1, 0.8, 1.25, 0.95, 1.15, 1.05]
+    times = {
+        f"m{place}": [[ms * factor] * 5 for factor in slow_rounds]
+        for place, ms in enumerate((10.0, 10.5, 30.0))
+    }
+    models = [
+        classifier(0, "seaformer-small"),
+        classifier(1, "seaformer-tiny"),
+        classifier(2, "timm:swin_tiny_patch4_window7_224"),
+    ]
+    found = summarise("imagenet", make_results(models, times), "results.json", ())
+    assert {point.title: point.standing for point in found.points} == {
+        "SeaFormer-S": Standing.ON,
+        "SeaFormer-T": Standing.UNCLEAR,
+        "Swin-T": Standing.ON,
+    }
+    ratio = next(point.ratio for point in found.points if point.title == "SeaFormer-S")
+    assert ratio is not None
+    assert ratio.verdict() == "faster"
+
+
+# The page
+
+
+def test_families_are_designs() -> None:
+    assert family_of("timm:mobilevitv2_050") == "mobilevitv2"
+    assert family_of("timm:mobilevit_s.cvnets_in1k") == "mobilevit"
+    assert family_of("timm:resnet18") == "resnet"
+    assert family_of("torchvision:mobilenet_v2") == "mobilenet"
+    assert family_of("9") == "9"
+
+
+@in_a_browser
+def test_thirty_names_are_beside_each_other_on_a_phone_and_on_a_screen(tmp_path: Path) -> None:
+    found = everything()
+    assert len({point.family for point in found.points}) > COLORS
+    path, widths = tmp_path / f"{STEM}.html", (390, 1280)
+    write_pareto_page(path, found)
+    seen = (
+        "querySelectorAll('.points').values().map(plot => ["
+        "plot.ownerDocument.documentElement.scrollWidth, plot.querySelectorAll('.hole').length, "
+        "[...plot.querySelectorAll('.name')].filter(one => one.offsetWidth).map(one => { const "
+        "box = one.getBoundingClientRect(); return [one.textContent, box.left, box.right, "
+        "box.top, box.bottom]; })]).next().value"
+    )
+    for width, (page_width, holes, named) in zip(widths, look(path, widths, seen)[0], strict=True):
+        assert page_width <= width
+        assert holes >= len({point.family for point in found.points}) - COLORS
+        assert sorted(name for name, *_ in named) == sorted(ALL.values())
+        for place, (name, left, right, top, bottom) in enumerate(named):
+            for other, left_of, right_of, top_of, bottom_of in named[:place]:
+                apart = right <= left_of or right_of <= left or bottom <= top_of
+                assert apart or bottom_of <= top, (name, other)
+
+
+def test_the_page_has_the_numbers_and_their_sources(tmp_path: Path) -> None:
+    models = [
+        classifier(0, "seaformer-tiny"),
+        classifier(1, "timm:mobilevit_s", 256),
+        classifier(2, "timm:mobilevit_xs", 224),
+    ]
+    write_pareto_page(tmp_path / f"{STEM}.html", summary_of(models, [1.0, 2.0, 3.0]))
+    page = Page((tmp_path / f"{STEM}.html").read_text(encoding="utf-8"))
+    assert_needs_nothing_else(page)
+    assert len(page.all("svg")) == 1
+    for text in (
+        "top-1, published", "78.298 %", "68.1 %", "5.58 M", "(2.03 G)", "1.421 G", "MobileViT-XS",
+        "cvnets_in1k at 256x256", "only published for 256x256", "random weights", "not evaluated",
+    ):  # fmt: skip
+        assert text in page.text, text
+    assert "phone" not in page.text
+
+
+# The command
+
+
+def test_the_tasks_of_the_command_are_those_of_the_study() -> None:
+    assert list(OFFERED) == list(TASKS)
+
+
+def test_an_unknown_task_is_refused_with_those_there_are() -> None:
+    result = CliRunner().invoke(main, ["pareto", "--task", "imagnet"])
+    assert result.exit_code == 2
+    assert "unknown task 'imagnet'" in result.stderr
+    assert "imagenet" in result.stderr

@@ -63,7 +63,7 @@ def _blocks(
     shown = [branch for branch in branches if branch.size > 0]
     total = sum(branch.size for branch in shown)
     for branch in shown:
-        own = height * branch.size / total
+        own = height * (branch.size / total)  # exact also for subnormal sizes
         across = width if branch.depth() > 1 else 100.0 - left
         yield Block(
             branch, round(left, 3), round(top, 3), round(across, 3), round(own, 3), own >= _NAMED

@@ -1,4 +1,4 @@
-"""The page of a benchmark: what is on it, what is not, and how a real browser takes it."""
+"""The page of a benchmark: its content, and how a real browser shows it."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from broken_down_results import FLOAT, PARTS, broken_down, results_of, row
 from browser import browse, in_a_browser, look
 from click.testing import CliRunner, Result
 from html_page import Page
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from rounds import SOURCES
@@ -36,7 +36,7 @@ from seaformer.statistics.bootstrap import Interval
 
 
 def warmed(results: Results) -> Results:
-    """Let the device show its clock and get warmer, and throttle in its last round."""
+    """Make the device report its clock, get warmer, and throttle in its last round."""
     rounds = []
     for one in results.rounds:
         blocks = tuple(
@@ -69,12 +69,12 @@ def page_of(folder: Path, *results: Results) -> str:
 
 
 def path_of(plot: Plot, kind: str) -> str:
-    """The path of the first mark of a kind; empty without one."""
+    """Return the path of the first mark of a kind, or an empty string."""
     return next((mark.path for mark in plot.marks if mark.kind == kind), "")
 
 
 def numbers_in(path: str) -> list[float]:
-    """The coordinates of an SVG path, in order."""
+    """Return the coordinates of an SVG path, in order."""
     return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", path)]
 
 
@@ -82,7 +82,7 @@ def command(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["report", *map(str, arguments)])
 
 
-# What is on the page
+# Content of the page
 
 
 def test_conditions_come_before_any_number(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_conditions_come_before_any_number(tmp_path: Path) -> None:
     assert "battery" in page.text[page.text.index("not reported by the device") : times]
 
 
-def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+def test_the_page_loads_no_files_and_runs_no_scripts(tmp_path: Path) -> None:
     page = Page(page_of(tmp_path, FULL, results_of()))
     for tag, attributes in page.elements:
         assert tag not in ("script", "link", "img", "iframe", "object")
@@ -106,7 +106,7 @@ def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
     assert "@import" not in page_of(tmp_path, FULL)
 
 
-def test_a_screen_reader_gets_words_and_a_table_for_every_plot(tmp_path: Path) -> None:
+def test_every_plot_has_a_description_and_a_table_for_screen_readers(tmp_path: Path) -> None:
     text = page_of(tmp_path, FULL, results_of())
     page = Page(text)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -127,7 +127,7 @@ def test_a_screen_reader_gets_words_and_a_table_for_every_plot(tmp_path: Path) -
         assert heading in page.text
 
 
-def test_what_scrolls_is_reached_by_the_keyboard(tmp_path: Path) -> None:
+def test_scrolling_elements_are_reachable_by_keyboard(tmp_path: Path) -> None:
     scrolling = [
         attributes
         for _, attributes in Page(page_of(tmp_path, FULL)).elements
@@ -157,7 +157,7 @@ def test_medians_intervals_and_ratios_are_shown(tmp_path: Path) -> None:
     assert f"{shown}: faster" in text
 
 
-def test_emulated_times_are_no_latency_and_are_not_drawn(tmp_path: Path) -> None:
+def test_emulated_times_are_not_latency_and_are_not_drawn(tmp_path: Path) -> None:
     results = warmed(broken_down(results_of(emulated=True), *PARTS, emulated=True))
     page = Page(page_of(tmp_path, results))
     assert page.all("svg") == []
@@ -173,24 +173,24 @@ def test_emulated_times_are_no_latency_and_are_not_drawn(tmp_path: Path) -> None
     assert f"{emulated.typical_ms:.2f}" not in table.split("seaformer_float")[1].split("-")[1]
 
 
-def test_a_wrong_output_has_no_time(tmp_path: Path) -> None:
-    believed = Page(page_of(tmp_path, results_of(bytes_ms=77.0))).text
-    doubted = results_of(bytes_ms=77.0, parities={"m0": RIGHT, "m1": WRONG})
-    text = Page(page_of(tmp_path, doubted)).text
+def test_a_model_with_a_wrong_output_has_no_latency(tmp_path: Path) -> None:
+    page_if_right = Page(page_of(tmp_path, results_of(bytes_ms=77.0))).text
+    wrong_results = results_of(bytes_ms=77.0, parities={"m0": RIGHT, "m1": WRONG})
+    text = Page(page_of(tmp_path, wrong_results)).text
     assert "WRONG OUTPUT" in text
     measured = r"7[67]\.\d\d \["
-    assert re.search(measured, believed) is not None
+    assert re.search(measured, page_if_right) is not None
     assert re.search(measured, text) is None
 
 
-def test_what_was_not_finished_is_said_first(tmp_path: Path) -> None:
-    results = results_of(complete=False, stopped_by="problem", problem="The phone went away.")
+def test_an_incomplete_benchmark_is_reported_first(tmp_path: Path) -> None:
+    results = results_of(complete=False, stopped_by="problem", problem="The phone is disconnected.")
     text = Page(page_of(tmp_path, results)).text
     assert text.index("Incomplete.") < text.index("Conditions")
-    assert "The phone went away." in text
+    assert "The phone is disconnected." in text
 
 
-def test_names_of_files_are_text_and_no_markup(tmp_path: Path) -> None:
+def test_file_names_are_escaped(tmp_path: Path) -> None:
     awkward = candidate(0, "a/<script>alert(1)</script>&amp;\"'.tflite")
     results = make_results([awkward], {"m0": times_around(5, 1)}, command="x <b onload=y>")
     page = Page(page_of(tmp_path, results))
@@ -199,9 +199,9 @@ def test_names_of_files_are_text_and_no_markup(tmp_path: Path) -> None:
     assert "x <b onload=y>" in page.text
 
 
-def test_models_of_the_same_file_name_are_told_apart(tmp_path: Path) -> None:
-    twins = [candidate(0, "one/model.tflite"), candidate(1, "two/model.tflite")]
-    results = make_results(twins, {"m0": times_around(5, 1), "m1": times_around(6, 2)})
+def test_models_with_the_same_file_name_are_distinguished(tmp_path: Path) -> None:
+    models = [candidate(0, "one/model.tflite"), candidate(1, "two/model.tflite")]
+    results = make_results(models, {"m0": times_around(5, 1), "m1": times_around(6, 2)})
     text = Page(page_of(tmp_path, results)).text
     assert "one/model.tflite" in text
     assert "two/model.tflite" in text
@@ -210,7 +210,7 @@ def test_models_of_the_same_file_name_are_told_apart(tmp_path: Path) -> None:
 # Several side by side
 
 
-def test_comparable_benchmarks_have_ratios_and_others_say_why_not(tmp_path: Path) -> None:
+def test_comparable_benchmarks_have_ratios_and_others_a_reason(tmp_path: Path) -> None:
     faster, other = results_of(float_ms=16.0), results_of(threads=2)
     text = Page(page_of(tmp_path, results_of(), faster, other)).text
     assert re.search(r"\u00d7 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", text)
@@ -227,7 +227,7 @@ def test_conditions_that_differ_are_marked(tmp_path: Path) -> None:
 # The plots
 
 
-def test_every_run_is_drawn_and_those_beyond_the_axis_are_counted() -> None:
+def test_every_run_is_drawn_and_runs_outside_the_axis_are_counted() -> None:
     times = times_around(20.0, 1)
     times[3, 2] = 500.0
     plot = distribution(make_results([FLOAT], {"m0": times}))
@@ -242,7 +242,7 @@ def test_every_run_is_drawn_and_those_beyond_the_axis_are_counted() -> None:
     assert left < low < plot.x.at(0) < high < right
 
 
-def test_drift_shows_what_the_device_shows_and_marks_what_does_not_count() -> None:
+def test_drift_shows_reported_sensors_and_marks_discarded_rounds() -> None:
     found = drift(FULL)
     assert found is not None
     assert [(row.label, row.note) for row in found.plot.rows] == [
@@ -265,13 +265,13 @@ def test_drift_shows_what_the_device_shows_and_marks_what_does_not_count() -> No
 
 
 def bar_of(rows: Rows) -> tuple[Segment, ...]:
-    """The only bar of a plot."""
+    """Return the only bar of a plot."""
     (row,) = rows.rows
     assert not isinstance(row.content, Plot)
     return row.content
 
 
-def test_the_parts_of_a_bar_add_up_to_the_time_of_the_model(tmp_path: Path) -> None:
+def test_segments_of_a_bar_add_up_to_the_latency_of_the_model(tmp_path: Path) -> None:
     plot = modules(FULL)
     assert plot is not None
     times, shares = bar_of(plot.times), bar_of(plot.shares)
@@ -284,12 +284,12 @@ def test_the_parts_of_a_bar_add_up_to_the_time_of_the_model(tmp_path: Path) -> N
     assert "conv" in text
 
 
-def test_the_bars_of_all_models_have_their_parts_in_one_order() -> None:
+def test_bars_of_all_models_have_their_segments_in_one_order() -> None:
     results = broken_down(results_of(), *PARTS)
     first, second = results.models
     assert first.breakdown is not None
-    turned = first.breakdown.model_copy(update={"rows": first.breakdown.rows[::-1]})
-    second = second.model_copy(update={"breakdown": turned})
+    reversed_rows = first.breakdown.model_copy(update={"rows": first.breakdown.rows[::-1]})
+    second = second.model_copy(update={"breakdown": reversed_rows})
     plot = modules(results.model_copy(update={"models": (first, second)}))
     assert plot is not None
     for rows in (plot.times, plot.shares):
@@ -299,7 +299,7 @@ def test_the_bars_of_all_models_have_their_parts_in_one_order() -> None:
             assert names == ["STEM", "context branch", "unattributed"]
 
 
-def test_no_two_of_many_parts_look_alike(tmp_path: Path) -> None:
+def test_segments_are_distinguishable(tmp_path: Path) -> None:
     many = [row(f"part{number}", 0.2, title=f"part {number}") for number in range(7 * COLORS)]
     page = Page(page_of(tmp_path, broken_down(results_of(), *many)))
     segments = [span for span in page.all("span") if (span.get("title") or "").startswith("part")]
@@ -343,12 +343,12 @@ def test_profiling_overhead_is_compared_with_noise(
     assert text in Page(page_of(tmp_path, changed)).text
 
 
-def test_rounds_and_runs_are_not_taken_for_each_other(tmp_path: Path) -> None:
+def test_rounds_and_runs_are_not_confused(tmp_path: Path) -> None:
     text = Page(page_of(tmp_path, results_of())).text
     assert "10 rounds x 5 runs per model; 3 warm-up runs per model and round" in text
 
 
-def test_a_part_below_zero_is_in_the_table_only(tmp_path: Path) -> None:
+def test_a_negative_part_is_only_in_the_table(tmp_path: Path) -> None:
     below = row(UNATTRIBUTED, -0.3, parent="", depth=1, title="unattributed", kind="unattributed")
     results = broken_down(results_of(), *PARTS[:-1], below)
     plot = modules(results)
@@ -372,16 +372,19 @@ trees = st.recursive(
 )  # fmt: skip
 
 
+@example(
+    [Branch("branch", "", 1, 2.0, (Branch("leaf", "", 0, 5e-324),)), Branch("leaf", "", 0, 1.0)]
+)
 @given(st.lists(trees, min_size=1, max_size=4))
 def test_a_tree_is_filled_in_proportion_and_in_order(branches: list[Branch]) -> None:
     blocks = iter(tree_plot(branches))
 
     def check(parts: Sequence[Branch], top: float, bottom: float, left: float) -> None:
-        """Take the blocks of these parts, which fill their place from top to bottom."""
+        """Check that the blocks of these parts fill their place from top to bottom."""
         shown = [part for part in parts if part.size > 0]
         total, end = sum(part.size for part in shown), top
         for part in shown:
-            block, height = next(blocks), (bottom - top) * part.size / total
+            block, height = next(blocks), (bottom - top) * (part.size / total)
             assert block.branch is part
             assert (block.left, block.top, block.height) == pytest.approx(
                 (left, end, height), abs=0.01
@@ -406,7 +409,7 @@ def test_an_axis_shows_all_values_in_order(values: list[float]) -> None:
     assert 2 <= len(scale.ticks) <= 12
 
 
-# Paper beside measured
+# Published and measured
 
 
 def published_candidate(number: int, variant: str, **facts: object) -> object:
@@ -419,7 +422,7 @@ def published_candidate(number: int, variant: str, **facts: object) -> object:
     )
 
 
-def test_published_figures_stand_beside_the_measured_ones(tmp_path: Path) -> None:
+def test_published_figures_are_beside_the_measured_ones(tmp_path: Path) -> None:
     tiny, base = published_candidate(0, "tiny"), published_candidate(1, "base")
     times = {"m0": times_around(10, 1), "m1": times_around(30, 2)}
     results = make_results([tiny, base], times)  # type: ignore[list-item]
@@ -439,7 +442,9 @@ def test_published_figures_stand_beside_the_measured_ones(tmp_path: Path) -> Non
     "change",
     [{"task": "cityscapes"}, {"head": "mask"}, {"name": "seaformer_tiny_detail-off_ade20k"}],
 )
-def test_other_networks_than_the_published_have_no_figures(change: dict[str, object]) -> None:
+def test_networks_that_differ_from_the_published_ones_have_no_figures(
+    change: dict[str, object],
+) -> None:
     times = {"m0": times_around(10, 1)}
     other = published_candidate(0, "tiny", **change)
     assert paper_rows(make_results([other], times)) == ()  # type: ignore[list-item]
@@ -465,7 +470,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_benchmark_writes_its_report_and_the_command_draws_the_same(tmp_path: Path) -> None:
+def test_a_benchmark_and_the_report_command_write_the_same_page(tmp_path: Path) -> None:
     measure([SOURCES / "probe.tflite"], [Host()], tmp_path, runs=5)
     page = tmp_path / "report.html"
     drawn = page.read_text()
@@ -487,7 +492,7 @@ def test_several_results_become_one_page(file: Path, tmp_path: Path) -> None:
     assert "2 benchmarks side by side" in (tmp_path / "both.html").read_text()
 
 
-def test_nothing_of_the_users_is_overwritten(file: Path) -> None:
+def test_files_of_the_user_are_not_overwritten(file: Path) -> None:
     assert command(file).exit_code == 0
     page = file.with_name("report.html")
     page.write_text("mine")
@@ -499,7 +504,7 @@ def test_nothing_of_the_users_is_overwritten(file: Path) -> None:
     assert json.loads(file.read_text())["schema_version"] == 1
 
 
-def test_a_file_that_is_no_results_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_results_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.json"
     wrong.write_text("{}")
     for path, message in (
@@ -515,18 +520,18 @@ def test_a_file_that_is_no_results_is_refused(tmp_path: Path) -> None:
 
 
 @in_a_browser
-def test_a_browser_has_no_complaints_and_the_page_fits_every_width(tmp_path: Path) -> None:
+def test_a_browser_reports_no_errors_and_the_page_fits_every_width(tmp_path: Path) -> None:
     page_of(tmp_path, FULL, results_of(threads=2))
     widths = (390, 700, 1200)
     measured, done = look(tmp_path / "page.html", widths, "documentElement.scrollWidth")
     assert measured == list(widths)
-    spoken = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert len(spoken) == 1, spoken
-    assert "the wrapper ran" in spoken[0]
+    visible = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert len(visible) == 1, visible
+    assert "the wrapper ran" in visible[0]
 
 
 @in_a_browser
-def test_a_browser_draws_it_dark_or_light_and_prints_it(tmp_path: Path) -> None:
+def test_a_browser_draws_it_dark_and_light_and_prints_it(tmp_path: Path) -> None:
     page_of(tmp_path, FULL)
     page = tmp_path / "page.html"
     brightness = {}

@@ -1,4 +1,4 @@
-"""seaformer-benchmark on this computer: the real runner, runtimes and files, and faults on the way.
+"""seaformer-benchmark on this computer: the real runner, runtimes and files, and simulated faults.
 
 Only the official tool has a stand-in, a script that prints what a real one printed: no registry has
 the binary. It shows that the command line, the launcher and the results fit together.
@@ -51,7 +51,7 @@ def onnx(users_export: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pair(tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The model, and the same under a name that a shell would trip over."""
+    """Return the model, and a copy whose name is special to a shell."""
     folder = tmp_path_factory.mktemp("models")
     awkward = folder / 'it\'s a $(touch evil) "model"\n.tflite'
     shutil.copy(tflite, awkward)
@@ -64,7 +64,7 @@ def command(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def finished(pair: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
-    """What the command says of two models on this computer, and its folder."""
+    """Return the result of the command for two models on this computer, and its folder."""
     folder = tmp_path_factory.mktemp("finished")
     result = command(*pair, "--device", "host", "--runs", RUNS, "--output", folder)
     return result, folder
@@ -95,7 +95,7 @@ def test_two_models_on_this_computer(finished: tuple[Result, Path], pair: list[P
     assert not Path("evil").exists()
 
 
-def test_what_is_shown(finished: tuple[Result, Path], pair: list[Path]) -> None:
+def test_the_output_of_the_command(finished: tuple[Result, Path], pair: list[Path]) -> None:
     result, folder = finished
     lines = result.stdout.splitlines()
     assert lines[0].startswith("host: ")
@@ -111,7 +111,7 @@ def test_what_is_shown(finished: tuple[Result, Path], pair: list[Path]) -> None:
     assert (folder / "results.csv").read_text().count("it's a $(touch evil)") == 1
 
 
-def test_models_take_turns_and_stay_on_their_cores(finished: tuple[Result, Path]) -> None:
+def test_models_are_interleaved_on_their_cores(finished: tuple[Result, Path]) -> None:
     results = read_results(finished[1])
     measured = [one for one in results.rounds if one.purpose == "measure"]
     assert all(one.used and one.complete for one in measured)
@@ -132,7 +132,7 @@ def test_onnx_files_run_in_onnx_runtime(onnx: Path, tmp_path: Path) -> None:
     assert results.models[0].latency is not None
 
 
-def test_a_file_without_metadata_is_measured_on_noise_and_says_so(
+def test_a_file_without_metadata_is_measured_on_noise_with_a_note(
     tflite: Path, tmp_path: Path
 ) -> None:
     foreign = tmp_path / "foreign.tflite"
@@ -163,7 +163,7 @@ def test_a_wrong_output_has_no_latency_and_fails(pair: list[Path], tmp_path: Pat
     assert re.search("wrong output on host", " ".join(finished.problems))
 
 
-def test_times_of_an_emulated_device_are_no_latency(tflite: Path, tmp_path: Path) -> None:
+def test_times_of_an_emulated_device_are_not_latency(tflite: Path, tmp_path: Path) -> None:
     (results,) = measure([tflite], [EmulatedComputer()], tmp_path, runs=2).results
     assert results.emulated
     assert results.models[0].latency is None
@@ -175,10 +175,10 @@ def test_times_of_an_emulated_device_are_no_latency(tflite: Path, tmp_path: Path
     ("kind", "message"),
     [(KillingComputer, "killed by signal 9"), (UnpluggedComputer, "is disconnected")],
 )
-def test_what_was_measured_before_a_fault_is_kept(
+def test_measurements_before_a_fault_are_saved(
     kind: type[Host], message: str, pair: list[Path], tmp_path: Path
 ) -> None:
-    # Long blocks: the runner shall not be through before it is killed.
+    # Long blocks: the runner must not finish before it is killed.
     finished = measure(pair, [kind()], tmp_path, runs=2000)
     results = read_results(tmp_path)
     assert (results.complete, results.stopped_by) == (False, "problem")
@@ -190,7 +190,7 @@ def test_what_was_measured_before_a_fault_is_kept(
     assert all(model.latency is not None for model in results.models)
 
 
-def test_a_throttled_round_is_measured_again(tflite: Path, tmp_path: Path) -> None:
+def test_a_throttled_round_is_repeated(tflite: Path, tmp_path: Path) -> None:
     (results,) = measure([tflite], [HotComputer(1)], tmp_path, runs=2).results
     measured = [one for one in results.rounds if one.purpose == "measure"]
     assert [one.used for one in measured] == [False, True, True]
@@ -202,7 +202,7 @@ def test_a_throttled_round_is_measured_again(tflite: Path, tmp_path: Path) -> No
     assert "throttled in 1 rounds, which were measured again" in results.warnings[0]
 
 
-def test_a_throttled_round_counts_if_told(tflite: Path, tmp_path: Path) -> None:
+def test_a_throttled_round_is_used_if_requested(tflite: Path, tmp_path: Path) -> None:
     (results,) = measure([tflite], [HotComputer(1)], tmp_path, runs=2, keep_throttled=True).results
     measured = [one for one in results.rounds if one.purpose == "measure"]
     assert [one.used for one in measured] == [True, True]
@@ -218,7 +218,7 @@ def test_a_device_that_throttles_in_every_round_fails(tflite: Path, tmp_path: Pa
     assert len([one for one in results.rounds if one.throttled]) == 3
 
 
-def test_it_stops_when_it_is_precise_enough(tflite: Path, tmp_path: Path) -> None:
+def test_it_stops_when_the_interval_is_small_enough(tflite: Path, tmp_path: Path) -> None:
     (results,) = measure([tflite], [Host()], tmp_path, runs=None, until="99%").results
     assert (results.complete, results.stopped_by) == (True, "precision")
     times = results.models[0].latency
@@ -228,18 +228,16 @@ def test_it_stops_when_it_is_precise_enough(tflite: Path, tmp_path: Path) -> Non
     assert (times.run.relative_half_width or 1) <= 0.99
 
 
-def test_it_stops_at_the_time_limit_and_says_how_precise_it_is(
-    tflite: Path, tmp_path: Path
-) -> None:
-    asked = {"runs": None, "until": "0.0001%", "time_limit_s": 4.0}
-    finished = measure([tflite], [Host()], tmp_path, **asked)
+def test_it_stops_at_the_time_limit_and_reports_the_interval(tflite: Path, tmp_path: Path) -> None:
+    options = {"runs": None, "until": "0.0001%", "time_limit_s": 4.0}
+    finished = measure([tflite], [Host()], tmp_path, **options)
     (results,) = finished.results
     assert (results.complete, results.stopped_by) == (True, "time limit")
     assert not finished.problems
     assert any("the time limit was reached first" in warning for warning in results.warnings)
 
 
-def test_runs_that_do_not_fit_the_time_limit_fail(tflite: Path, tmp_path: Path) -> None:
+def test_runs_that_exceed_the_time_limit_fail(tflite: Path, tmp_path: Path) -> None:
     finished = measure([tflite], [Host()], tmp_path, runs=100_000, time_limit_s=4.0)
     (results,) = finished.results
     assert (results.complete, results.stopped_by) == (False, "time limit")
@@ -247,7 +245,7 @@ def test_runs_that_do_not_fit_the_time_limit_fail(tflite: Path, tmp_path: Path) 
 
 
 class FirstComputer(Host):
-    """This computer under the name of a phone on the network."""
+    """This computer with the name of a phone on the network."""
 
     serial = "192.168.0.7:5555"
 
@@ -255,7 +253,7 @@ class FirstComputer(Host):
         return replace(super().facts(), serial="192.168.0.7:5555")
 
 
-def test_several_devices_at_once_each_get_their_results(pair: list[Path], tmp_path: Path) -> None:
+def test_each_of_several_devices_gets_its_results(pair: list[Path], tmp_path: Path) -> None:
     devices = [FirstComputer(), KillingComputer()]
     finished = measure(pair, devices, tmp_path, runs=3000)
     assert sorted(path.parent.name for path in finished.paths) == ["192.168.0.7_5555", "host"]
@@ -265,7 +263,7 @@ def test_several_devices_at_once_each_get_their_results(pair: list[Path], tmp_pa
 
 
 class NamedComputer(Host):
-    """This computer under the serial number that a phone claims to have."""
+    """This computer with the serial number that a phone reports."""
 
     def __init__(self, serial: str) -> None:
         super().__init__()
@@ -278,7 +276,7 @@ class NamedComputer(Host):
 @pytest.mark.parametrize(
     "serial", ["..", ".", "", "-rf", "NUL", "com1.5555", "a.", "../..", "x" * 256]
 )
-def test_a_serial_number_does_not_decide_where_results_are_written(
+def test_a_serial_number_does_not_determine_where_results_are_written(
     tflite: Path, tmp_path: Path, serial: str
 ) -> None:
     output = tmp_path / "in" / "out"
@@ -287,13 +285,15 @@ def test_a_serial_number_does_not_decide_where_results_are_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_separators_in_a_serial_number_are_none_in_its_folder(tflite: Path, tmp_path: Path) -> None:
+def test_separators_in_a_serial_number_are_replaced_in_its_folder(
+    tflite: Path, tmp_path: Path
+) -> None:
     finished = measure([tflite], [NamedComputer("../\\x"), Host()], tmp_path / "out", runs=1)
     assert sorted(path.parent.name for path in finished.paths) == ["..__x", "host"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_folder_of_a_device_is_no_link_to_elsewhere(tflite: Path, tmp_path: Path) -> None:
+def test_a_link_as_the_folder_of_a_device_is_refused(tflite: Path, tmp_path: Path) -> None:
     output, outside = tmp_path / "out", tmp_path / "outside"
     output.mkdir()
     outside.mkdir()
@@ -323,17 +323,17 @@ def test_a_device_that_measures_nothing_does_not_stop_the_others(
     one_core = FirstComputer()
     finished = measure([tflite], [one_core, UnreachableComputer()], tmp_path, runs=1)
     assert len(finished.results) == 1
-    assert "is gone" in finished.problems[0]
+    assert "is disconnected" in finished.problems[0]
 
 
 class UnreachableComputer(Host):
-    """Answers nothing."""
+    """Is disconnected."""
 
     def facts(self) -> None:  # type: ignore[override]
-        raise SeaformerError("The phone is gone.")
+        raise SeaformerError("The phone is disconnected.")
 
 
-def test_ctrl_c_keeps_what_was_measured(tflite: Path, tmp_path: Path) -> None:
+def test_measurements_before_ctrl_c_are_saved(tflite: Path, tmp_path: Path) -> None:
     arguments = [tflite, "--device", "host", "--runs", "5000", "--output", tmp_path / "out"]
     status, errors = interrupted(*arguments)
     assert status == 130, errors
@@ -403,7 +403,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["--runs", "5"], 2, "no MODEL was given"),
     ],
 )
-def test_bad_requests_are_one_line(
+def test_bad_requests_are_one_line_errors(
     arguments: list[str], status: int, message: str, tflite: Path, onnx: Path, tmp_path: Path
 ) -> None:
     text = tmp_path / "notes.txt"
@@ -427,7 +427,7 @@ def test_a_damaged_model_is_refused(tflite: Path, tmp_path: Path) -> None:
         measure([damaged], [Host()], tmp_path / "out")
 
 
-def test_help_shows_the_ordinary_command_and_the_others() -> None:
+def test_help_shows_the_default_command_and_the_others() -> None:
     result = command("--help")
     assert result.exit_code == 0
     for words in ("MODEL...", "--until", *BACKENDS, "Other commands", "devices", "doctor"):
@@ -447,7 +447,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def stand_in(folder: Path, help_text: str, *, writes_output: bool = False) -> Path:
-    """A script that prints what a real tool printed, and the arguments it got."""
+    """Write a script that prints recorded output of the real tool, and its arguments."""
     tool = folder / "tool"
     lines = ["#!/bin/sh", 'case "$1" in --help) cat <<EOF', help_text, "EOF", "exit 1;; esac"]
     lines += [f"cat '{CLASSIC}'", f"printf '%s\\n' \"$@\" > '{folder}/arguments'"]
@@ -459,7 +459,7 @@ def stand_in(folder: Path, help_text: str, *, writes_output: bool = False) -> Pa
     return tool
 
 
-def test_the_official_tool_gives_no_interval_and_says_so(tflite: Path, tmp_path: Path) -> None:
+def test_the_official_tool_gives_no_interval_and_reports_that(tflite: Path, tmp_path: Path) -> None:
     tool = stand_in(tmp_path, CLASSIC_HELP)
     result = command(
         tflite, "--device", "host", "--backend", "benchmark_model", "--binary", tool, "--output",
@@ -479,7 +479,9 @@ def test_the_official_tool_gives_no_interval_and_says_so(tflite: Path, tmp_path:
     assert "--num_runs=7" in (tmp_path / "arguments").read_text().splitlines()
 
 
-def test_an_official_tool_that_shows_its_output_is_verified(tflite: Path, tmp_path: Path) -> None:
+def test_an_official_tool_that_provides_its_output_is_verified(
+    tflite: Path, tmp_path: Path
+) -> None:
     tool = stand_in(tmp_path, SHOWING_HELP, writes_output=True)
     with pytest.raises(SeaformerError, match="an output of 9 bytes"):
         measure(
@@ -487,9 +489,9 @@ def test_an_official_tool_that_shows_its_output_is_verified(tflite: Path, tmp_pa
         )
 
 
-def test_what_is_no_official_tool_is_refused(tflite: Path, tmp_path: Path) -> None:
-    asked = {"backend": "benchmark_model", "binary": stand_in(tmp_path, "usage: ls"), "runs": 1}
+def test_a_program_other_than_the_official_tool_is_refused(tflite: Path, tmp_path: Path) -> None:
+    options = {"backend": "benchmark_model", "binary": stand_in(tmp_path, "usage: ls"), "runs": 1}
     with pytest.raises(SeaformerError, match="not benchmark_model"):
-        measure([tflite], [Host()], tmp_path / "out", **asked)
+        measure([tflite], [Host()], tmp_path / "out", **options)
     with pytest.raises(UsageError, match="--until needs individual runs"):
-        measure([tflite], [Host()], tmp_path / "out", **(asked | {"runs": None, "until": "1%"}))
+        measure([tflite], [Host()], tmp_path / "out", **(options | {"runs": None, "until": "1%"}))

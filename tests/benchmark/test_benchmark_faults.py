@@ -1,4 +1,4 @@
-"""What goes wrong with phones: an error of one line, no hang, nothing left, nothing lost."""
+"""Faults of phones: a one-line error, no hang, no files left there, no results lost."""
 
 import shutil
 import signal
@@ -23,7 +23,7 @@ def tflite(phone_export: Path) -> Path:
 
 @pytest.fixture
 def model(phone_export: Path, tmp_path: Path) -> Path:
-    """A model for commands that end before they look into it."""
+    """Return a model for commands that end before they read it."""
     path = tmp_path / "model.tflite"
     shutil.copy(next(phone_export.glob("*.tflite")), path)
     return path
@@ -32,7 +32,7 @@ def model(phone_export: Path, tmp_path: Path) -> Path:
 # ---- before anything is measured
 
 
-def test_an_unauthorized_phone_is_not_passed_over(switch_on, model, tmp_path):
+def test_an_unauthorized_phone_is_not_skipped(switch_on, model, tmp_path):
     phone = switch_on(authorizes=False)
     ended = benchmark(tmp_path, model)
     assert ended.status == 1
@@ -60,7 +60,7 @@ def test_of_two_phones_one_has_to_be_chosen(switch_on, model, tmp_path):
     assert "--device" in ended.error
 
 
-def test_a_phone_that_is_not_there_is_told_from_those_that_are(loopback_phone, model, tmp_path):
+def test_the_error_about_a_missing_phone_lists_the_attached_ones(loopback_phone, model, tmp_path):
     ended = benchmark(tmp_path, model, "--device", "R58M123456")
     assert ended.status == 2
     assert "R58M123456" in ended.error
@@ -76,7 +76,7 @@ def test_an_x86_phone_is_refused(switch_on, model, tmp_path):
     assert_left_as_it_was(phone)
 
 
-def test_a_full_phone_is_left_without_our_files(switch_on, model, tmp_path):
+def test_no_files_are_left_on_a_full_phone(switch_on, model, tmp_path):
     phone = switch_on(storage_mb=16)
     ended = benchmark(tmp_path, model)
     assert ended.status == 1
@@ -84,7 +84,7 @@ def test_a_full_phone_is_left_without_our_files(switch_on, model, tmp_path):
     assert_left_as_it_was(phone)
 
 
-def test_a_phone_that_executes_nothing_is_refused(switch_on, model, tmp_path):
+def test_a_phone_that_runs_no_programs_is_refused(switch_on, model, tmp_path):
     phone = switch_on(executes=False)
     ended = benchmark(tmp_path, model)
     assert ended.status == 1
@@ -94,7 +94,7 @@ def test_a_phone_that_executes_nothing_is_refused(switch_on, model, tmp_path):
 
 
 @pytest.mark.slow
-def test_cores_that_the_phone_has_switched_off_are_named(loopback_phone, model, tmp_path):
+def test_offline_cores_of_a_phone_are_named(loopback_phone, model, tmp_path):
     loopback_phone.set_online_cores("0-6")
     ended = benchmark(tmp_path, model, "--cores", "prime")
     assert ended.status != 0
@@ -131,7 +131,7 @@ def test_ctrl_c_while_files_are_sent_leaves_nothing(loopback_phone, model, tmp_p
     assert not running.results.exists()
 
 
-# ---- runtimes that are not what they should be
+# ---- wrong runtimes
 
 
 def a_truncated_library(folder: Path) -> Path:
@@ -142,14 +142,14 @@ def a_truncated_library(folder: Path) -> Path:
 
 
 def a_library_without_the_functions(folder: Path) -> Path:
-    """An Android library for arm64, which is none of LiteRT: the runner itself."""
+    """Return an Android library for arm64 other than LiteRT: the runner itself."""
     from seaformer.benchmark.runner.binaries import runner_for
 
     return Path(shutil.copy(runner_for("android-arm64"), folder / "libother.so"))
 
 
 def an_older_library(folder: Path) -> Path:
-    """LiteRT as of before one of its functions was there."""
+    """Return a LiteRT without one of its functions, as an older version would be."""
     whole = library_for("litert", "android-arm64", None).path
     name = b"LiteRtCreateEnvironment\0"
     content = whole.read_bytes()
@@ -178,26 +178,26 @@ def test_a_wrong_runtime_is_refused_and_not_run(
     assert_left_as_it_was(loopback_phone)
 
 
-# ---- outputs that cannot be believed
+# ---- wrong outputs
 
 
-def test_a_wrong_output_means_no_time(loopback_phone, tflite, tmp_path):
-    def spoil(block: bytes) -> bytes:
+def test_a_wrong_output_has_no_latency(loopback_phone, tflite, tmp_path):
+    def corrupt(block: bytes) -> bytes:
         return block[:1000] + bytes(4000) + block[5000:] if len(block) > 5000 else block
 
-    loopback_phone.cable.when(b"RECV", 0, lambda: loopback_phone.cable.alter(spoil))
+    loopback_phone.cable.when(b"RECV", 0, lambda: loopback_phone.cable.alter(corrupt))
     running = Benchmark(tmp_path, tflite, "--runs", "1")
     ended = running.ended()
     assert ended.status == 1
     assert "wrong output" in ended.error
-    result = running.kept().models[0]
+    result = running.saved().models[0]
     assert result.parity is not None
     assert not result.parity.passed
     assert (result.latency, result.emulated) == (None, None)
     assert_left_as_it_was(loopback_phone)
 
 
-# ---- while it is measured
+# ---- while measuring
 
 
 Fault = Callable[[LoopbackPhone, Benchmark, psutil.Process], None]
@@ -229,15 +229,15 @@ def press_ctrl_c(_phone: LoopbackPhone, command: Benchmark, _runner: psutil.Proc
     command.press_ctrl_c(times=20)
 
 
-# what happens, exit status, what the error says, whether the phone can be cleaned
+# fault, exit status, text of the error, whether the phone can be cleaned
 FAULTS = {
     "unplugged": (unplug, 1, "is disconnected", False),
     "out of the network's reach": (leave_the_network, 1, "is disconnected", False),
-    "killed for want of memory": (end_runner(signal.SIGKILL), 1, "killed by signal 9", True),
+    "killed by lack of memory": (end_runner(signal.SIGKILL), 1, "killed by signal 9", True),
     "crashed": (end_runner(signal.SIGSEGV), 1, "killed by signal 11", True),
     "server restarted": (restart_server, 1, "adb server", True),
     "garbage in the output": (garble, 1, "damaged", True),
-    "Ctrl-C again and again": (press_ctrl_c, 130, "interrupted", True),
+    "repeated Ctrl-C": (press_ctrl_c, 130, "interrupted", True),
 }
 
 
@@ -247,7 +247,7 @@ LONG = ("out of the network's reach", "crashed", "server restarted")
 @pytest.mark.parametrize(
     "fault", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in FAULTS]
 )
-def test_what_was_measured_before_a_fault_is_kept(loopback_phone, tflite, tmp_path, fault: str):
+def test_measurements_before_a_fault_are_saved(loopback_phone, tflite, tmp_path, fault: str):
     happen, status, message, is_reachable = FAULTS[fault]
     running = Benchmark(tmp_path, tflite, "--runs", "10")
     running.wait_until_it_says(" 1 of 10 runs")
@@ -259,11 +259,11 @@ def test_what_was_measured_before_a_fault_is_kept(loopback_phone, tflite, tmp_pa
     if is_reachable:
         assert loopback_phone.left_files() == []
 
-    kept = running.kept()
-    assert not kept.complete
-    assert kept.stopped_by == ("interrupt" if status == 130 else "problem")
-    assert kept.problem
-    result = kept.models[0]
+    saved = running.saved()
+    assert not saved.complete
+    assert saved.stopped_by == ("interrupt" if status == 130 else "problem")
+    assert saved.problem
+    result = saved.models[0]
     assert result.parity is not None
     assert result.parity.passed
     assert result.latency is None
@@ -273,7 +273,7 @@ def test_what_was_measured_before_a_fault_is_kept(loopback_phone, tflite, tmp_pa
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp_path):
+def test_ctrl_c_ends_the_wait_for_a_hanging_phone(loopback_phone, tflite, tmp_path):
     running = Benchmark(tmp_path, tflite, "--runs", "10")
     running.wait_for_runner(loopback_phone)
     loopback_phone.cable.freeze()
@@ -285,7 +285,7 @@ def test_ctrl_c_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp
 
 
 @pytest.mark.slow
-def test_the_time_limit_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tflite, tmp_path):
+def test_the_time_limit_ends_the_wait_for_a_hanging_phone(loopback_phone, tflite, tmp_path):
     running = Benchmark(tmp_path, tflite, "--runs", "10", "--time-limit", "60")
     running.wait_until_it_says(" 1 of 10 runs")
     running.wait_for_runner(loopback_phone)
@@ -297,16 +297,16 @@ def test_the_time_limit_ends_the_wait_for_a_phone_that_hangs(loopback_phone, tfl
     loopback_phone.cable.thaw()
     wait_until(lambda: loopback_phone.programs() == [], "the phone ended the runner by itself")
 
-    kept = running.kept()
-    assert (kept.complete, kept.stopped_by) == (False, "problem")
-    result = kept.models[0]
+    saved = running.saved()
+    assert (saved.complete, saved.stopped_by) == (False, "problem")
+    result = saved.models[0]
     assert result.latency is None
     assert result.emulated is not None
     assert result.emulated.run is not None
     assert 1 <= result.emulated.run.runs < 10
 
 
-def test_a_phone_that_hangs_is_given_up(loopback_phone, tmp_path):
+def test_the_wait_for_a_hanging_phone_ends(loopback_phone, tmp_path):
     program = tmp_path / "program"
     program.write_text("#!/system/bin/sh\necho begun\nsleep 1000\n")
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""The name of a network where seaformer-benchmark takes a file."""
+"""Names of networks instead of files as arguments of seaformer-benchmark."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_a_named_network_is_exported_and_measured_beside_a_file(
     assert "export: attention-squeeze: trace to ONNX" in result.stderr
 
 
-def test_a_file_goes_before_a_network_and_that_before_a_factory(
+def test_a_file_has_precedence_over_a_network_and_that_over_a_factory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -47,12 +47,12 @@ def test_a_file_goes_before_a_network_and_that_before_a_factory(
     ("name", "kind", "message"),
     [
         ("topformr-tiny", UsageError, "Did you mean 'topformer-tiny'"),
-        ("gone.tflite", SeaformerError, "there is no model file 'gone.tflite'"),
-        ("folder/gone", SeaformerError, "there is no model file 'folder/gone'"),
+        ("missing.tflite", SeaformerError, "there is no model file 'missing.tflite'"),
+        ("folder/missing", SeaformerError, "there is no model file 'folder/missing'"),
         ("attention:", UsageError, "unknown model 'attention:'"),
     ],
 )
-def test_what_is_neither_is_named(name: str, kind: type[SeaformerError], message: str) -> None:
+def test_an_unknown_name_is_reported(name: str, kind: type[SeaformerError], message: str) -> None:
     with pytest.raises(kind, match=message):
         resolve_model(Path(name))
 
@@ -67,6 +67,6 @@ def test_what_is_neither_is_named(name: str, kind: type[SeaformerError], message
         (["pareto", "--backend"], "on", ["onnxruntime", "onnxruntime-qnn"]),
     ],
 )
-def test_names_complete_in_a_shell(arguments: list[str], begun: str, names: list[str]) -> None:
+def test_names_are_completed_in_a_shell(arguments: list[str], begun: str, names: list[str]) -> None:
     shell = ShellComplete(main, {}, "seaformer-benchmark", "_SEAFORMER_BENCHMARK_COMPLETE")
     assert [item.value for item in shell.get_completions(arguments, begun)] == names

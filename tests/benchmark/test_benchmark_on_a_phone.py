@@ -1,4 +1,4 @@
-"""The benchmark from end to end: the real command, adb, the runner and runtime that go to phones.
+"""The benchmark end to end: the real command and adb, and the runner and runtime of phones.
 
 The phone is the loopback phone, whose processor is emulated. It shows that the parts work together,
 not how fast anything is.
@@ -21,7 +21,7 @@ from seaformer.benchmark.results.schema import STAGES, read_results
 from seaformer.benchmark.runner.libraries import PUBLISHED
 
 UGLY = 'it\'s "tiny"; $(touch owned) `id`\n& more ünïcode'
-"""A name that a shell makes much of, wherever it gets to see it."""
+"""A name full of characters that are special to a shell."""
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def tflite(phone_export: Path) -> Path:
 
 @pytest.fixture
 def doctor(tmp_path: Path) -> Callable[[LoopbackPhone], Ended]:
-    """A function that examines a phone with the real command."""
+    """Return a function that checks a phone with the real command."""
     return lambda phone: Benchmark(tmp_path, "doctor", phone.serial).ended()
 
 
-def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_was(
+def test_a_model_of_any_name_is_measured_and_verified_and_no_files_are_left(
     loopback_phone, tflite, tmp_path
 ):
     of_the_user = loopback_phone.storage / "holiday.jpg"
@@ -69,13 +69,13 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
     assert one.emulated.run.runs == 2
     assert one.emulated.classes is not None
     assert one.emulated.mask is not None
-    # The phone prepared the frame as this computer does, to the last bit: or there were no times.
+    # There are times only if the phone preprocesses the frame exactly as this computer does.
     assert one.frame is not None
     assert list(one.frame.stages) == list(STAGES)
     assert one.frame.frame_ms.runs == 2
     assert "frames of 160x90" in ended.output
     assert one.input.source == "photograph"
-    # The phone computed what this computer does, with another processor and another LiteRT.
+    # Equal results, in spite of another processor and another LiteRT.
     assert one.parity is not None
     assert one.parity.passed
     assert one.parity.agreement == 1.0
@@ -94,8 +94,8 @@ def test_a_model_of_any_name_is_measured_and_checked_and_the_phone_left_as_it_wa
 
 @pytest.mark.usefixtures("loopback_phone")
 @pytest.mark.slow
-def test_a_processor_with_half_precision_computes_in_it(shapes_export, tmp_path):
-    """Armv8.2 has it, and so does the emulated processor: close, and not the same."""
+def test_half_precision_is_used_on_a_processor_that_supports_it(shapes_export, tmp_path):
+    """Armv8.2 and the emulated processor support it: outputs are close, but not equal."""
     model = shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite"
     ended = benchmark(tmp_path, model, "--runs", "1", "--half")
     assert ended.status == 0, ended.errors
@@ -108,7 +108,7 @@ def test_a_processor_with_half_precision_computes_in_it(shapes_export, tmp_path)
 
 
 @pytest.mark.slow
-def test_files_that_are_kept_on_the_phone_are_not_sent_again(loopback_phone, tflite, tmp_path):
+def test_files_kept_on_the_phone_are_not_sent_again(loopback_phone, tflite, tmp_path):
     assert benchmark(tmp_path, tflite, "--runs", "1", "--keep").status == 0
     assert loopback_phone.programs() == []
     assert {path.suffix for path in loopback_phone.left_files()} >= {".tflite", ".so"}
@@ -136,7 +136,7 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_hot_phone_is_waited_for_and_what_saves_power_warned_of(loopback_phone, tflite, tmp_path):
+def test_a_hot_phone_is_waited_for_and_power_saving_is_reported(loopback_phone, tflite, tmp_path):
     loopback_phone.set_heat(status=2, skin_c=44.0)
     loopback_phone.set_battery(percent=3)
     loopback_phone.set_power(saves=True, wakefulness="Asleep")
@@ -156,7 +156,7 @@ def test_a_hot_phone_is_waited_for_and_what_saves_power_warned_of(loopback_phone
         assert any(warning.startswith(seen) for warning in results.warnings)
 
 
-def test_a_phone_in_use_is_refused_and_left_to_who_has_it(loopback_phone, tflite, tmp_path, doctor):
+def test_a_phone_in_use_is_refused_and_left_to_its_owner(loopback_phone, tflite, tmp_path, doctor):
     with Phone(loopback_phone.serial).workspace("mine") as mine:
         mine.write("file", b"mine")
         ended = benchmark(tmp_path, tflite, "--time-limit", "1")
@@ -171,7 +171,7 @@ def test_a_phone_in_use_is_refused_and_left_to_who_has_it(loopback_phone, tflite
     assert_left_as_it_was(loopback_phone)
 
 
-def test_onnx_runtime_is_measured_likewise(loopback_phone, phone_export, tmp_path):
+def test_onnx_runtime_is_measured(loopback_phone, phone_export, tmp_path):
     row = PUBLISHED["onnxruntime"]
     if not row.package.is_here and not os.environ.get("SEAFORMER_REQUIRE_ANDROID"):
         pytest.skip(
@@ -190,14 +190,14 @@ def test_onnx_runtime_is_measured_likewise(loopback_phone, phone_export, tmp_pat
     assert_left_as_it_was(loopback_phone)
 
 
-def test_the_doctor_finds_a_good_phone_well(loopback_phone, doctor):
+def test_the_doctor_passes_a_good_phone(loopback_phone, doctor):
     ended = doctor(loopback_phone)
     assert ended.status == 0, ended.output + ended.errors
     assert "fail" not in ended.output
     assert_left_as_it_was(loopback_phone)
 
 
-def test_the_doctor_says_what_to_do_about_a_phone_that_runs_nothing(switch_on, doctor):
+def test_the_doctor_has_a_remedy_for_a_phone_that_runs_no_programs(switch_on, doctor):
     phone = switch_on(executes=False)
     ended = doctor(phone)
     assert ended.status == 1

@@ -1,4 +1,4 @@
-"""Benchmarks on a Snapdragon's NPU, as far as one gets without a phone.
+"""Benchmarks on a Snapdragon's NPU, as far as they can be tested without a phone.
 
 Here the runner computes on Qualcomm's emulator. On the loopback phone it reaches what refuses: the
 chip, FastRPC, the user's libraries, and last ONNX Runtime itself, which takes no empty library.
@@ -61,8 +61,8 @@ def _npu() -> None:
 def files(
     phone: LoopbackPhone, one=ON_NPU, backend: str = "onnxruntime-qnn", **options: object
 ) -> AcceleratorFiles:
-    given = Options(command="", **options)
-    return npu_files(BACKENDS[backend], Phone(phone.serial), given, [one])
+    arguments = Options(command="", **options)
+    return npu_files(BACKENDS[backend], Phone(phone.serial), arguments, [one])
 
 
 def refusal(phone: LoopbackPhone, *arguments, **options: object) -> str:
@@ -72,7 +72,9 @@ def refusal(phone: LoopbackPhone, *arguments, **options: object) -> str:
     return str(error.value)
 
 
-def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_path):
+def test_missing_requirements_of_a_phone_are_reported_before_files_are_sent(
+    loopback_phone, tmp_path
+):
     sdk = write_sdk(tmp_path / "sdk")
     message = refusal(loopback_phone, qairt=sdk)
     assert "SM8250, is not supported: the Snapdragon 865 has a Hexagon V66" in message
@@ -95,26 +97,26 @@ def test_what_a_phone_lacks_is_said_before_anything_is_sent(loopback_phone, tmp_
     assert loopback_phone.left_files() == []
 
 
-def test_what_a_phone_is_given(loopback_phone, tmp_path):
+def test_the_files_and_options_for_a_phone(loopback_phone, tmp_path):
     loopback_phone.set_property("ro.soc.model", "SM8650")
     loopback_phone.add_fastrpc()
     sdk = write_sdk(tmp_path)
-    given = files(loopback_phone, qairt=sdk, npu_power="sustained")
-    assert given.plugin == PLUGIN
-    assert given.options == {
+    npu = files(loopback_phone, qairt=sdk, npu_power="sustained")
+    assert npu.plugin == PLUGIN
+    assert npu.options == {
         "backend_path": "libQnnHtp.so",
         "offload_graph_io_quantization": "0",
         "htp_performance_mode": "sustained_high_performance",
     }
-    assert given.folder_variables == ("LD_LIBRARY_PATH", "ADSP_LIBRARY_PATH")
-    assert not given.is_emulated
+    assert npu.folder_variables == ("LD_LIBRARY_PATH", "ADSP_LIBRARY_PATH")
+    assert not npu.is_emulated
     compiled = replace(ON_NPU, path=Path("net_SM8650.tflite"))
-    given = files(loopback_phone, compiled, "litert-npu", qairt=sdk)
-    assert given.options == {"htp_performance_mode": "2"}
+    npu = files(loopback_phone, compiled, "litert-npu", qairt=sdk)
+    assert npu.options == {"htp_performance_mode": "2"}
 
 
 @pytest.mark.slow
-def test_onnx_runtime_on_the_phone_refuses_a_library_that_is_none(
+def test_onnx_runtime_on_the_phone_refuses_an_invalid_library(
     loopback_phone, phone_export, tmp_path
 ):
     (model,) = phone_export.glob("*.onnx")
@@ -144,29 +146,29 @@ def test_the_runner_computes_on_the_emulator(shapes_export, tmp_path):
     assert one.coverage is not None
     assert one.coverage.full
     assert one.parity.passed
-    assert one.parity.sqnr_db < 100  # half precision: not what the CPU computes
+    assert one.parity.sqnr_db < 100  # half precision differs from the CPU
 
 
 @pytest.fixture(scope="module")
 def compiled(_npu, shapes_export, tmp_path_factory) -> Path:
-    """The trained Tiny compiled for SM8650, without the file that it was compiled from."""
+    """Return the trained Tiny compiled for SM8650, without its source file."""
     (source,) = shapes_export.glob("*_fp32.onnx")
     folder = tmp_path_factory.mktemp("compiled")
-    made = compile_onnx(CHIPS["SM8650"], source)
+    result = compile_onnx(CHIPS["SM8650"], source)
     with open_session(source) as session:
         described = session.metadata
     name = compiled_name(source.name, CHIPS["SM8650"])
     binary = File(
         name=str(binary_name(name)),
-        bytes=len(made.binary),
-        sha256=hashlib.sha256(made.binary).hexdigest(),
+        bytes=len(result.binary),
+        sha256=hashlib.sha256(result.binary).hexdigest(),
     )
     compilation = COMPILED.model_copy(
         update={"binary": binary, "source_sha256": described.content_sha256}
     )
     described = described.model_copy(update={"compilation": compilation})
-    (folder / name).write_bytes(embed(made.content, described))
-    (folder / binary.name).write_bytes(made.binary)
+    (folder / name).write_bytes(embed(result.content, described))
+    (folder / binary.name).write_bytes(result.binary)
     return folder / name
 
 
@@ -237,12 +239,12 @@ def test_a_model_is_broken_down_on_the_emulator(shapes_export, tmp_path):
         ),
     ],
 )
-def test_what_a_driver_says_is_put_into_words(output, meaning):
+def test_messages_of_drivers_are_explained(output, meaning):
     fault = find_npu_fault(output)
     assert fault is not None
     assert meaning in fault.meaning
     assert "{" not in fault.meaning
 
 
-def test_what_is_none_of_the_drivers_faults_stays_as_it_is():
+def test_other_messages_are_unchanged():
     assert find_npu_fault("the time limit passed while warming a model up") is None

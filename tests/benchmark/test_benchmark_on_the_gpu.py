@@ -29,12 +29,12 @@ __attribute__((constructor)) static void load(void) {
         for (;;) pause();
 }
 """
-"""A Vulkan driver that never comes back from its first process, and in others is none."""
+"""A Vulkan driver that hangs in its first process, and fails to load in others."""
 
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of which the GPU takes the first of two operators."""
+    """Return a model of two operators, of which the GPU supports only the first."""
     small = SmallModel()
     x, doubled = small.tensor([1, 8, 8, 4]), small.tensor([1, 8, 8, 4])
     axis, classes = (
@@ -60,7 +60,7 @@ def measured(folder: Path, *arguments: str | Path) -> tuple[Result, Results | No
 
 
 def only_error(done: Result) -> str:
-    """Return the one line that says what went wrong."""
+    """Return the only line with an error."""
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, done.stderr
     assert "Traceback" not in done.stderr
@@ -74,7 +74,7 @@ def test_models_are_compiled_run_and_compared_on_the_gpu(part: Path, tmp_path: P
     assert results is not None
     assert (results.backend, results.accelerator) == ("litert-gpu", "gpu")
     assert results.computed_on == f"GPU in single precision, {results.runtime.driver}"
-    # A driver in software computes on the processor.
+    # A software driver computes on the CPU.
     assert results.emulated == (results.runtime.driver in ("SwiftShader", "lavapipe"))
     assert [str(model.coverage) for model in results.models] == ["all", "1 of 2", "0 of 1"]
     assert {loaded.header.accelerator for loaded in results.rounds if loaded.header} == {"gpu"}
@@ -97,7 +97,7 @@ def test_models_are_compiled_run_and_compared_on_the_gpu(part: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("gpu")
-def test_a_model_that_has_to_be_taken_whole_fails_alone(part: Path, tmp_path: Path) -> None:
+def test_a_model_that_requires_full_coverage_fails_alone(part: Path, tmp_path: Path) -> None:
     arguments = (part, WHOLE, "--require-full-acceleration")
     done, results = measured(tmp_path / "results", *arguments)
     assert done.exit_code == 1
@@ -110,7 +110,7 @@ def test_a_model_that_has_to_be_taken_whole_fails_alone(part: Path, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("gpu")
-def test_a_driver_that_hangs_with_one_model_costs_the_others_nothing(
+def test_a_driver_that_hangs_with_one_model_does_not_affect_the_others(
     part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = find_driver()
@@ -135,7 +135,7 @@ def test_a_driver_that_hangs_with_one_model_costs_the_others_nothing(
 
 
 @pytest.mark.usefixtures("gpu")
-def test_what_the_driver_cannot_compute_is_refused(tmp_path: Path) -> None:
+def test_an_unsupported_precision_is_refused(tmp_path: Path) -> None:
     driver = find_driver()
     assert driver is not None
     if driver.computes_half:
@@ -145,7 +145,7 @@ def test_what_the_driver_cannot_compute_is_refused(tmp_path: Path) -> None:
     assert "--half: SwiftShader computes in single precision only" in only_error(done)
 
 
-def test_a_computer_without_a_driver_says_how_to_get_one(
+def test_a_missing_driver_is_reported_with_how_to_install_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VK_ICD_FILENAMES", str(tmp_path / "missing.json"))
@@ -155,19 +155,21 @@ def test_a_computer_without_a_driver_says_how_to_get_one(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("--backend", "litert", "--require-full-acceleration"), "is for --backend litert-gpu"),
         (("--backend", "litert-gpu", "--binary", __file__), "other backends do not accept it"),
     ],
 )
-def test_what_does_not_go_together(arguments: tuple[str, ...], says: str) -> None:
+def test_options_that_cannot_be_combined_are_refused(
+    arguments: tuple[str, ...], message: str
+) -> None:
     done = CliRunner().invoke(main, [str(WHOLE), *arguments])
     assert done.exit_code == 2
-    assert says in only_error(done)
+    assert message in only_error(done)
 
 
-def test_a_phone_without_opencl_says_so_in_one_line(loopback_phone, phone_export, tmp_path):
+def test_a_phone_without_opencl_is_a_one_line_error(loopback_phone, phone_export, tmp_path):
     (file,) = phone_export.glob("*_fp32.tflite")
     ended = benchmark(tmp_path, file, "--backend", "litert-gpu", "--runs", "1")
     assert ended.status == 1

@@ -1,4 +1,4 @@
-"""Whole frames: what the runner makes of them is what Python makes of them, bit for bit."""
+"""Whole frames: the runner's pre- and post-processing equals that of Python, bit for bit."""
 
 import csv
 import io
@@ -50,12 +50,12 @@ ENCODINGS = {
     "int8": Scale(scale=0.02, zero_point=-5),
     "int16": Scale(scale=0.0078125, zero_point=0),
 }
-"""Type of an input -> what its integers stand for; those of 1 are of values of 0 to 255."""
+"""Type of an input -> the quantization of its integers; scale 1 is for values of 0 to 255."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An input, and the way of an image into it."""
+    """An input, and the preprocessing of an image for it."""
 
     dtype: str
     layout: str
@@ -66,11 +66,11 @@ class Case:
     mask_of: str = "logits"
 
     def path(self, number: int, frame_size: tuple[int, int]) -> FramePath:
-        """The way of frames through a model of this input."""
+        """Return the processing of frames by a model with this input."""
         return frame_path(self.candidate(number), frame_size)
 
     def candidate(self, number: int) -> Candidate:
-        """A model of this input, with a mask of its output."""
+        """Return a model with this input, and a mask computed from its output."""
         channels = 1 if self.color_order == "GRAY" else 3
         preprocessing = replace(
             ADE20K.preprocessing,
@@ -105,7 +105,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Every type with every layout, in all of which the other traits come up."""
+    """Return every type with every layout, and random values of the other attributes."""
     choose = random.Random(0).choice
     found = [
         Case(
@@ -118,7 +118,7 @@ def cases() -> list[Case]:
         )
         for dtype, layout in [*product(ENCODINGS, ("NCHW", "NHWC"))] * 5
     ]
-    # A mask is made of an axis of classes where the runtime has it, and ids have none.
+    # A mask is computed along the axis of classes of the runtime; class ids have no such axis.
     ids = Case("uint8", "NHWC", "GRAY", "bilinear", None, (9, 11), "ids")
     return [*found, ids, replace(ids, dtype="int16")]
 
@@ -127,7 +127,7 @@ CASES = cases()
 
 
 def identity(path: Path, dtype: str, shape: tuple[int, ...]) -> None:
-    """Write a model that gives what it takes."""
+    """Write a model whose output is its input."""
     kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     ends = [onnx.helper.make_tensor_value_info(name, kind, shape) for name in ("x", "y")]
     node = onnx.helper.make_node("Identity", ["x"], ["y"])
@@ -137,7 +137,7 @@ def identity(path: Path, dtype: str, shape: tuple[int, ...]) -> None:
 
 
 def add_frame(folder: Path, number: int, case: Case, frame: np.ndarray) -> PlannedModel:
-    """Put a model that takes frames into the folder of a plan."""
+    """Add a model with frames as its input to the folder of a plan."""
     path = case.path(number, frame.shape[:2])
     shape = path.interface.input.shape
     file = folder / f"{case.dtype}.onnx"
@@ -166,7 +166,7 @@ def frames() -> Iterator[pytest.param]:
 
 
 @pytest.mark.parametrize("frame", [*frames()])
-def test_what_a_frame_becomes_is_what_python_makes_of_it(frame: np.ndarray, tmp_path: Path) -> None:
+def test_frames_are_processed_as_in_python(frame: np.ndarray, tmp_path: Path) -> None:
     models = [add_frame(tmp_path, number, case, frame) for number, case in enumerate(CASES)]
     done = run_frames(tmp_path, frame, models)
     assert done.status == Status.DONE, done.stderr
@@ -191,8 +191,8 @@ def test_what_a_frame_becomes_is_what_python_makes_of_it(frame: np.ndarray, tmp_
                 for there, here in zip(size, case.size, strict=True)
             )
             mask, stored = values[rows[:, None], columns, 0], np.uint16
-        made = np.fromfile(tmp_path / f"m{number}.output.frame-mask", stored)
-        np.testing.assert_array_equal(made.reshape(size), mask.astype(stored), str(case))
+        computed = np.fromfile(tmp_path / f"m{number}.output.frame-mask", stored)
+        np.testing.assert_array_equal(computed.reshape(size), mask.astype(stored), str(case))
 
 
 def test_the_stages_of_every_frame_are_timed_after_each_block(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_the_stages_of_every_frame_are_timed_after_each_block(tmp_path: Path) ->
         assert len(runs.durations_ns) == 2
         assert (runs.post_processing_ns is None) == (runs.model == "m1")
         assert runs.durations_ns[0] == sum(stage[0] for stage in runs.stages_ns)
-    # The model is measured with its own input again.
+    # Afterwards, the model is measured with its own input.
     assert not np.fromfile(tmp_path / "m0.output", np.float32).any()
 
 
@@ -237,7 +237,7 @@ def test_files_that_do_not_fit_the_plan_are_refused(
 
 
 @pytest.mark.parametrize("text", ["1280", "1280x", "a.tflite", "1280*720"])
-def test_a_size_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"--frame is '.*'\. Allowed: WIDTHxHEIGHT"):
         parse_frame_size(text)
     assert parse_frame_size("1280x720") == (1280, 720)
@@ -248,11 +248,11 @@ def test_a_size_that_is_none_is_refused(text: str) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A segmentation that finds the strongest colour."""
+    """Return a segmentation model that finds the strongest colour."""
     return write_onnx(tmp_path / "colors.onnx", metadata())
 
 
-def test_every_part_of_a_frame_is_shown_where_results_are(model: Path, tmp_path: Path) -> None:
+def test_the_stages_of_a_frame_are_in_all_results(model: Path, tmp_path: Path) -> None:
     finished = measure([model], [Host()], tmp_path / "out", frame_size=(90, 160))
     assert not finished.problems
     (results,) = finished.results
@@ -279,8 +279,8 @@ def test_every_part_of_a_frame_is_shown_where_results_are(model: Path, tmp_path:
     )
 
 
-class SloppyComputer(Host):
-    """Prepares frames of the first model otherwise."""
+class InaccurateComputer(Host):
+    """Preprocesses frames of the first model differently."""
 
     class _Space(ChangedWorkspace):
         def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
@@ -291,11 +291,13 @@ class SloppyComputer(Host):
         return self._Space(super().open_workspace(key))
 
 
-def test_a_device_that_prepares_frames_otherwise_loses_that_model_only(
+def test_a_model_with_different_preprocessing_on_a_device_is_dropped(
     model: Path, tmp_path: Path
 ) -> None:
     other = write_onnx(tmp_path / "other.onnx", metadata())
-    finished = measure([model, other], [SloppyComputer()], tmp_path / "out", frame_size=(160, 90))
+    finished = measure(
+        [model, other], [InaccurateComputer()], tmp_path / "out", frame_size=(160, 90)
+    )
     (results,) = finished.results
     assert (
         "preprocesses frames differently from this computer: 1 of 49152 bytes differ"
@@ -304,7 +306,7 @@ def test_a_device_that_prepares_frames_otherwise_loses_that_model_only(
     assert [one.times is None for one in results.models] == [True, False]
 
 
-def test_a_model_that_says_nothing_of_its_input_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_model_without_preprocessing_metadata_is_refused(tmp_path: Path) -> None:
     plain = write_onnx(tmp_path / "plain.onnx")
     with pytest.raises(UsageError) as caught:
         measure([plain], [Host()], tmp_path / "out", frame_size=(160, 90))
@@ -313,7 +315,7 @@ def test_a_model_that_says_nothing_of_its_input_is_refused_in_one_line(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_an_output_that_the_runner_makes_no_mask_of_is_refused() -> None:
+def test_an_output_from_which_the_runner_cannot_compute_a_mask_is_refused() -> None:
     output = Tensor("y", "float32", (1, 1, 8, 8))
     one = replace(
         CASES[0].candidate(0), mask_size=None, meaning=binary("logits"), outputs=(output,)
@@ -337,7 +339,7 @@ def test_sides_out_of_range_are_refused(size: tuple[int, int], model: Path) -> N
         BenchmarkStudy(Options(command="", models=(model,), frame_size=size))
 
 
-def test_the_official_tool_takes_no_frames(tmp_path: Path) -> None:
+def test_the_official_tool_does_not_support_frames(tmp_path: Path) -> None:
     file = tmp_path / "model.tflite"
     file.touch()
     options = Options(

@@ -1,7 +1,7 @@
 """`seaformer-benchmark --blame`: the operator that a device computes differently.
 
-The devices are this computer and the loopback phone, with the real runner and runtimes. One thing
-about them is wrong: what they make of models that have certain weights.
+The devices are this computer and the loopback phone, with the real runner and runtimes. Their only
+fault is what they do with models that contain certain weights.
 """
 
 import os
@@ -34,37 +34,37 @@ from seaformer.errors import UsageError
 
 FAULTS = SAMPLES / "accelerator_faults"
 COUNT = 9
-"""Operators of the chain."""
+"""Number of operators in the chain."""
 
 
 def weights(place: int) -> np.ndarray:
-    """Those of an operator of the chain, which no other one has."""
+    """Return the weights of an operator of the chain; all operators have different ones."""
     return np.random.default_rng(place).uniform(0.5, 1.5, (1, 1, 1, 8)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Products with weights, one after another."""
+    """Write a chain of products with weights."""
     model = SmallModel()
-    made = given = model.tensor([1, 4, 4, 8])
+    output = source = model.tensor([1, 4, 4, 8])
     for place in range(COUNT):
         factor, product = model.tensor([1, 1, 1, 8], values=weights(place)), None
         product = model.tensor([1, 4, 4, 8])
-        model.operator("MUL", [made, factor], [product], options=schema.MulOptionsT())
-        made = product
-    model.graph.inputs, model.graph.outputs = [given], [made]
+        model.operator("MUL", [output, factor], [product], options=schema.MulOptionsT())
+        output = product
+    model.graph.inputs, model.graph.outputs = [source], [output]
     file = tmp_path_factory.mktemp("chain") / "chain.tflite"
     file.write_bytes(model.content())
     return file
 
 
 class WithFault:
-    """A workspace in which models of certain operators are not what they are elsewhere.
+    """A device that changes or interrupts models with certain operators.
 
     Attributes:
-        changes: what becomes of the content of a model that is sent.
+        changed: returns the replacement for the content of a model that is sent.
         on_start: called with the runner's process when it runs a model with the operator 5.
-        limit_s: how long that process gets; None for as long as it is given.
+        limit_s: time limit of that process; None for the requested one.
         is_ended: whether `on_start` ends or stops that process.
     """
 
@@ -90,7 +90,7 @@ class WithFault:
             if name == "plan":
                 self.is_marked = any(one.encode() in data for one in self.marked)
                 if self.is_marked and self.device.is_ended:
-                    # So many that it is ended before it is through.
+                    # So many that it is killed before it finishes.
                     data = re.sub(rb"warmup-runs \d+", b"warmup-runs 100000", data)
             super().write(name, data)
 
@@ -121,7 +121,7 @@ class WithFault:
         return content
 
     def on_start(self, pid: int) -> None:
-        """Let the runner go on."""
+        """Let the runner continue."""
 
     def open_workspace(self, key: str) -> Workspace:
         space = self.Space(super().open_workspace(key))  # type: ignore[misc]
@@ -130,7 +130,7 @@ class WithFault:
 
 
 class WrongWeights(WithFault):
-    """The operator 5 has other weights there."""
+    """Operator 5 has other weights on this device."""
 
     def changed(self, content: bytes) -> bytes:
         return content.replace(weights(5).tobytes(), (2 * weights(5)).tobytes())
@@ -145,7 +145,7 @@ class WrongPhone(WrongWeights, Phone):
 
 
 class PartlyRefusingHost(WrongHost):
-    """Does not take models that end after the operator 3 and before the operator 7."""
+    """Rejects models that end after operator 3 and before operator 7."""
 
     def changed(self, content: bytes) -> bytes:
         is_refused = weights(3).tobytes() in content and weights(7).tobytes() not in content
@@ -153,13 +153,13 @@ class PartlyRefusingHost(WrongHost):
 
 
 class RefusingHost(WithFault, Host):
-    """Takes no model with the operator 5."""
+    """Rejects models with operator 5."""
 
     def changed(self, content: bytes) -> bytes:
         return b"no model" if weights(5).tobytes() in content else content
 
 
-class DyingHost(WithFault, Host):
+class CrashingHost(WithFault, Host):
     is_ended = True
 
     def on_start(self, pid: int) -> None:
@@ -175,14 +175,14 @@ class HangingHost(WithFault, Host):
 
 
 class UnpluggedHost(WrongHost):
-    """Goes away at the second model with the operator 5."""
+    """Is disconnected at the second model with operator 5."""
 
     left = 1
 
     def on_start(self, pid: int) -> None:
         del pid
         if not self.left:
-            raise Unplugged("The phone went away.")
+            raise Unplugged("The phone is disconnected.")
         self.left -= 1
 
 
@@ -197,15 +197,15 @@ class InterruptedHost(UnpluggedHost):
 def run(
     device: Device, file: Path, output: Path, accelerator: str = "cpu", half: bool = False
 ) -> BlameResults:
-    """Search, and return what is in the file."""
-    asked = Options(command="", models=(file,), blame=accelerator, output=output, half=half)
+    """Run the search, and return the saved results."""
+    options = Options(command="", models=(file,), blame=accelerator, output=output, half=half)
     output.mkdir()
     with Progress(silent_console()) as progress:
-        done = BlameRun(make_blame_request(asked), device, progress).run()
+        done = BlameRun(make_blame_request(options), device, progress).run()
     assert (output / BLAME_PAGE_NAME).stat().st_size
-    kept = BlameResults.model_validate_json((output / BLAME_NAME).read_text())
-    assert kept == done
-    return kept
+    saved = BlameResults.model_validate_json((output / BLAME_NAME).read_text())
+    assert saved == done
+    return saved
 
 
 def test_the_operator_whose_weights_are_wrong_on_the_device_is_named(chain, tmp_path):
@@ -222,9 +222,9 @@ def test_the_operator_whose_weights_are_wrong_on_the_device_is_named(chain, tmp_
 
 
 @pytest.mark.parametrize(
-    ("kind", "outcome"), [(RefusingHost, "refused"), (DyingHost, "died"), (HangingHost, "hangs")]
+    ("kind", "outcome"), [(RefusingHost, "refused"), (CrashingHost, "died"), (HangingHost, "hangs")]
 )
-def test_the_operator_that_is_not_run_is_named(chain, tmp_path, kind, outcome):
+def test_an_operator_that_does_not_run_is_named(chain, tmp_path, kind, outcome):
     results = run(kind(), chain, tmp_path / "out")
     blamed = results.blamed
     assert results.verdict == "operator"
@@ -233,7 +233,7 @@ def test_the_operator_that_is_not_run_is_named(chain, tmp_path, kind, outcome):
     assert blamed.inputs[0].value > 100
 
 
-def test_models_that_do_not_run_although_the_whole_does_leave_a_range(chain, tmp_path):
+def test_truncated_models_that_do_not_run_leave_a_range(chain, tmp_path):
     results = run(PartlyRefusingHost(), chain, tmp_path / "out")
     assert results.verdict == "range"
     assert [one.index for one in results.suspects] == [3, 4, 5, 6, 7]
@@ -241,9 +241,9 @@ def test_models_that_do_not_run_although_the_whole_does_leave_a_range(chain, tmp
 
 
 @pytest.mark.parametrize(
-    ("kind", "problem"), [(UnpluggedHost, "went away"), (InterruptedHost, "interrupted")]
+    ("kind", "problem"), [(UnpluggedHost, "is disconnected"), (InterruptedHost, "interrupted")]
 )
-def test_what_was_tried_before_the_end_is_kept(chain, tmp_path, kind, problem):
+def test_trials_before_an_interruption_are_saved(chain, tmp_path, kind, problem):
     results = run(kind(), chain, tmp_path / "out")
     assert not results.complete
     assert problem in results.problem
@@ -251,7 +251,7 @@ def test_what_was_tried_before_the_end_is_kept(chain, tmp_path, kind, problem):
     assert results.trials[0].outcome == "differs"
 
 
-def test_a_device_that_does_not_work_at_all_leaves_nothing(chain, tmp_path):
+def test_a_device_that_fails_at_once_leaves_no_file(chain, tmp_path):
     device = UnpluggedHost()
     device.left = 0
     with pytest.raises(Unplugged):
@@ -274,36 +274,36 @@ def test_faults_of_the_gpu_accelerator_are_found_by_the_runner(tmp_path):
 
 
 def after_others(name: str, folder: Path) -> Path:
-    """A file of one operator with others before and behind it."""
+    """Write a file with an operator between others."""
     model = SmallModel()
     model.include((FAULTS / f"{name}.tflite").read_bytes())
     culprit = model.graph.operators.pop()
     shape = list(model.graph.tensors[model.graph.inputs[0]].shape)
-    made = given = model.tensor(shape)
+    output = source = model.tensor(shape)
     for type in ("ABS", "TANH"):
-        before, made = made, model.tensor(shape)
-        model.operator(type, [before], [made])
-    model.operator("NEG", [made], [model.graph.inputs[0]])
+        before, output = output, model.tensor(shape)
+        model.operator(type, [before], [output])
+    model.operator("NEG", [output], [model.graph.inputs[0]])
     model.graph.operators.append(culprit)
     before = model.graph.outputs[0]
     after = model.tensor(list(model.graph.tensors[before].shape))
     model.operator("TANH", [before], [after])
-    model.graph.inputs, model.graph.outputs = [given], [after]
+    model.graph.inputs, model.graph.outputs = [source], [after]
     file = folder / f"after_{name}.tflite"
     file.write_bytes(model.content())
     return file
 
 
-def test_an_operator_whose_error_is_small_in_the_whole_is_found_in_half_precision(tmp_path):
-    """With a wide tolerance a whole can agree that has a wrong operator in it."""
+def test_an_operator_with_little_effect_on_the_output_is_found_in_half_precision(tmp_path):
+    """With a wide tolerance, the whole file can agree in spite of a wrong operator."""
     model = SmallModel()
-    given, large, product, small, made = (model.tensor([1, 4, 4, 8]) for _ in range(5))
+    source, large, product, small, output = (model.tensor([1, 4, 4, 8]) for _ in range(5))
     factors = [model.tensor([1, 1, 1, 8], values=w) for w in (weights(5), weights(1) / 100)]
-    model.operator("ABS", [given], [large])
+    model.operator("ABS", [source], [large])
     model.operator("MUL", [large, factors[0]], [product], options=schema.MulOptionsT())
     model.operator("MUL", [product, factors[1]], [small], options=schema.MulOptionsT())
-    model.operator("ADD", [large, small], [made], options=schema.AddOptionsT())
-    model.graph.inputs, model.graph.outputs = [given], [made]
+    model.operator("ADD", [large, small], [output], options=schema.AddOptionsT())
+    model.graph.inputs, model.graph.outputs = [source], [output]
     file = tmp_path / "small.tflite"
     file.write_bytes(model.content())
     results = run(WrongHost(), file, tmp_path / "out", half=True)
@@ -312,7 +312,7 @@ def test_an_operator_whose_error_is_small_in_the_whole_is_found_in_half_precisio
 
 
 @pytest.mark.slow
-def test_the_phone_is_searched_and_left_as_it_was(chain, tmp_path, loopback_phone):
+def test_a_search_on_a_phone_leaves_nothing_there(chain, tmp_path, loopback_phone):
     results = run(WrongPhone(loopback_phone.serial), chain, tmp_path / "out")
     assert (results.blamed.index, results.blamed.alone.outcome) == (5, "differs")
     assert results.blamed.before_db > 100
@@ -321,7 +321,7 @@ def test_the_phone_is_searched_and_left_as_it_was(chain, tmp_path, loopback_phon
 
 
 @pytest.mark.slow
-def test_a_phone_that_computes_the_same_by_the_command(chain, tmp_path, loopback_phone):
+def test_the_command_finds_no_fault_on_a_correct_phone(chain, tmp_path, loopback_phone):
     ended = benchmark(tmp_path, chain, "--blame", "cpu", "--device", loopback_phone.serial)
     assert (ended.status, ended.output.count("agrees with the reference")) == (0, 1), ended.errors
     ended = benchmark(
@@ -332,7 +332,7 @@ def test_a_phone_that_computes_the_same_by_the_command(chain, tmp_path, loopback
 
 
 @pytest.mark.parametrize("right", range(12))
-def test_bisection_finds_every_place(right):
+def test_bisection_finds_every_position(right):
     tried: list[int] = []
 
     def is_right(count: int) -> bool:
@@ -344,7 +344,7 @@ def test_bisection_finds_every_place(right):
     assert len(tried) <= 4
 
 
-def test_bisection_goes_around_what_cannot_be_judged():
+def test_bisection_avoids_inconclusive_lengths():
     found = narrow(100, lambda count: None if 40 < count < 43 else count <= 38)
     assert (found.right, found.wrong) == (38, 39)
     tried: list[int] = []
@@ -353,7 +353,7 @@ def test_bisection_goes_around_what_cannot_be_judged():
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("changes", "message"),
     [
         ({"runs": 5}, "--runs cannot be combined with --blame"),
         ({"breakdown": True}, "--breakdown cannot be combined with --blame"),
@@ -363,7 +363,7 @@ def test_bisection_goes_around_what_cannot_be_judged():
         ({"qairt": Path("libraries")}, "--qairt is for --backend"),
     ],
 )
-def test_what_does_not_go_with_blame_is_refused(chain, asked, message):
-    options = {"command": "", "models": (chain,), "blame": "cpu"} | asked
+def test_options_that_cannot_be_combined_with_blame_are_refused(chain, changes, message):
+    options = {"command": "", "models": (chain,), "blame": "cpu"} | changes
     with pytest.raises(UsageError, match=message):
         make_blame_request(Options(**options))

@@ -1,4 +1,4 @@
-"""Whose time is an event of a profile? By real recordings, and by what must be refused."""
+"""Events of a profile are attributed to operators, or the profile is refused."""
 
 import csv
 from dataclasses import replace
@@ -36,14 +36,14 @@ RECORDED = (
     "FULLY_CONNECTED",
     "SOFTMAX",
 )
-"""Operators of the model that was recorded."""
+"""Operators of the recorded model."""
 
 
 def recorded(run: int = 0) -> list[ProfileEvent]:
     kinds = {"8": "delegate", "1": "other"}
     with SAMPLE.open() as file:
         rows = [row for row in csv.DictReader(file) if row["run"] == str(run)]
-    kept = [row for row in rows if row["event_type"] in kinds]
+    recorded_rows = [row for row in rows if row["event_type"] in kinds]
     return [
         event(
             place,
@@ -53,11 +53,11 @@ def recorded(run: int = 0) -> list[ProfileEvent]:
             elapsed_us=int(row["elapsed_us"]),
             node=int(row["index"]),
         )
-        for place, row in enumerate(kept)
+        for place, row in enumerate(recorded_rows)
     ]
 
 
-def test_the_kernels_of_a_recorded_arm_profile_find_their_operators() -> None:
+def test_kernels_of_a_recorded_arm_profile_are_attributed_to_operators() -> None:
     events = recorded()
     shares = align_litert(Chain(RECORDED), events)
     assert [(share.operator, events[share.event].elapsed_us) for share in shares] == [
@@ -80,21 +80,21 @@ def test_a_profile_of_another_file_is_refused(missing: int) -> None:
         align_litert(Chain(types), recorded())
 
 
-@pytest.mark.parametrize("gone", [0, 3, 6])
-def test_a_profile_that_lacks_a_kernel_is_refused(gone: int) -> None:
+@pytest.mark.parametrize("missing_kernel", [0, 3, 6])
+def test_a_profile_that_lacks_a_kernel_is_refused(missing_kernel: int) -> None:
     events = recorded()
     kernels = [one for one in events if one.kind == "delegate"]
-    events.remove(kernels[gone])
+    events.remove(kernels[missing_kernel])
     with pytest.raises(AlignmentError):
         align_litert(Chain(RECORDED), events)
 
 
-def test_an_operator_that_no_kernel_is_known_of_is_refused_by_name() -> None:
+def test_an_operator_without_a_known_kernel_is_refused_by_name() -> None:
     with pytest.raises(AlignmentError, match="WHERE"):
         match(Chain(["ADD", "WHERE"]).operators, ["Add (ND)", "Where (ND)"])
 
 
-def test_only_a_square_can_be_inside_of_the_mean_behind_it() -> None:
+def test_only_a_square_can_be_fused_into_the_mean_after_it() -> None:
     square = Operator(0, "MUL", "s", "", ("x", "x"), ("s",), 0)
     product = Operator(0, "MUL", "s", "", ("x", "y"), ("s",), 0)
     mean = Operator(1, "MEAN", "m", "", ("s",), ("m",), 0)
@@ -105,7 +105,7 @@ def test_only_a_square_can_be_inside_of_the_mean_behind_it() -> None:
         match([product, mean], fused)
 
 
-def test_an_operator_outside_of_the_delegate_must_be_the_one_of_its_index() -> None:
+def test_an_operator_outside_the_delegate_has_to_match_its_index() -> None:
     graph = Chain(["ADD", "ARG_MAX"])
     good = [event(0, "Add (ND)"), event(1, "ARG_MAX", "operator", node=1)]
     assert [share.operator for share in align_litert(graph, good)] == [0, 1]
@@ -113,7 +113,7 @@ def test_an_operator_outside_of_the_delegate_must_be_the_one_of_its_index() -> N
         align_litert(graph, [good[0], event(1, "ARG_MAX", "operator", node=0)])
 
 
-def test_a_graph_whose_operators_wait_for_each_other_is_refused() -> None:
+def test_a_graph_with_a_cycle_is_refused() -> None:
     graph = Chain(["ADD", "MUL"])
     first, second = graph.operators
     graph.operators = (replace(first, inputs=(*first.inputs, *second.outputs)), second)
@@ -121,9 +121,9 @@ def test_a_graph_whose_operators_wait_for_each_other_is_refused() -> None:
         partition_order(graph, set())
 
 
-def test_partitions_run_everything_that_is_ready_before_the_other_side_has_its_turn() -> None:
+def test_a_partition_runs_every_operator_that_is_ready() -> None:
     graph = Chain(["ADD", "ARG_MAX", "MUL"])
-    # 3 reads the input alone: it is in the first partition, before the operator outside.
+    # 3 reads only the input, so it is in the first partition, before the operator outside.
     side = Operator(3, "SUB", "side", "", ("t0",), ("t9",), 0)
     graph.operators = (*graph.operators, side)
     assert [one.index for one in partition_order(graph, {1})] == [0, 3, 1, 2]
@@ -139,7 +139,7 @@ def test_partitions_run_everything_that_is_ready_before_the_other_side_has_its_t
     assert [share.operator for share in shares] == [0, 3, 1, 2]
 
 
-def test_events_that_change_from_run_to_run_are_refused() -> None:
+def test_events_that_differ_between_runs_are_refused() -> None:
     first = recorded()
     second = [
         ProfileEvent(**{**vars(one), "run": 1, "tag": one.tag + "x" * (one.node == 3)})
@@ -154,7 +154,7 @@ ALONE = sorted(name for name, known in KERNELS.items() if known.least and not kn
 
 @st.composite
 def programs(draw: st.DrawFn) -> tuple[list[str], list[bool], list[list[str]]]:
-    """Operator types, whether they have an activation, and the kernels each runs as."""
+    """Draw operator types, whether they have activations, and the kernels of each."""
     types = draw(st.lists(st.sampled_from(sorted(KERNELS)), min_size=1, max_size=30))
     activations = draw(st.lists(st.booleans(), min_size=len(types), max_size=len(types)))
     kernels = []
@@ -172,7 +172,7 @@ def programs(draw: st.DrawFn) -> tuple[list[str], list[bool], list[list[str]]]:
 
 @settings(deadline=None)
 @given(programs())
-def test_every_kernel_of_any_program_goes_to_an_operator_that_can_run_it(
+def test_every_kernel_is_attributed_to_an_operator_that_can_run_it(
     program: tuple[list[str], list[bool], list[list[str]]],
 ) -> None:
     types, activations, kernels = program
@@ -188,7 +188,7 @@ def test_every_kernel_of_any_program_goes_to_an_operator_that_can_run_it(
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(ALONE), min_size=1, max_size=30), st.data())
-def test_a_kernel_more_or_less_is_noticed_where_none_is_optional(
+def test_an_extra_or_missing_kernel_is_detected_if_none_is_optional(
     types: list[str], data: st.DataObject
 ) -> None:
     operators = Chain(types).operators
@@ -229,28 +229,28 @@ def convolutions(tmp_path: Path) -> OnnxGraph:
 
 
 def owners(graph: OnnxGraph, *events: tuple[str, str]) -> list[tuple[int, int, float]]:
-    made = [event(i, tag, "operator", op=op) for i, (tag, op) in enumerate(events)]
-    return [(share.event, share.operator, share.share) for share in align_onnx(graph, made)]
+    owned = [event(i, tag, "operator", op=op) for i, (tag, op) in enumerate(events)]
+    return [(share.event, share.operator, share.share) for share in align_onnx(graph, owned)]
 
 
-def test_an_activation_belongs_to_the_module_of_what_it_follows(convolutions: OnnxGraph) -> None:
+def test_an_activation_belongs_to_the_module_of_its_producer(convolutions: OnnxGraph) -> None:
     assert [one.module for one in convolutions.operators] == ["a", "a", "b", "", ""]
 
 
-def test_nodes_that_kept_their_names_keep_their_times(convolutions: OnnxGraph) -> None:
+def test_nodes_with_their_original_names_keep_their_times(convolutions: OnnxGraph) -> None:
     names = ("/a/Conv", "/a/Relu", "/b/Conv", "/Add", "/Softmax")
     events = [(name, name.rpartition("/")[2]) for name in names]
     assert owners(convolutions, *events) == [(i, i, 1.0) for i in range(5)]
 
 
-def test_a_fused_node_that_is_named_after_its_last_tensor_is_its_convolution(
+def test_a_fused_node_named_after_its_last_tensor_is_its_convolution(
     convolutions: OnnxGraph,
 ) -> None:
     events = [("r_nchwc", "Conv"), ("s_nchwc", "Conv"), ("/Softmax", "Softmax")]
     assert owners(convolutions, *events) == [(0, 0, 1.0), (1, 2, 1.0), (2, 4, 1.0)]
 
 
-def test_convolutions_in_one_kernel_share_its_time_by_their_work(convolutions: OnnxGraph) -> None:
+def test_convolutions_in_one_kernel_share_its_time_by_their_macs(convolutions: OnnxGraph) -> None:
     events = [("s_nchwc", "Conv"), ("/Softmax", "Softmax")]
     assert sorted(owners(convolutions, *events)) == [(0, 0, 0.5), (0, 2, 0.5), (1, 4, 1.0)]
 
@@ -258,12 +258,12 @@ def test_convolutions_in_one_kernel_share_its_time_by_their_work(convolutions: O
 @pytest.mark.parametrize(
     "added", ["/MatMulScaleFusion/", "/MatmulTransposeFusion/", "/GatherSliceToSplitFusion"]
 )
-def test_what_a_fusion_adds_to_a_name_is_not_the_files(added: str, convolutions: OnnxGraph) -> None:
+def test_name_suffixes_of_fusions_are_ignored(added: str, convolutions: OnnxGraph) -> None:
     events = [("/a/Conv", "Conv"), (f"/b/Conv{added}", "FusedConv"), ("/Softmax", "Softmax")]
     assert owners(convolutions, *events) == [(0, 0, 1.0), (1, 2, 1.0), (2, 4, 1.0)]
 
 
-def test_what_the_runtime_inserted_goes_to_its_neighbour(convolutions: OnnxGraph) -> None:
+def test_inserted_nodes_are_attributed_to_their_neighbours(convolutions: OnnxGraph) -> None:
     events = [
         ("ReorderInput", "ReorderInput"),
         ("/a/Conv_token_3", "QLinearConv"),
@@ -280,6 +280,6 @@ def test_a_profile_without_a_convolution_of_the_file_is_refused(convolutions: On
         owners(convolutions, ("/a/Conv", "FusedConv"), ("/Add", "Add"), ("/Softmax", "Softmax"))
 
 
-def test_a_node_that_the_file_has_not_is_refused(convolutions: OnnxGraph) -> None:
+def test_a_node_that_is_not_in_the_file_is_refused(convolutions: OnnxGraph) -> None:
     with pytest.raises(AlignmentError, match="'/c/Conv' \\(Conv\\)"):
         owners(convolutions, ("/a/Conv", "Conv"), ("/c/Conv", "Conv"))

@@ -1,4 +1,4 @@
-"""The work of an operator, against the counter of the published numbers."""
+"""Multiply-accumulates of operators, compared with the counter behind the published numbers."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ from seaformer.runtimes import open_session
 
 
 class EveryKind(nn.Module):
-    """Every kind of operator that counts, and some that do not."""
+    """Every type of operator with MACs, and some without."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class EveryKind(nn.Module):
         return self.linear(mixed.mean(1)) + self.linear(mixed)[:, 0]
 
 
-def test_the_work_of_an_onnx_file_is_that_of_its_network(tmp_path: Path) -> None:
+def test_an_onnx_file_has_the_macs_of_its_network(tmp_path: Path) -> None:
     model, size = EveryKind().eval(), (16, 12)
     path = tmp_path / "every.onnx"
     torch.onnx.export(model, (torch.zeros(1, 3, *size),), str(path), dynamo=False)
@@ -59,7 +59,7 @@ def by_part(path: Path) -> Counter[str]:
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.slow
-def test_both_formats_have_the_same_work_in_every_module(tiny_export: Path, precision: str) -> None:
+def test_both_formats_have_the_same_macs_in_every_module(tiny_export: Path, precision: str) -> None:
     (tflite,) = tiny_export.glob(f"*{precision}.tflite")
     (onnx_file,) = tiny_export.glob(f"*{precision}.onnx")
     assert by_part(tflite) == by_part(onnx_file)
@@ -74,7 +74,7 @@ def test_both_formats_have_the_same_work_in_every_module(tiny_export: Path, prec
         ("ADD", [(2, 9), (2, 9)], (2, 9), 0),
     ],
 )
-def test_kinds_that_no_export_has(
+def test_operators_that_no_export_contains(
     kind: str, inputs: list[tuple[int, ...]], output: tuple[int, ...], expected: int
 ) -> None:
     assert macs(kind, inputs, output) == expected

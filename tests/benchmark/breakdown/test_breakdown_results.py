@@ -1,4 +1,4 @@
-"""Breakdowns of real benchmarks on this computer: what they hold, and that they add up."""
+"""Breakdowns of real benchmarks on this computer: their content and their sums."""
 
 import csv
 import io
@@ -36,7 +36,7 @@ from seaformer.runtimes import open_session
 
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 RUNS = 5
-"""As many rounds, the fewest that give intervals."""
+"""One run per round; the minimum number of rounds that gives intervals."""
 SUFFIXES = ("tflite", "onnx")
 
 
@@ -53,14 +53,14 @@ def run_benchmark(*arguments: str | Path, cwd: Path) -> Done:
 
 @pytest.fixture(params=SUFFIXES)
 def folder(request: pytest.FixtureRequest, once: Once, tiny_export: Path) -> Path:
-    """What the command wrote about a file, and what it printed as printed.txt."""
+    """Return a folder with the files of the command, and its output in printed.txt."""
     model = next(tiny_export.glob(f"*fp32.{request.param}"))
 
-    def fill(made: Path) -> None:
-        asked = ("--breakdown", "--runs", str(RUNS), "--output", ".")
-        done = run_benchmark(model, *asked, cwd=made)
+    def fill(new: Path) -> None:
+        options = ("--breakdown", "--runs", str(RUNS), "--output", ".")
+        done = run_benchmark(model, *options, cwd=new)
         assert done.returncode == 0, done.stderr
-        (made / "printed.txt").write_text(done.stdout)
+        (new / "printed.txt").write_text(done.stdout)
 
     return once(f"breakdown_{request.param}", fill)
 
@@ -82,7 +82,7 @@ def only(breakdown: Breakdown, kind: str) -> Row:
     return row
 
 
-def test_parts_and_the_unattributed_add_up_to_the_unprofiled_runs(
+def test_modules_and_the_unattributed_rest_add_up_to_the_unprofiled_latency(
     results: Results, breakdown: Breakdown
 ) -> None:
     times = results.models[0].latency
@@ -100,7 +100,7 @@ def test_parts_and_the_unattributed_add_up_to_the_unprofiled_runs(
     assert sum(shares) == pytest.approx(1)
 
 
-def test_the_profile_could_be_aligned_and_the_cuts_check_it(breakdown: Breakdown) -> None:
+def test_the_profile_is_aligned_and_checked_by_truncated_models(breakdown: Breakdown) -> None:
     assert breakdown.method == "profile"
     assert breakdown.profile_overhead is not None
     assert breakdown.profile_runs > 0
@@ -111,13 +111,13 @@ def test_the_profile_could_be_aligned_and_the_cuts_check_it(breakdown: Breakdown
         assert row.check_ms is not None
         assert row.interval_ms is not None
         assert row.check_interval_ms is not None
-        apart = (
+        differing = (
             row.interval_ms.low > row.check_interval_ms.high
             or row.check_interval_ms.low > row.interval_ms.high
         )
-        assert row.agrees is not apart
+        assert row.agrees is not differing
         named = [sentence for sentence in breakdown.disagreements if f"({path})" in sentence]
-        assert bool(named) is apart
+        assert bool(named) is differing
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_the_profile_could_be_aligned_and_the_cuts_check_it(breakdown: Breakdown
 def test_profiles_of_networks_whose_operators_are_fused_are_aligned(
     peer: str, size: str, suffix: str, once: Once, tmp_path: Path
 ) -> None:
-    """A square in its mean, a scale in its product, several slices in one split."""
+    """A square fused into its mean, a scale into its product, several slices into one split."""
 
     def export(folder: Path) -> None:
         formats = ("--format", "tflite", "--format", "onnx")
@@ -139,13 +139,13 @@ def test_profiles_of_networks_whose_operators_are_fused_are_aligned(
         assert done.returncode == 0, done.stderr
 
     (model,) = once(f"{peer}_{size}", export).rglob(f"*.{suffix}")
-    asked = ("--breakdown", "--runs", str(RUNS), "--output", ".")
-    done = run_benchmark(model, *asked, cwd=tmp_path)
+    options = ("--breakdown", "--runs", str(RUNS), "--output", ".")
+    done = run_benchmark(model, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    made = read_results(tmp_path).models[0].breakdown
-    assert made is not None
-    assert made.method == "profile"
-    assert not any("was not used" in note for note in made.notes)
+    found = read_results(tmp_path).models[0].breakdown
+    assert found is not None
+    assert found.method == "profile"
+    assert not any("was not used" in note for note in found.notes)
 
 
 def test_the_rows_are_those_of_the_paper(breakdown: Breakdown) -> None:
@@ -169,11 +169,11 @@ def test_the_rows_are_those_of_the_paper(breakdown: Breakdown) -> None:
     } <= titles
 
 
-def test_work_is_counted_and_divided(results: Results, breakdown: Breakdown) -> None:
+def test_macs_are_counted_and_attributed(results: Results, breakdown: Breakdown) -> None:
     network = only(breakdown, "network")
     assert network.macs == sum(one.macs or 0 for one in breakdown.operators)
     assert sum(row.macs or 0 for row in breakdown.children("")) == network.macs
-    # The network's own number has two for every element of a BatchNorm, which a file has not.
+    # The network's count has two MACs for every element of a BatchNorm; the file has none.
     of_network = results.models[0].facts.macs
     assert of_network is not None
     assert network.macs is not None
@@ -194,7 +194,7 @@ def test_every_operator_has_its_runs(results: Results, breakdown: Breakdown) -> 
     assert all(one.kernels for one in heavy)
 
 
-def test_the_files_for_other_programs(folder: Path, breakdown: Breakdown) -> None:
+def test_files_for_other_programs(folder: Path, breakdown: Breakdown) -> None:
     rows = list(csv.DictReader(io.StringIO((folder / "breakdown.csv").read_text())))
     assert [row["path"] for row in rows] == [row.path for row in breakdown.rows]
     assert float(rows[0]["ms"]) == breakdown.total_ms
@@ -206,7 +206,9 @@ def test_the_files_for_other_programs(folder: Path, breakdown: Breakdown) -> Non
 
 
 @pytest.mark.parametrize("name", ["/../../evil", "/evil", "\\evil", "a\0", "C:evil", "x" * 300])
-def test_an_id_does_not_decide_where_files_go(results: Results, tmp_path: Path, name: str) -> None:
+def test_an_id_does_not_determine_where_files_are_written(
+    results: Results, tmp_path: Path, name: str
+) -> None:
     folder = tmp_path / "out"
     (folder / "breakdown_").mkdir(parents=True)
     model = results.models[0].model_copy(update={"id": name})
@@ -215,7 +217,7 @@ def test_an_id_does_not_decide_where_files_go(results: Results, tmp_path: Path, 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_link_out_of_the_folder_is_not_written_through(results: Results, tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder_is_not_followed(results: Results, tmp_path: Path) -> None:
     folder, victim = tmp_path / "out", tmp_path / "victim"
     folder.mkdir()
     victim.write_text("mine")
@@ -225,7 +227,7 @@ def test_a_link_out_of_the_folder_is_not_written_through(results: Results, tmp_p
     assert victim.read_text() == "mine"
 
 
-def test_the_trace_is_nested_slices_of_the_modules(folder: Path, breakdown: Breakdown) -> None:
+def test_the_trace_has_nested_slices_for_modules(folder: Path, breakdown: Breakdown) -> None:
     trace = json.loads((folder / "breakdown_m0.trace.json").read_text())
     slices = [one for one in trace["traceEvents"] if one["ph"] == "X"]
     assert slices
@@ -235,7 +237,7 @@ def test_the_trace_is_nested_slices_of_the_modules(folder: Path, breakdown: Brea
     for one in slices:
         for other in slices:
             begin, end = one["ts"], one["ts"] + one["dur"]
-            # Perfetto shows slices of a thread only if they are nested or apart.
+            # Perfetto shows slices of a thread only if they are nested or disjoint.
             overlap = begin + 0.01 < other["ts"] < end - 0.01 < other["ts"] + other["dur"] - 0.02
             assert not overlap, (one, other)
     by_module = {one["args"].get("module"): one["dur"] for one in slices if "module" in one["args"]}
@@ -251,14 +253,14 @@ def test_the_terminal_shows_the_tree(folder: Path) -> None:
     assert re.search(r"profiling overhead (within noise|[\d.]+ %)", printed)
 
 
-def test_a_foreign_file_is_refused_before_any_work(tmp_path: Path) -> None:
+def test_a_foreign_file_is_refused_before_measuring(tmp_path: Path) -> None:
     model = write_onnx(tmp_path / "foreign.onnx")
     done = run_benchmark(model, "--breakdown", "--output", "out", cwd=tmp_path)
     assert_one_line(done, 1, "'.*foreign.onnx' has no mapping of operators to modules")
     assert not (tmp_path / "out").exists()
 
 
-def test_the_official_tool_gives_no_breakdown(tiny_export: Path, tmp_path: Path) -> None:
+def test_the_official_tool_supports_no_breakdown(tiny_export: Path, tmp_path: Path) -> None:
     model = next(tiny_export.glob("*fp32.tflite"))
     tool = ("--backend", "benchmark_model", "--binary", sys.executable)
     done = run_benchmark(model, *tool, "--breakdown", cwd=tmp_path)
@@ -271,45 +273,45 @@ parts_and_drift = st.tuples(
 )
 
 
-@settings(deadline=None)  # the first example imports scipy
+@settings(deadline=None)  # the first example imports scipy, which is slow
 @given(parts_and_drift)
-def test_drift_that_hits_all_alike_changes_no_share(
+def test_drift_of_all_modules_changes_no_share(
     drawn: tuple[list[float], list[float]],
 ) -> None:
     parts, drift = map(np.array, drawn)
     whole = parts.sum() * 1.25
     for typical in (middle_rounds, median_rounds):
-        made = Estimates(np.outer(parts, drift), whole * drift, 20.0, 0, typical)
+        found = Estimates(np.outer(parts, drift), whole * drift, 20.0, 0, typical)
         for number, part in enumerate(parts):
-            estimate = made.sum([number])
+            estimate = found.sum([number])
             assert estimate.interval_ms is not None
             truth = 20.0 * part / whole
             assert estimate.ms == pytest.approx(truth)
             assert estimate.interval_ms.low == pytest.approx(truth)
             assert estimate.interval_ms.high == pytest.approx(truth)
-        assert made.rest().ms == pytest.approx(4.0)
+        assert found.rest().ms == pytest.approx(4.0)
 
 
-def test_what_interrupts_another_operator_in_every_run_is_attributed() -> None:
+def test_an_interruption_in_every_run_is_attributed() -> None:
     runs = np.ones((8, 1, 8)) + 8 * np.eye(8)[:, None, :]  # 16 in all, in every run
     assert middle_half(runs).sum() == pytest.approx(16)
     shares = runs[:, 0, :]
-    made = Estimates(shares, np.full(8, 16.0), 16.0, 0, middle_rounds)
-    assert made.rest().ms == pytest.approx(0)
+    found = Estimates(shares, np.full(8, 16.0), 16.0, 0, middle_rounds)
+    assert found.rest().ms == pytest.approx(0)
 
 
-def test_a_run_that_took_much_longer_counts_in_no_part() -> None:
+def test_an_outlier_run_is_not_counted_in_any_module() -> None:
     runs = np.array([[[1.0, 1.0, 9.0, 1.0]], [[2.0, 2.0, 9.0, 2.0]]])
     np.testing.assert_allclose(middle_half(runs), [[1.0], [2.0]])
 
 
-def test_few_rounds_give_no_interval_and_more_than_the_whole_a_negative_rest() -> None:
-    made = Estimates(
+def test_few_rounds_give_no_interval_and_too_large_sums_a_negative_rest() -> None:
+    found = Estimates(
         np.array([[3.0, 3.0], [2.0, 2.0]]), np.array([4.0, 4.0]), 8.0, 0, middle_rounds
     )
-    assert (made.sum([0, 1]).ms, made.sum([0, 1]).interval_ms) == (10.0, None)
-    assert made.rest().ms == -2.0
-    assert made.sum([0]).agrees(made.sum([1])) is None
+    assert (found.sum([0, 1]).ms, found.sum([0, 1]).interval_ms) == (10.0, None)
+    assert found.rest().ms == -2.0
+    assert found.sum([0]).agrees(found.sum([1])) is None
 
 
 def operator(index: int, module: str) -> Operator:
@@ -322,7 +324,7 @@ modules = st.lists(
 
 
 @given(modules)
-def test_every_operator_is_in_one_part_of_every_row_that_has_parts(paths: list[str]) -> None:
+def test_every_operator_is_in_one_child_of_every_row_with_children(paths: list[str]) -> None:
     tree = build_tree([operator(i, path) for i, path in enumerate(paths)], "network")
     rows: list[Any] = [node for node, _, _ in tree.walk()]
     assert tree.operators == list(range(len(paths)))
@@ -353,20 +355,20 @@ def test_half_precision_has_the_modules_in_the_order_of_the_network(
     ]  # fmt: skip
 
 
-def test_cuts_alone_make_a_breakdown_where_a_profile_is_none(
+def test_truncated_models_give_a_breakdown_without_a_profile(
     results: Results, tmp_path: Path
 ) -> None:
     model = results.models[0]
     study = ModelProfiling(open_candidate(Path(model.file), 0, 0), tmp_path)
     assert model.latency is not None
-    made = study.breakdown(results.rounds, model.latency, emulated=False, seed=0)
-    assert made is not None
-    assert made.method == "prefix"
-    assert made.profile_overhead is None
-    assert "the profile was not used" in made.notes[0]
-    parts = made.children("")
-    assert sum(part.ms or 0 for part in parts) == pytest.approx(made.total_ms)
-    known = {row.path: row.ms for row in made.rows}
+    found = study.breakdown(results.rounds, model.latency, emulated=False, seed=0)
+    assert found is not None
+    assert found.method == "prefix"
+    assert found.profile_overhead is None
+    assert "the profile was not used" in found.notes[0]
+    parts = found.children("")
+    assert sum(part.ms or 0 for part in parts) == pytest.approx(found.total_ms)
+    known = {row.path: row.ms for row in found.rows}
     assert known["stem"] is not None
     assert known["stem.stage1.1.expand"] is None
-    assert json.loads(to_trace(made, "model"))["traceEvents"]
+    assert json.loads(to_trace(found, "model"))["traceEvents"]

@@ -1,4 +1,4 @@
-"""Cut models compute what the whole model computes on its way, and all of it."""
+"""Truncated models compute the intermediate tensors of the whole model."""
 
 from functools import cache
 from pathlib import Path
@@ -35,17 +35,17 @@ def image(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 
 
 def intermediate_values(path: Path, graph: Graph) -> Values:
-    """Every tensor of the whole model, by the keys of its graph."""
+    """Return every tensor of the whole model, by the keys of its graph."""
     tensor = image(open_session(path).inputs[0].shape)
     if path.suffix == ".tflite":
         from ai_edge_litert.interpreter import Interpreter
 
-        keeping = Interpreter(model_path=str(path), experimental_preserve_all_tensors=True)
-        keeping.allocate_tensors()
-        keeping.set_tensor(keeping.get_input_details()[0]["index"], tensor)
-        keeping.invoke()
-        wanted = {name for one in graph.working() for name in one.outputs}
-        return {name: keeping.get_tensor(int(name)) for name in wanted}
+        preserving = Interpreter(model_path=str(path), experimental_preserve_all_tensors=True)
+        preserving.allocate_tensors()
+        preserving.set_tensor(preserving.get_input_details()[0]["index"], tensor)
+        preserving.invoke()
+        names = {name for one in graph.working() for name in one.outputs}
+        return {name: preserving.get_tensor(int(name)) for name in names}
     import onnxruntime
 
     model = onnx.load(path)
@@ -62,25 +62,25 @@ def intermediate_values(path: Path, graph: Graph) -> Values:
     "ending",
     [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("fp16")) for name in FILES],
 )
-def test_every_cut_gives_the_tensors_of_the_whole(
+def test_truncated_models_give_the_tensors_of_the_whole_model(
     tiny_export: Path, tmp_path: Path, ending: str
 ) -> None:
     path, graph = open_file(tiny_export, ending)
     expected = intermediate_values(path, graph)
-    for number, stretch in enumerate(divide(graph)[:-1]):
-        cut = tmp_path / f"{number}{path.suffix}"
-        cut.write_bytes(graph.truncated(stretch.outputs))
-        with open_session(cut) as session:
+    for number, segment in enumerate(divide(graph)[:-1]):
+        truncated = tmp_path / f"{number}{path.suffix}"
+        truncated.write_bytes(graph.truncated(segment.outputs))
+        with open_session(truncated) as session:
             outputs = session.run([image(session.inputs[0].shape)])
-        assert len(outputs) == len(stretch.outputs)
-        for name, output in zip(stretch.outputs, outputs, strict=True):
-            # Kernels may be fused otherwise where a tensor has to be given out.
+        assert len(outputs) == len(segment.outputs)
+        for name, output in zip(segment.outputs, outputs, strict=True):
+            # Kernels may be fused differently if a tensor is an output.
             scale = np.abs(expected[name]).max()
             np.testing.assert_allclose(output, expected[name], atol=2e-5 * scale, rtol=0)
 
 
 @pytest.mark.parametrize("ending", FILES)
-def test_the_stretches_are_all_operators_once_in_an_order_that_works(
+def test_segments_contain_every_operator_once_in_a_valid_order(
     tiny_export: Path, ending: str
 ) -> None:
     _, graph = open_file(tiny_export, ending)
@@ -96,7 +96,7 @@ def test_the_stretches_are_all_operators_once_in_an_order_that_works(
 
 
 @pytest.mark.parametrize("ending", ["fp32.tflite", "fp32.onnx"])
-def test_a_stretch_stays_inside_one_row_and_the_parts_of_the_paper_are_told_apart(
+def test_a_segment_belongs_to_one_row_and_the_parts_of_the_paper_are_separate(
     tiny_export: Path, ending: str
 ) -> None:
     _, graph = open_file(tiny_export, ending)
@@ -111,28 +111,28 @@ def test_a_stretch_stays_inside_one_row_and_the_parts_of_the_paper_are_told_apar
     assert sorted(set(first), key=first.index) == kinds
 
 
-def test_a_cut_has_no_weights_of_what_was_cut_off(tiny_export: Path) -> None:
+def test_a_truncated_model_contains_no_unused_weights(tiny_export: Path) -> None:
     for ending in FILES:
         path, graph = open_file(tiny_export, ending)
         stem = next(p for p in reversed(divide(graph)) if p.path.startswith("stem"))
         assert len(graph.truncated(stem.outputs)) < path.stat().st_size / 10
 
 
-def test_a_cut_of_a_quantized_file_takes_what_the_file_takes(
+def test_a_truncated_quantized_model_has_the_input_of_the_file(
     integer_export: Path, tmp_path: Path
 ) -> None:
     path, graph = open_file(integer_export, "_int8.tflite")
     parts = divide(graph)
-    cut = tmp_path / "cut.tflite"
-    cut.write_bytes(graph.truncated(parts[len(parts) // 2].outputs))
-    whole, part = open_session(path), open_session(cut)
+    truncated = tmp_path / "truncated.tflite"
+    truncated.write_bytes(graph.truncated(parts[len(parts) // 2].outputs))
+    whole, part = open_session(path), open_session(truncated)
     assert part.inputs == whole.inputs
     tensor = np.random.default_rng(3).integers(-128, 127, part.inputs[0].shape, dtype=np.int8)
     values = part.run([tensor])
     assert [value.std() > 0 for value in values] == [True] * len(values)
 
 
-def test_a_file_without_a_map_of_its_operators_is_refused(tiny_export: Path) -> None:
+def test_a_file_without_an_operator_map_is_refused(tiny_export: Path) -> None:
     path, _ = open_file(tiny_export, "fp32.tflite")
     metadata = open_session(path).metadata
     assert metadata is not None

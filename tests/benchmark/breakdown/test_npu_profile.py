@@ -1,4 +1,4 @@
-"""Cycles of an NPU by block: two profiles of Qualcomm's emulator, and invalid profiles.
+"""NPU cycles by block, from two profiles of Qualcomm's emulator; and invalid profiles.
 
 The profiles are of the trained Tiny at 128x128, compiled for SM8650: one run of the file in single
 precision, and two of w8a8 with `KEPT` at 16-bit activations.
@@ -68,15 +68,15 @@ def assert_adds_up(breakdown: NpuBreakdown) -> None:
             assert sum(part.events for part in parts) == row.events, row.path
 
 
-def test_every_cycle_of_the_command_is_in_one_row(single: Path, tmp_path: Path) -> None:
+def test_every_cycle_is_in_one_row(single: Path, tmp_path: Path) -> None:
     output = tmp_path / "cycles.json"
     done = run(single, SINGLE, "--output", output)
     assert done.returncode == 0, done.stderr
     assert "Cycles are not latency" in done.stdout
     assert " ms" not in done.stdout
     found = NpuBreakdown.model_validate_json(output.read_text(encoding="utf-8"))
-    (whole,) = (int(line["Time"]) for line in lines_of(SINGLE) if line["Event Identifier"] == RUN)
-    assert (found.rows[0].cycles, found.rows[0].share, found.unknown) == (whole, 1.0, ())
+    (total,) = (int(line["Time"]) for line in lines_of(SINGLE) if line["Event Identifier"] == RUN)
+    assert (found.rows[0].cycles, found.rows[0].share, found.unknown) == (total, 1.0, ())
     assert_adds_up(found)
     rows = {row.path: row for row in found.rows}
     assert rows["stem.stage1.0"].title == "MobileNetV2 block 1"
@@ -88,7 +88,7 @@ def test_every_cycle_of_the_command_is_in_one_row(single: Path, tmp_path: Path) 
 
 
 def test_a_block_has_its_convolutions_and_activations(single: Path) -> None:
-    """The NPU computes an activation with the convolution, and names either."""
+    """The NPU computes an activation with its convolution, and reports either name."""
     graph = OnnxGraph(single, engine_of(single).operators)
     found = cycles_of(break_down(graph, read_qnn_profile(SINGLE), single, SINGLE, {}))
     names = {line["Event Identifier"]: int(line["Time"]) for line in lines_of(SINGLE)}
@@ -100,7 +100,7 @@ def test_a_block_has_its_convolutions_and_activations(single: Path) -> None:
     assert "stem.stage1.1.expand" not in found
 
 
-def test_runs_are_averaged_and_conversions_belong_to_what_computes_the_tensor(
+def test_runs_are_averaged_and_conversions_belong_to_the_producer_of_the_tensor(
     mixed: NpuBreakdown,
 ) -> None:
     assert (mixed.runs, mixed.partitions, mixed.unknown) == (2, 1, ())
@@ -124,7 +124,7 @@ def test_runs_are_averaged_and_conversions_belong_to_what_computes_the_tensor(
     assert paths["context_branch.stage4.blocks.1.(own)"] == pytest.approx(sum(own) / 2)
 
 
-def test_an_event_of_no_node_is_named(single: Path, tmp_path: Path) -> None:
+def test_an_event_without_a_node_is_named(single: Path, tmp_path: Path) -> None:
     strange = tmp_path / "strange.csv"
     text = SINGLE.read_text(encoding="utf-8")
     strange.write_text(text.replace("Output OpId_3", "spill\x1b[2J OpId_3"), encoding="utf-8")
@@ -150,7 +150,9 @@ def test_an_event_of_no_node_is_named(single: Path, tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "it is not a CSV"),
     ],
 )
-def test_what_is_no_profile(text: str | bytes, message: str, single: Path, tmp_path: Path) -> None:
+def test_invalid_profiles_are_refused(
+    text: str | bytes, message: str, single: Path, tmp_path: Path
+) -> None:
     profile = tmp_path / "profile.csv"
     if isinstance(text, str):
         head = SINGLE.read_text(encoding="utf-8").splitlines()[0] + "\n"

@@ -1,4 +1,4 @@
-"""Classes of cores and what --cores asks for, on processors as they are sold."""
+"""Classes of cores, and the cores that --cores selects, on real processors."""
 
 import os
 
@@ -33,7 +33,7 @@ VIRTUAL_MACHINE = _cores(None, None)
         (_cores(3000000, 3000000), {"all": (0, 1)}),
     ],
 )
-def test_cores_are_classed_by_their_highest_frequency(
+def test_cores_are_classified_by_their_highest_frequency(
     cores: tuple[Core, ...], classes: dict[str, tuple[int, ...]]
 ) -> None:
     found = classify(cores)
@@ -41,7 +41,7 @@ def test_cores_are_classed_by_their_highest_frequency(
     assert [one.name for one in found] == list(classes)  # fastest first
 
 
-def test_a_core_that_does_not_tell_its_frequency_is_in_no_class() -> None:
+def test_a_core_without_a_reported_frequency_is_in_no_class() -> None:
     found = classify(_cores(1800000, None, 2400000))
     assert {one.name: one.cores for one in found} == {"big": (2,), "little": (0,)}
 
@@ -65,7 +65,7 @@ def test_classes_are_described_with_cores_and_frequencies() -> None:
         (SNAPDRAGON_865, None, 8, "prime+big+little", tuple(range(8)), "ff"),
         (SNAPDRAGON_835, None, 1, "big", (4, 5, 6, 7), "f0"),
         (VIRTUAL_MACHINE, None, 2, "all", (0, 1), "3"),
-        # What is asked for.
+        # As requested.
         (SNAPDRAGON_865, "big", 3, "big", (4, 5, 6), "70"),
         (SNAPDRAGON_865, "Little", 1, "little", (0, 1, 2, 3), "f"),
         (SNAPDRAGON_865, "all", 1, "all", tuple(range(8)), "ff"),
@@ -77,7 +77,7 @@ def test_classes_are_described_with_cores_and_frequencies() -> None:
         (SNAPDRAGON_865, "0,2", 1, "mask 5", (0, 2), "5"),
     ],
 )
-def test_the_cores_that_are_asked_for_are_chosen(
+def test_the_requested_cores_are_chosen(
     cores: tuple[Core, ...],
     text: str | None,
     threads: int,
@@ -105,7 +105,7 @@ def test_the_cores_that_are_asked_for_are_chosen(
         (VIRTUAL_MACHINE, "big", 1, r"the device has all \(0-1\)"),
     ],
 )
-def test_cores_that_the_device_does_not_have_are_refused_with_those_it_has(
+def test_cores_that_the_device_lacks_are_refused_and_its_cores_are_listed(
     cores: tuple[Core, ...], text: str | None, threads: int, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
@@ -113,7 +113,7 @@ def test_cores_that_the_device_does_not_have_are_refused_with_those_it_has(
 
 
 @given(st.text(max_size=70), st.integers(1, 9))
-def test_any_text_gives_cores_of_the_device_or_an_error_of_ours(text: str, threads: int) -> None:
+def test_any_text_gives_cores_of_the_device_or_one_of_our_errors(text: str, threads: int) -> None:
     try:
         choice = choose_cores(SNAPDRAGON_865, text, threads)
     except UsageError:
@@ -123,7 +123,7 @@ def test_any_text_gives_cores_of_the_device_or_an_error_of_ours(text: str, threa
 
 
 @given(st.sets(st.integers(0, 63), min_size=1))
-def test_a_list_and_a_mask_of_the_same_cores_are_the_same_choice(chosen: set[int]) -> None:
+def test_a_list_and_a_mask_of_the_same_cores_are_equivalent(chosen: set[int]) -> None:
     cores = _cores(*[None] * 64)
     text = core_list(chosen)
     by_list = choose_cores(cores, text if len(chosen) > 1 else f"{text}-{text}", 1)
@@ -131,7 +131,7 @@ def test_a_list_and_a_mask_of_the_same_cores_are_the_same_choice(chosen: set[int
     assert choose_cores(cores, by_list.mask, 1) == by_list
 
 
-def test_a_chosen_mask_is_what_the_kernel_takes() -> None:
+def test_the_kernel_accepts_a_chosen_mask() -> None:
     before = os.sched_getaffinity(0)
     cores = tuple(Core(index, None) for index in sorted(before))
     choice = choose_cores(cores, f"{1 << max(before):#x}", 1)

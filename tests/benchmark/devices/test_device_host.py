@@ -48,7 +48,7 @@ def _place(workspace: HostWorkspace, tmp_path: Path, name: str, text: str) -> No
 
 
 def _alive(marker: str) -> list[psutil.Process]:
-    """Return the processes, not counting dead ones, that have a text in their environment."""
+    """Return the live processes that have a text in their environment."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -65,7 +65,7 @@ def _wait_until_gone(marker: str) -> None:
         assert time.monotonic() < deadline, f"still there: {_alive(marker)}"
 
 
-def test_the_host_knows_what_it_is() -> None:
+def test_the_host_reports_its_facts() -> None:
     facts = Host().facts()
     assert facts.serial == "host"
     assert [core.index for core in facts.cores] == sorted(os.sched_getaffinity(0))
@@ -73,14 +73,14 @@ def test_the_host_knows_what_it_is() -> None:
     assert not facts.is_emulated
 
 
-def test_what_other_programs_do_is_told_from_the_benchmarks_own() -> None:
+def test_load_of_other_programs_is_distinguished_from_the_benchmark() -> None:
     before, after = Usage(10.0, 100.0, 5.0), Usage(12.0, 103.0, 6.0)
     assert foreign_load(before, after) == pytest.approx(1.0)
-    assert foreign_load(before, Usage(12.0, 101.0, 6.01)) == 0  # counters move in steps
+    assert foreign_load(before, Usage(12.0, 101.0, 6.01)) == 0  # counters advance in steps
     assert foreign_load(before, Usage(10.01, 100.0, 5.0)) is None
 
 
-def test_a_program_that_the_benchmark_ran_is_its_own() -> None:
+def test_programs_of_the_benchmark_are_not_other_load() -> None:
     before = Usage.now()
     subprocess.run([sys.executable, "-c", BURN], check=True)
     after = Usage.now()
@@ -88,7 +88,7 @@ def test_a_program_that_the_benchmark_ran_is_its_own() -> None:
     assert after.busy_s - before.busy_s >= 0.4
 
 
-def test_the_load_of_other_programs_is_in_the_next_state() -> None:
+def test_load_of_other_programs_is_in_the_next_state() -> None:
     host = Host()
     burner = subprocess.Popen([sys.executable, "-c", BURN.replace("0.5", "60")])
     try:
@@ -102,7 +102,7 @@ def test_the_load_of_other_programs_is_in_the_next_state() -> None:
     assert 0.1 < load <= psutil.cpu_count() + 0.1
 
 
-def test_the_host_knows_how_it_is() -> None:
+def test_the_host_reports_its_conditions() -> None:
     conditions = Host().conditions()
     assert conditions.free_bytes
     assert conditions.thermal_status is None
@@ -111,7 +111,7 @@ def test_the_host_knows_how_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", EVIL_NAMES)
-def test_names_and_arguments_reach_a_program_as_they_are(
+def test_names_and_arguments_reach_a_program_unchanged(
     workspace: HostWorkspace, tmp_path: Path, name: str
 ) -> None:
     _place(workspace, tmp_path, name, ECHO)
@@ -126,7 +126,7 @@ def test_names_and_arguments_reach_a_program_as_they_are(
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\0\r", codec="utf-8")), max_size=5))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_arguments_reach_a_program_as_they_are(
+def test_any_arguments_reach_a_program_unchanged(
     workspace: HostWorkspace, tmp_path: Path, arguments: list[str]
 ) -> None:
     _place(workspace, tmp_path, "echo", ECHO)
@@ -135,18 +135,18 @@ def test_any_arguments_reach_a_program_as_they_are(
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "nul\0"])
-def test_names_that_lead_out_of_the_folder_are_refused(workspace: HostWorkspace, name: str) -> None:
+def test_names_outside_the_folder_are_refused(workspace: HostWorkspace, name: str) -> None:
     with pytest.raises(ValueError, match="not a valid name of a file"):
         workspace.write(name, b"")
 
 
 @pytest.mark.parametrize("key", ["", ".", "..", "../x", "a/b", "nul\0"])
-def test_keys_that_lead_out_of_the_folder_are_refused(key: str) -> None:
+def test_keys_outside_the_folder_are_refused(key: str) -> None:
     with pytest.raises(ValueError, match="not a valid name for a workspace"):
         Host().open_workspace(key)
 
 
-def test_a_file_is_placed_once_and_again_when_it_has_changed(
+def test_a_file_is_placed_once_and_again_after_a_change(
     workspace: HostWorkspace, tmp_path: Path
 ) -> None:
     local = tmp_path / "model"
@@ -156,16 +156,16 @@ def test_a_file_is_placed_once_and_again_when_it_has_changed(
     local.write_bytes(b"second")
     assert workspace.place(local, "model")
     assert workspace.read("model") == b"second"
-    workspace.write("model", b"spoilt")
+    workspace.write("model", b"corrupted")
     assert workspace.place(local, "model")
 
 
-def test_what_is_not_there_cannot_be_read(workspace: HostWorkspace) -> None:
+def test_a_missing_file_cannot_be_read(workspace: HostWorkspace) -> None:
     with pytest.raises(FileRefused, match="nothing' cannot be read: No such file"):
         workspace.read("nothing")
 
 
-def test_a_file_that_is_no_program_is_not_run(workspace: HostWorkspace) -> None:
+def test_a_file_that_is_not_executable_is_not_run(workspace: HostWorkspace) -> None:
     workspace.write("data", b"\0")
     with pytest.raises(ExecRefused, match=r"data' \(Permission denied\); .*TMPDIR"):
         workspace.execute("data", [], time_limit_s=30)
@@ -178,14 +178,16 @@ def test_a_workspace_is_removed(keep: bool) -> None:
     assert not Path(removed.path).exists()
 
 
-def test_a_signal_that_ends_a_program_is_told(workspace: HostWorkspace, tmp_path: Path) -> None:
+def test_the_signal_that_ended_a_program_is_reported(
+    workspace: HostWorkspace, tmp_path: Path
+) -> None:
     _place(workspace, tmp_path, "dies", "echo begun\nkill -9 $$\n")
     done = workspace.execute("dies", [], time_limit_s=30)
     assert (done.exit_status, done.signal) == (128 + signal.SIGKILL, signal.SIGKILL)
     assert done.stdout_lines == ("begun",)
 
 
-def test_much_output_on_both_streams_is_no_deadlock(
+def test_much_output_on_both_streams_causes_no_deadlock(
     workspace: HostWorkspace, tmp_path: Path
 ) -> None:
     _place(workspace, tmp_path, "much", "seq 1 40000 >&2\nseq 1 40000\n")
@@ -195,7 +197,7 @@ def test_much_output_on_both_streams_is_no_deadlock(
     assert done.stderr.split() == numbers
 
 
-def test_at_the_time_limit_a_program_ends_with_all_it_started(
+def test_at_the_time_limit_a_program_and_its_children_are_killed(
     workspace: HostWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEAFORMER_TEST_LIMIT", workspace.path)
@@ -208,7 +210,7 @@ def test_at_the_time_limit_a_program_ends_with_all_it_started(
     _wait_until_gone("SEAFORMER_TEST_LIMIT")
 
 
-def test_a_program_that_closes_its_output_is_held_to_the_limit(
+def test_the_time_limit_applies_to_a_program_that_closes_its_output(
     workspace: HostWorkspace, tmp_path: Path
 ) -> None:
     _place(workspace, tmp_path, "quiet", "exec >&- 2>&-\nsleep 1000\n")
@@ -225,7 +227,7 @@ def test_another_thread_can_stop_a_program(tmp_path: Path) -> None:
             workspace.execute("hangs", [], time_limit_s=60, on_line=lambda _: host.cancel())
 
 
-def test_what_on_line_raises_ends_the_program(workspace: HostWorkspace, tmp_path: Path) -> None:
+def test_an_exception_of_on_line_ends_the_program(workspace: HostWorkspace, tmp_path: Path) -> None:
     _place(workspace, tmp_path, "hangs", HANG)
 
     def refuse(line: str) -> None:
@@ -278,7 +280,7 @@ def test_a_program_can_be_bound_to_each_core_of_the_host(
     ("system", "machine", "message"),
     [("darwin", "x86_64", "only be measured on phones"), ("linux", "riscv64", "type riscv64")],
 )
-def test_a_computer_without_a_runner_says_so(
+def test_a_computer_without_a_runner_is_reported(
     monkeypatch: pytest.MonkeyPatch, system: str, machine: str, message: str
 ) -> None:
     monkeypatch.setattr("sys.platform", system)
@@ -294,7 +296,7 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 
 @pytest.mark.parametrize("kind", sorted(set(_subclasses(DeviceError)), key=str), ids=str)
-def test_every_error_says_what_to_do_next_in_one_line(kind: type[DeviceError]) -> None:
+def test_every_error_is_one_line_with_the_next_step(kind: type[DeviceError]) -> None:
     message = str(kind("It happened."))
     assert message == f"It happened. {kind.advice}"
     assert kind.advice.endswith(".")
@@ -322,7 +324,7 @@ def _conditions(status: int | None, *temperatures: Temperature) -> Conditions:
         (_conditions(2, Temperature("skin", "skin", 30.0)), r"thermal status 2 \(moderate\)"),
     ],
 )
-def test_what_is_too_hot_is_told(conditions: Conditions, heat: str | None) -> None:
+def test_the_reason_for_heat_is_reported(conditions: Conditions, heat: str | None) -> None:
     found = too_hot(conditions, 35.0)
     assert (found is None) == (heat is None)
     if heat is not None:
@@ -330,7 +332,7 @@ def test_what_is_too_hot_is_told(conditions: Conditions, heat: str | None) -> No
         assert re.match(heat, found)
 
 
-def test_a_device_throttled_if_it_said_so_before_or_after() -> None:
+def test_a_device_throttled_if_it_reported_so_before_or_after() -> None:
     cool, hot, silent = _conditions(0), _conditions(3), _conditions(None)
     assert throttled(cool, cool) is None
     assert throttled(silent, silent) is None
@@ -338,7 +340,7 @@ def test_a_device_throttled_if_it_said_so_before_or_after() -> None:
     assert throttled(hot, cool) == "thermal status 3 (severe) before it"
 
 
-def test_a_host_that_does_not_tell_how_warm_it_is_is_not_waited_for() -> None:
+def test_a_host_without_a_thermometer_is_not_waited_for() -> None:
     host = Host()
     if host.conditions().temperature is not None:
         pytest.skip("this computer reports the temperature of a skin or battery")

@@ -1,4 +1,4 @@
-"""What devices print: real samples give exact values, and no text is a reason to raise."""
+"""Parsers of the output of devices: exact values for real samples, no exception for any text."""
 
 import subprocess
 from collections.abc import Callable
@@ -70,7 +70,7 @@ PARSERS: tuple[Callable[[str], object], ...] = (
     lambda text: read_facts("serial", text),
 )
 
-# Pieces of what the parsers look for, so that arbitrary text comes close to it.
+# Fragments that the parsers look for, so that arbitrary text resembles real output.
 PIECES = st.sampled_from(
     [
         *"[]{}:=,.-\n\r\t 09",
@@ -108,9 +108,7 @@ def test_no_text_makes_a_parser_raise(parse: Callable[[str], object], text: str)
 
 @given(st.sampled_from((SAMSUNG, BATTERY, MEMINFO, DF)), st.data())
 @settings(max_examples=50)
-def test_a_text_that_is_cut_or_spoilt_anywhere_is_still_read(
-    text: str, data: st.DataObject
-) -> None:
+def test_truncated_or_corrupted_text_is_parsed(text: str, data: st.DataObject) -> None:
     start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
     for parse in PARSERS:
         parse(text[:end])
@@ -120,7 +118,7 @@ def test_a_text_that_is_cut_or_spoilt_anywhere_is_still_read(
 # ---- thermal service
 
 
-def test_the_samsungs_current_temperatures_are_read_without_the_sensors_it_lacks() -> None:
+def test_current_temperatures_of_a_samsung_are_read_without_missing_sensors() -> None:
     assert parse_thermalservice(SAMSUNG) == ThermalState(
         status=0,
         temperatures=(
@@ -132,7 +130,7 @@ def test_the_samsungs_current_temperatures_are_read_without_the_sensors_it_lacks
     )
 
 
-def test_cached_temperatures_count_only_if_there_are_no_current_ones() -> None:
+def test_cached_temperatures_are_used_only_without_current_ones() -> None:
     cached = "Cached temperatures:\n\tTemperature{mValue=48.5, mType=3, mName=SKIN, mStatus=2}\n"
     current = (
         "Current temperatures from HAL:\n"
@@ -144,7 +142,7 @@ def test_cached_temperatures_count_only_if_there_are_no_current_ones() -> None:
     assert alone == ThermalState(2, (Temperature("SKIN", "skin", 48.5, 2),))
 
 
-def test_sensors_named_by_their_type_are_read_by_that_name() -> None:
+def test_sensors_named_after_their_type_are_read_by_name() -> None:
     # A vendor whose numbers are one higher than Android's.
     text = (
         "Current temperatures from HAL:\r\n"
@@ -159,7 +157,7 @@ def test_sensors_named_by_their_type_are_read_by_that_name() -> None:
 
 
 @pytest.mark.parametrize("value", ["NaN", "0.0", "-99.9", "Infinity", "1e2", "", "3.4E38", "500.0"])
-def test_what_no_sensor_measures_is_left_out(value: str) -> None:
+def test_implausible_temperatures_are_ignored(value: str) -> None:
     text = (
         "Current temperatures from HAL:\n"
         f"\tTemperature{{mValue={value}, mType=3, mName=skin, mStatus=0}}\n"
@@ -169,7 +167,7 @@ def test_what_no_sensor_measures_is_left_out(value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Can't find service: thermalservice\n", "Thermal Status: 9"])
-def test_without_a_thermal_service_nothing_is_known(text: str) -> None:
+def test_without_a_thermal_service_temperatures_are_unknown(text: str) -> None:
     assert parse_thermalservice(text) == ThermalState(None, ())
 
 
@@ -179,7 +177,7 @@ def test_without_a_thermal_service_nothing_is_known(text: str) -> None:
     st.text(st.characters(blacklist_characters="{},\n\r", codec="utf-8"), max_size=20),
     st.integers(0, 6),
 )
-def test_every_reading_comes_back_as_it_was(
+def test_readings_survive_printing_and_parsing(
     value: float, kind: int, name: str, status: int
 ) -> None:
     if name.startswith("TYPE_") or len(name.splitlines()) > 1:
@@ -197,7 +195,7 @@ def test_every_reading_comes_back_as_it_was(
 # ---- battery
 
 
-def test_a_battery_is_read_with_tenths_of_a_degree() -> None:
+def test_battery_temperature_is_read_in_tenths_of_a_degree() -> None:
     assert parse_battery(BATTERY) == Battery(percent=87, is_charging=True, temperature_c=29.7)
 
 
@@ -213,14 +211,12 @@ def test_a_battery_is_read_with_tenths_of_a_degree() -> None:
         (("technology: Li-ion", "log\n  level: 3"), Battery(87, True, 29.7)),
     ],
 )
-def test_a_battery_that_prints_something_else_is_read(
-    change: tuple[str, str], battery: Battery
-) -> None:
+def test_other_forms_of_battery_output_are_read(change: tuple[str, str], battery: Battery) -> None:
     assert change[0] in BATTERY
     assert parse_battery(BATTERY.replace(*change)) == battery
 
 
-def test_without_lines_about_sources_the_status_says_whether_it_charges() -> None:
+def test_without_power_sources_the_status_determines_charging() -> None:
     assert parse_battery("  status: 2\n").is_charging is True
     assert parse_battery("  status: 3\n").is_charging is False
     assert parse_battery("").is_charging is None
@@ -229,7 +225,7 @@ def test_without_lines_about_sources_the_status_says_whether_it_charges() -> Non
 # ---- properties
 
 
-def test_properties_may_hold_brackets_line_breaks_and_crlf() -> None:
+def test_properties_may_contain_brackets_line_breaks_and_crlf() -> None:
     text = (
         "[ro.product.model]: [Mi 10]\r\n"
         "[ro.vendor.odd]: [a [b] ]: [c]]\r\n"
@@ -253,7 +249,7 @@ def test_properties_may_hold_brackets_line_breaks_and_crlf() -> None:
     st.sampled_from(["\n", "\r\n"]),
 )
 @settings(max_examples=50)
-def test_properties_come_back_as_they_were(properties: dict[str, str], end: str) -> None:
+def test_properties_survive_printing_and_parsing(properties: dict[str, str], end: str) -> None:
     text = "".join(f"[{name}]: [{value}]{end}" for name, value in properties.items())
     assert parse_getprop(text) == properties
 
@@ -284,7 +280,7 @@ def test_lists_of_cores_are_read(text: str, cores: tuple[int, ...] | None) -> No
     assert parse_core_list(text) == cores
 
 
-def test_zones_are_read_in_thousandths_and_other_units_are_not_guessed() -> None:
+def test_zones_are_read_in_thousandths_and_other_units_are_ignored() -> None:
     zones = [("cpu-0-0-usr", "41300"), ("battery", "297"), ("skin-therm", "33250"), ("x", "")]
     text = "".join(
         f"/sys/class/thermal/thermal_zone{i}/type:{name}\n"
@@ -321,11 +317,11 @@ def test_memory_is_read_in_bytes() -> None:
         ("", None),
     ],
 )
-def test_free_space_is_read_by_the_name_of_its_column(text: str, free: int | None) -> None:
+def test_free_space_is_found_by_column_name(text: str, free: int | None) -> None:
     assert parse_free_bytes(text) == free
 
 
-def test_processors_are_named() -> None:
+def test_processor_names_are_read() -> None:
     text = "processor\t: 0\nmodel name\t: AMD EPYC 7B13\n\nprocessor\t: 1\nmodel name\t: AMD\n"
     assert parse_processor(text) == "AMD EPYC 7B13"
     assert parse_processor("Hardware\t: Qualcomm SM8250\n") == "Qualcomm SM8250"
@@ -344,7 +340,7 @@ def test_processors_are_named() -> None:
     )
 )
 @settings(max_examples=50)
-def test_sections_come_back_as_they_were(sections: dict[str, str]) -> None:
+def test_sections_survive_printing_and_parsing(sections: dict[str, str]) -> None:
     printed = "".join(f"==== seaformer {name}\n{text}\n\n" for name, text in sections.items())
     found = parse_sections(printed)
     assert {name: text.rstrip("\n") for name, text in found.items()} == {
@@ -363,12 +359,12 @@ def test_a_command_that_fails_leaves_its_section_empty() -> None:
 
 
 def _printed(script: str, outputs: dict[str, str]) -> str:
-    """Return what a script of `script_of` prints if its commands print this."""
+    """Return the output of a script of `script_of` for given outputs of its commands."""
     names = [line.split("'")[1] for line in script.splitlines()]
     return "".join(f"{name}\n{outputs.get(name.split()[-1], '')}\n" for name in names)
 
 
-def test_facts_are_put_together() -> None:
+def test_facts_are_combined() -> None:
     cpu = "/sys/devices/system/cpu"
     facts = read_facts(
         "R58M",
@@ -393,7 +389,7 @@ def test_facts_are_put_together() -> None:
     assert not facts.is_emulated
 
 
-def test_of_a_phone_that_says_nothing_nothing_is_known() -> None:
+def test_facts_of_a_phone_that_prints_nothing_are_unknown() -> None:
     facts = read_facts("R58M", "")
     assert facts.cores == ()
     unknown = (facts.manufacturer, facts.model, facts.soc, facts.os, facts.sdk, facts.abi)
@@ -408,11 +404,11 @@ def test_of_a_phone_that_says_nothing_nothing_is_known() -> None:
 @pytest.mark.parametrize(
     "line", ["[ro.boot.qemu]: [1]", "[ro.kernel.qemu]: [1]", "[ro.hardware]: [ranchu]"]
 )
-def test_emulators_are_known_by_their_properties(line: str) -> None:
+def test_emulators_are_detected_by_their_properties(line: str) -> None:
     assert read_facts("emulator-5554", _printed(FACTS_SCRIPT, {"properties": line})).is_emulated
 
 
-def test_conditions_are_put_together_and_heat_is_that_of_the_skin() -> None:
+def test_conditions_are_combined_and_heat_is_skin_temperature() -> None:
     conditions = read_conditions(
         _printed(
             CONDITIONS_SCRIPT,
@@ -431,7 +427,7 @@ def test_conditions_are_put_together_and_heat_is_that_of_the_skin() -> None:
     assert conditions.free_bytes == 80651548 * 1024
 
 
-def test_old_androids_are_known_by_their_zones_and_battery() -> None:
+def test_old_androids_are_read_by_zones_and_battery() -> None:
     zones = "/sys/class/thermal/thermal_zone0/{}:{}"
     conditions = read_conditions(
         _printed(
@@ -444,18 +440,22 @@ def test_old_androids_are_known_by_their_zones_and_battery() -> None:
     )
     assert conditions.thermal_status is None
     assert conditions.temperatures[0] == Temperature("cpu0", "cpu", 52.0)
-    assert conditions.temperature_c == 29.7  # a processor does not say whether a phone is cool
+    assert (
+        conditions.temperature_c == 29.7
+    )  # the temperature of a processor does not show whether a phone is cool
 
 
 # ---- lines
 
 
 @given(st.binary(), st.lists(st.integers(0, 40)))
-def test_lines_are_the_same_however_the_stream_is_cut(data: bytes, cuts: list[int]) -> None:
+def test_lines_do_not_depend_on_the_chunks_of_the_stream(
+    data: bytes, chunk_ends: list[int]
+) -> None:
     seen: list[str] = []
     lines = Lines(seen.append)
     start = 0
-    for end in sorted(cuts):
+    for end in sorted(chunk_ends):
         lines.feed(data[start:end])
         start = max(start, end)
     lines.feed(data[start:])

@@ -85,7 +85,7 @@ def _printed(show: Callable[[Console], object], width: int = 200) -> str:
 # ---- what it is
 
 
-def test_a_phone_is_described_and_listed_with_its_cores_and_conditions(
+def test_a_phone_is_listed_with_its_facts_cores_and_conditions(
     phone: Phone, loopback_phone: LoopbackPhone
 ) -> None:
     facts = phone.facts()
@@ -123,13 +123,13 @@ def test_a_phone_is_described_and_listed_with_its_cores_and_conditions(
     assert now.core_khz[7] == 2841600
 
 
-def test_what_a_service_that_hangs_would_say_is_unknown(
+def test_values_of_a_hanging_service_are_unknown(
     phone: Phone, loopback_phone: LoopbackPhone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = f"timeout -k 1 {COMMAND_LIMIT_S} dumpsys"
     assert limit in CONDITIONS_SCRIPT
-    patient = CONDITIONS_SCRIPT.replace(limit, "timeout -k 1 0.5 dumpsys")
-    monkeypatch.setattr(devices_phone, "CONDITIONS_SCRIPT", patient)
+    longer = CONDITIONS_SCRIPT.replace(limit, "timeout -k 1 0.5 dumpsys")
+    monkeypatch.setattr(devices_phone, "CONDITIONS_SCRIPT", longer)
     loopback_phone.let_services_hang()
     now = phone.conditions()
     assert (now.thermal_status, now.battery_percent, now.is_screen_on) == (None, None, None)
@@ -141,10 +141,10 @@ def test_what_a_service_that_hangs_would_say_is_unknown(
 # ---- files and programs
 
 
-def test_names_and_arguments_reach_a_program_as_they_are(
+def test_names_and_arguments_reach_a_program_unchanged(
     workspace: PhoneWorkspace, loopback_phone: LoopbackPhone, tmp_path: Path
 ) -> None:
-    names = ("-rf", "it's `touch spoilt`\n$(touch spoilt)")
+    names = ("-rf", "it's `touch pwned`\n$(touch pwned)")
     for name in names:
         _place(workspace, tmp_path, name, ECHO)
         seen: list[str] = []
@@ -156,7 +156,7 @@ def test_names_and_arguments_reach_a_program_as_they_are(
     assert {path.name for path in _on(loopback_phone, workspace).iterdir()} == set(names)
 
 
-def test_a_file_is_sent_once_and_again_when_it_is_spoilt(
+def test_a_file_is_sent_once_and_again_if_it_is_corrupted(
     workspace: PhoneWorkspace, loopback_phone: LoopbackPhone, tmp_path: Path
 ) -> None:
     local = tmp_path / "model"
@@ -164,12 +164,12 @@ def test_a_file_is_sent_once_and_again_when_it_is_spoilt(
     assert workspace.place(local, "model")
     assert not workspace.place(local, "model")
     assert workspace.read("model") == local.read_bytes()
-    (_on(loopback_phone, workspace) / "model").write_bytes(b"spoilt")
+    (_on(loopback_phone, workspace) / "model").write_bytes(b"corrupted")
     assert workspace.place(local, "model")
     assert workspace.read("model") == local.read_bytes()
 
 
-def test_the_phone_is_left_as_it_was_unless_files_are_kept(
+def test_a_phone_is_left_clean_unless_files_are_kept(
     phone: Phone, loopback_phone: LoopbackPhone
 ) -> None:
     with phone.workspace("one") as workspace:
@@ -182,7 +182,7 @@ def test_the_phone_is_left_as_it_was_unless_files_are_kept(
     assert loopback_phone.left_files() == []
 
 
-def test_what_cannot_be_read_or_run_is_named_with_the_phones_reason(
+def test_files_that_cannot_be_read_or_run_are_named_with_the_reason(
     workspace: PhoneWorkspace, tmp_path: Path
 ) -> None:
     with pytest.raises(FileRefused, match=f"refuses '{workspace.path}/nothing': .*No such file"):
@@ -195,7 +195,7 @@ def test_what_cannot_be_read_or_run_is_named_with_the_phones_reason(
     assert (done.signal, done.stdout_lines) == (9, ("begun",))
 
 
-def test_at_the_time_limit_a_program_ends_with_all_it_started(
+def test_at_the_time_limit_a_program_and_its_children_are_killed(
     workspace: PhoneWorkspace, loopback_phone: LoopbackPhone, tmp_path: Path
 ) -> None:
     _place(workspace, tmp_path, "hangs", HANG)
@@ -224,7 +224,7 @@ def test_another_thread_can_stop_a_program_and_the_folder_is_removed(
 # ---- which one
 
 
-def test_the_one_phone_is_taken_and_several_have_to_be_chosen_from(
+def test_a_single_phone_is_selected_and_several_need_a_choice(
     switch_on: Callable[..., LoopbackPhone], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = switch_on()
@@ -247,7 +247,7 @@ def test_the_one_phone_is_taken_and_several_have_to_be_chosen_from(
     assert [device.serial for device in select_devices("auto").devices] == [second.serial]
 
 
-def test_a_phone_that_is_not_ready_is_not_taken_and_the_reason_is_said(
+def test_a_phone_that_is_not_ready_is_skipped_with_the_reason(
     switch_on: Callable[..., LoopbackPhone],
 ) -> None:
     closed = switch_on(authorizes=False)
@@ -271,7 +271,7 @@ def test_a_phone_with_another_processor_is_refused(
     assert "arm64-v8a" in text
 
 
-def test_an_android_without_exit_statuses_is_refused_for_that(
+def test_an_android_without_exit_statuses_is_refused(
     switch_on: Callable[..., LoopbackPhone],
 ) -> None:
     old = switch_on(has_shell_v2=False)
@@ -301,10 +301,10 @@ LISTS = {  # adb's short list, and the long one, which pads the serial with blan
 }
 
 
-def test_serials_with_blanks_none_and_equal_ones_are_told_apart(
+def test_empty_duplicate_and_spaced_serials_are_distinguished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No real adb server can be made to list such phones."""
+    """A real adb server cannot be made to list such phones."""
     with endless_phone(answers=LISTS) as server:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.port))
         phones = attached_phones()
@@ -328,7 +328,7 @@ def test_serials_with_blanks_none_and_equal_ones_are_told_apart(
 
 
 @pytest.mark.usefixtures("switch_on")
-def test_without_a_phone_this_computer_is_taken_and_that_is_said() -> None:
+def test_without_a_phone_this_computer_is_used_and_reported() -> None:
     selection = select_devices("auto")
     assert [type(device) for device in selection.devices] == [Host]
     assert selection.note == "No phone is attached. Measuring on this computer."
@@ -340,17 +340,17 @@ def test_without_a_phone_this_computer_is_taken_and_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("port", ["", "adb", "0", "65536", "-1"])
-def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+def test_an_invalid_port_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
     with pytest.raises(UsageError, match=f"ANDROID_ADB_SERVER_PORT is '{port}'"):
         attached_phones()
 
 
-def test_without_adb_this_computer_is_taken(
+def test_without_adb_this_computer_is_used(
     monkeypatch: pytest.MonkeyPatch, adb_server: AdbServer
 ) -> None:
     del adb_server
-    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")  # nobody answers there
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")  # nothing listens there
     monkeypatch.setenv("ADBUTILS_ADB_PATH", "/nowhere/adb")
     selection = select_devices("auto")
     assert [type(device) for device in selection.devices] == [Host]
@@ -360,7 +360,7 @@ def test_without_adb_this_computer_is_taken(
 # ---- heat
 
 
-def test_a_hot_phone_is_waited_for_but_not_forever(
+def test_the_wait_for_a_hot_phone_to_cool_is_limited(
     phone: Phone, loopback_phone: LoopbackPhone
 ) -> None:
     loopback_phone.set_heat(status=2, skin_c=44.0)
@@ -381,7 +381,7 @@ def test_a_hot_phone_is_waited_for_but_not_forever(
 # ---- doctor
 
 
-def test_the_doctor_finds_a_good_phone_well_and_leaves_it_as_it_was(
+def test_the_doctor_passes_a_good_phone_and_leaves_nothing_there(
     phone: Phone, loopback_phone: LoopbackPhone
 ) -> None:
     findings = dict(findings_of(phone))
@@ -392,21 +392,21 @@ def test_the_doctor_finds_a_good_phone_well_and_leaves_it_as_it_was(
     assert loopback_phone.left_files() == []
 
 
-def test_the_doctor_names_what_is_wrong_and_what_to_do(
+def test_the_doctor_reports_problems_with_remedies(
     switch_on: Callable[..., LoopbackPhone],
 ) -> None:
-    sick = switch_on(executes=False, storage_mb=8)
-    sick.set_heat(status=3)
-    sick.set_battery(percent=9, is_charging=False)
+    faulty = switch_on(executes=False, storage_mb=8)
+    faulty.set_heat(status=3)
+    faulty.set_battery(percent=9, is_charging=False)
     verdicts: list[bool] = []
-    text = _printed(lambda console: verdicts.append(examine(sick.serial, console)))
+    text = _printed(lambda console: verdicts.append(examine(faulty.serial, console)))
     assert verdicts == [False]
     assert re.search(r"execution +fail .*noexec", text)
     assert re.search(r"space +fail +0.0 GB free +Free 100 MB", text)
     assert re.search(r"runner +skipped +needs 'execution'", text)
 
 
-def test_the_doctor_warns_of_what_saves_power(phone: Phone, loopback_phone: LoopbackPhone) -> None:
+def test_the_doctor_warns_about_power_saving(phone: Phone, loopback_phone: LoopbackPhone) -> None:
     loopback_phone.set_battery(percent=3)
     loopback_phone.set_power(saves=True, wakefulness="Asleep")
     power = ("battery", "power saving", "screen")
@@ -415,13 +415,13 @@ def test_the_doctor_warns_of_what_saves_power(phone: Phone, loopback_phone: Loop
     assert {name: finding.state for name, finding in found.items()} == dict.fromkeys(power, WARN)
 
 
-def test_the_doctor_finds_this_computer_well() -> None:
+def test_the_doctor_passes_this_computer() -> None:
     findings = dict(findings_of(Host()))
     assert {name for name, finding in findings.items() if finding.state == FAIL} == set()
     assert findings["tiny model"].state == OK
 
 
-def test_adb_is_not_told_about_by_the_commands(adb_server: AdbServer) -> None:
+def test_commands_do_not_print_messages_of_adb(adb_server: AdbServer) -> None:
     # adb says "daemon not running; starting now" when it has to start its server.
     adb_server.stop()
     try:

@@ -1,4 +1,4 @@
-"""One benchmark at a time has a phone, whichever computers they are started from."""
+"""A phone is reserved for one benchmark at a time, across computers."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def phone(loopback_phone: LoopbackPhone) -> Phone:
 def holder(
     loopback_phone: LoopbackPhone, tmp_path: Path
 ) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """A function that starts another process that runs a program on the phone."""
+    """Return a function that starts a process which runs a program on the phone."""
     program = write_script(tmp_path / "program", SHELL, "echo begun\nsleep 600\n")
     started: list[subprocess.Popen[str]] = []
 
@@ -61,22 +61,22 @@ def _folders(loopback_phone: LoopbackPhone) -> list[Path]:
 
 
 def _move_to_another_host(folder: Path) -> None:
-    """Let the owner be a process of another host, of which this one knows nothing."""
+    """Make the owner a process of another host, whose processes are unknown here."""
     owner = folder / "owner"
     lines = owner.read_text().splitlines()
     owner.write_text(f"{'0' * 8}{lines[0][8:]}\n{lines[1]}\n")
 
 
 def _age(folder: Path, by_s: int) -> None:
-    """Make the last heartbeat older, by the phone's clock."""
+    """Age the last heartbeat, by the phone's clock."""
     beat = folder / "beat"
     beat.write_text(f"{int(beat.read_text()) - by_s}\n")
 
 
-def test_a_phone_in_use_is_refused_with_who_has_it(phone, holder, loopback_phone) -> None:
+def test_a_phone_in_use_is_refused_with_its_owner(phone, holder, loopback_phone) -> None:
     process = holder()
     (folder,) = _folders(loopback_phone)
-    for by_s in (EXPIRY_S - 20, -EXPIRY_S + 10):  # old, and written after the other looked
+    for by_s in (EXPIRY_S - 20, -EXPIRY_S + 10):  # old, and written after the other process looked
         _age(folder, by_s)
         with pytest.raises(InUse, match=f"process {process.pid}'"):
             phone.open_workspace("test")
@@ -84,22 +84,22 @@ def test_a_phone_in_use_is_refused_with_who_has_it(phone, holder, loopback_phone
     assert process.poll() is None
 
 
-def test_a_phone_is_waited_for_until_it_is_given_back(phone, loopback_phone) -> None:
+def test_a_phone_in_use_is_waited_for_until_it_is_released(phone, loopback_phone) -> None:
     first = Phone(loopback_phone.serial).open_workspace("first")
     reports: list[str] = []
 
-    def give_back(text: str) -> None:
+    def release(text: str) -> None:
         reports.append(text)
         first.close(keep=False)
 
-    with phone.workspace("second", wait_s=60, describe=give_back) as second:
+    with phone.workspace("second", wait_s=60, describe=release) as second:
         second.write("file", b"2")
     assert len(reports) == 1
     assert f"process {os.getpid()}'" in reports[0]
     assert loopback_phone.left_files() == []
 
 
-def test_of_many_at_once_never_two_have_the_phone(loopback_phone) -> None:
+def test_of_many_attempts_at_once_only_one_gets_the_phone(loopback_phone) -> None:
     got: list[PhoneWorkspace] = []
     refused: list[InUse] = []
 
@@ -153,7 +153,7 @@ def test_after_kill_9_on_another_host_the_phone_is_free_when_the_heartbeat_has_e
     assert loopback_phone.left_files() == []
 
 
-def test_a_holder_whose_heartbeat_expired_is_ended_and_leaves_the_phone_to_the_next_one(
+def test_an_owner_with_an_expired_heartbeat_ends_and_the_next_one_gets_the_phone(
     phone, holder, loopback_phone
 ) -> None:
     process = holder()
@@ -169,8 +169,8 @@ def test_a_holder_whose_heartbeat_expired_is_ended_and_leaves_the_phone_to_the_n
     assert loopback_phone.left_files() == []
 
 
-def test_a_heartbeat_that_cannot_be_read_counts_from_now_on(phone, loopback_phone) -> None:
-    """As of a folder that is just being made, or was left by an earlier version."""
+def test_an_unreadable_heartbeat_counts_as_new(phone, loopback_phone) -> None:
+    """Such as that of a folder which is being created, or was left by an earlier version."""
     beats = {"0123456789abcdef": None, "run-1": "", "run-2": "half", "run-3": "-5"}
     folders = [loopback_phone.storage / "seaformer" / name for name in beats]
     for folder, beat in zip(folders, beats.values(), strict=True):
@@ -188,9 +188,7 @@ def test_a_heartbeat_that_cannot_be_read_counts_from_now_on(phone, loopback_phon
     assert loopback_phone.left_files() == []
 
 
-def test_the_heartbeat_is_renewed_also_after_some_were_lost(
-    phone, loopback_phone, monkeypatch
-) -> None:
+def test_the_heartbeat_is_renewed_after_lost_ones(phone, loopback_phone, monkeypatch) -> None:
     monkeypatch.setattr(reservation, "BEAT_S", 0.1)
     with phone.workspace("test"):
         loopback_phone.unplug()
@@ -200,7 +198,7 @@ def test_the_heartbeat_is_renewed_also_after_some_were_lost(
         wait_until(lambda: beat.read_text() not in ("", "1\n"), "there is a new heartbeat")
 
 
-def test_the_phone_stays_ours_over_a_lost_connection(phone, loopback_phone) -> None:
+def test_a_reservation_survives_a_lost_connection(phone, loopback_phone) -> None:
     with phone.workspace("test") as workspace:
         workspace.write("file", b"1")
         loopback_phone.unplug()

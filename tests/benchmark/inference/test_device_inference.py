@@ -1,4 +1,4 @@
-"""Running exported files for all their outputs, on this computer and on the loopback phone."""
+"""Running exported files for their outputs, on this computer and on the loopback phone."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from seaformer.runtimes import open_session
 
 
 def _inputs(path: Path, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return inputs, and the first output of each on this computer."""
+    """Return inputs, and their first outputs on this computer."""
     random = np.random.default_rng(0)
     with open_session(path) as session:
         shape = session.inputs[0].shape
@@ -24,24 +24,24 @@ def _inputs(path: Path, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
-def test_every_input_has_its_own_output(phone_export, suffix, monkeypatch):
+def test_every_input_gets_its_own_output(phone_export, suffix, monkeypatch):
     (path,) = phone_export.glob(f"*{suffix}")
     inputs, expected = _inputs(path, 5)
     monkeypatch.setattr(device_inference, "BATCH_BYTES", 2 * inputs[0].nbytes)
     with open_inference(Host(), backend_on("cpu", path)) as inference:
         done = inference.run(path, inputs)
     assert len(done.outputs) == 5
-    for (found,), wanted in zip(done.outputs, expected, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
+    for (found,), reference in zip(done.outputs, expected, strict=True):
+        np.testing.assert_allclose(found, reference, rtol=0, atol=1e-4 * np.abs(reference).max())
     assert done.loaded.outputs[0].shape == expected[0].shape
 
 
-def test_a_phone_computes_what_this_computer_does(phone_export, loopback_phone):
+def test_a_phone_computes_the_same_as_this_computer(phone_export, loopback_phone):
     (path,) = phone_export.glob("*.tflite")
     inputs, expected = _inputs(path, 3)
     with open_device_session(path, Phone(loopback_phone.serial), "cpu") as session:
         assert loopback_phone.serial in session.runtime
         found = session.run_many([[one] for one in inputs])
-    for (one,), wanted in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
+    for (one,), reference in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, reference, rtol=0, atol=1e-4 * np.abs(reference).max())
     assert loopback_phone.left_files() == []

@@ -1,7 +1,7 @@
 """seaformer-evaluate --device: accuracy on a device's accelerator, against this computer's CPU.
 
-The model takes the strongest of red, green and blue for the class. What the phone computes is what
-it would on a real one; its processor is emulated.
+The model classifies pixels by the strongest of red, green and blue. The processor of the phone is
+emulated, and its results are those of a real one.
 """
 
 import json
@@ -35,7 +35,7 @@ BLOCK = 8
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the current directory, with a model and images in which it is right in part."""
+    """Return the working directory, with a model that classifies the images partly correctly."""
     random = np.random.default_rng(0)
     for kind in ("images", "masks"):
         (tmp_path / "data" / kind).mkdir(parents=True)
@@ -70,7 +70,7 @@ def results() -> dict[str, Any]:
 
 
 def assert_as_on_the_host(place: str) -> None:
-    """The reference is this computer's CPU, and the device has the same scores in every class."""
+    """Check that the device has the same scores as this computer's CPU in every class."""
     here, there = results()["models"]
     assert (here["name"], there["name"]) == ("model.onnx", f"model.onnx on {place}")
     assert 0.3 < there["scores"]["miou"] < 0.9
@@ -82,11 +82,11 @@ def assert_as_on_the_host(place: str) -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.slow
-def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback_phone) -> None:
+def test_an_evaluation_on_a_phone_resumes_after_unplugging(loopback_phone) -> None:
     serial, cable = loopback_phone.serial, loopback_phone.cable
-    # ONNX Runtime's own threads crash on the loopback phone, which has not all of bionic.
+    # ONNX Runtime's own threads crash on the loopback phone, which lacks parts of bionic.
     options = ("--device", serial, "--threads", "1")
-    # Outputs come in one file a batch: the cable is pulled out as the second is asked for.
+    # Each batch has one file of outputs: the cable is pulled out at the request for the second.
     cable.when(b"RECV", 0, lambda: cable.when(b"RECV", 0, loopback_phone.unplug))
     # A separate process: a process that has ended no longer holds the phone.
     stopped = subprocess.run(command(*options, "--batch", "4"), capture_output=True, text=True)
@@ -110,7 +110,7 @@ def test_a_phone_that_was_unplugged_goes_on_and_scores_as_this_computer(loopback
 
 
 @pytest.mark.slow
-def test_a_phone_without_opencl_is_one_line(loopback_phone, folder: Path) -> None:
+def test_a_phone_without_opencl_is_a_one_line_error(loopback_phone, folder: Path) -> None:
     (folder / "colors.tflite").write_bytes(tflite())
     associate(folder / "colors.tflite", metadata("NHWC"))
     data = ("--data", "data", "--report", "out", "--device", loopback_phone.serial)
@@ -123,7 +123,7 @@ def test_a_phone_without_opencl_is_one_line(loopback_phone, folder: Path) -> Non
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_full_phone_is_one_line(switch_on) -> None:
+def test_a_full_phone_is_a_one_line_error(switch_on) -> None:
     phone = switch_on(storage_mb=48)
     done = run("--device", phone.serial)
     assert done.exit_code == 1
@@ -131,8 +131,8 @@ def test_a_full_phone_is_one_line(switch_on) -> None:
     assert phone.left_files() == []
 
 
-def test_a_killed_run_goes_on(folder: Path) -> None:
-    # The run waits at a pipe that nobody writes to, so that it is killed in its middle.
+def test_a_killed_run_resumes(folder: Path) -> None:
+    # The run blocks on a pipe that nobody writes to, so it is killed halfway.
     mask = folder / "data" / "masks" / "7.png"
     content = mask.read_bytes()
     mask.unlink()
@@ -155,7 +155,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
     assert_as_on_the_host("the CPU of this computer")
 
 
-def test_a_broken_image_takes_no_other_with_it(folder: Path) -> None:
+def test_a_broken_image_affects_no_other(folder: Path) -> None:
     (folder / "data" / "images" / "5.png").write_bytes(b"no image")
     done = run("--device", "host", "--batch", "4")
     assert done.exit_code == 1
@@ -164,7 +164,7 @@ def test_a_broken_image_takes_no_other_with_it(folder: Path) -> None:
     assert_as_on_the_host("the CPU of this computer")
 
 
-def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
+def test_top_1_of_a_classifier_is_compared(folder: Path) -> None:
     info = metadata(kind="classification", palette=None)
     info["input"] |= {"resize": "center-crop", "crop_fraction": 1.0}
     write_onnx(folder / "model.onnx", info, classify=True)
@@ -195,7 +195,7 @@ def test_a_classifier_has_its_top_1_compared(folder: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_what_makes_no_sense_is_one_line(options: tuple[str, ...], message: str) -> None:
+def test_invalid_options_are_a_one_line_error(options: tuple[str, ...], message: str) -> None:
     done = run(*options)
     assert done.exit_code == 2, done.output
     (line,) = done.stderr.splitlines()
@@ -204,7 +204,7 @@ def test_what_makes_no_sense_is_one_line(options: tuple[str, ...], message: str)
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_network_is_to_be_exported() -> None:
+def test_a_network_has_to_be_exported_first() -> None:
     _, *options = arguments("--device", "host", "--reference", "model.onnx")
     done = CliRunner().invoke(main, ["seaformer-tiny", *options])
     assert done.exit_code == 2
@@ -214,7 +214,7 @@ def test_a_network_is_to_be_exported() -> None:
     )
 
 
-def test_a_driver_that_hangs_is_ended(folder: Path) -> None:
+def test_a_hanging_driver_is_killed(folder: Path) -> None:
     model = folder / "model.onnx"
     settings = Settings(time_limit_s=0.001)
     with (
@@ -224,7 +224,7 @@ def test_a_driver_that_hangs_is_ended(folder: Path) -> None:
         inference.run(model, [np.zeros((1, 3, SIDE, SIDE), np.float32)])
 
 
-def test_a_disk_that_is_full_meanwhile_is_seen_before_a_batch(
+def test_a_full_disk_is_detected_before_a_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = folder / "model.onnx"

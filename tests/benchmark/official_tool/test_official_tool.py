@@ -1,4 +1,4 @@
-"""What the official benchmark_model says, in the formats of its versions, and how it is asked."""
+"""The official benchmark_model: its arguments, and parsing the output of its versions."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ NEWER_HELP = f"usage: benchmark_litert_model\n\t{NEWER_FLAG}=false\tbool\toption
 
 
 def newer_results() -> str:
-    """The newer tool's results: its format strings, filled in, as they come on a device."""
+    """Return results of the newer tool: its format strings, filled in."""
     values = iter((12.5, 30.25, 21.5, 5, 20.12, 50, 19.5, 25.75, 1.5, 100.0, 8.5, 20.5, 64.25))
     lines = []
     for line in NEWER_FORMAT.read_text().splitlines()[1:]:
@@ -71,12 +71,12 @@ def test_times_of_the_newer_tool() -> None:
     assert tool.memory_mb == 64.25
 
 
-def test_a_median_is_read_where_there_is_one() -> None:
+def test_a_median_is_read_if_present() -> None:
     _, tool = _read(SUMMARY.read_text())
     assert (tool.runs, tool.median_ms) == (20, 11.027)
 
 
-def test_a_table_of_operators_gives_no_times() -> None:
+def test_a_table_of_operators_gives_no_latencies() -> None:
     assert read_output(CSV.read_text()) is None
 
 
@@ -91,7 +91,7 @@ def test_prefixes_and_tabs_change_nothing(path: Path, prefix: str) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(st.text())
-def test_no_text_makes_it_raise(text: str) -> None:
+def test_no_text_makes_the_parser_raise(text: str) -> None:
     read_output(text)
 
 
@@ -103,7 +103,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
         max_size=30,
     )
 )
-def test_no_mixture_of_its_lines_makes_it_raise(lines: list[str]) -> None:
+def test_no_mixture_of_lines_makes_the_parser_raise(lines: list[str]) -> None:
     times = read_output("\n".join(lines))
     if times is not None and (tool := times.tool) is not None:
         for value in (tool.mean_ms, tool.min_ms, tool.max_ms, tool.std_ms, times.load_ms):
@@ -112,18 +112,18 @@ def test_no_mixture_of_its_lines_makes_it_raise(lines: list[str]) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.sampled_from(ALL), st.data())
-def test_a_cut_output_says_less_and_nothing_else(path: Path, data: st.DataObject) -> None:
+def test_truncated_output_gives_fewer_values_and_no_others(path: Path, data: st.DataObject) -> None:
     lines = path.read_text().splitlines()
-    cut = read_output("\n".join(lines[: data.draw(st.integers(0, len(lines)))]))
+    truncated = read_output("\n".join(lines[: data.draw(st.integers(0, len(lines)))]))
     whole = read_output(path.read_text())
-    if cut is not None and cut.tool is not None:
+    if truncated is not None and truncated.tool is not None:
         assert whole is not None
         assert whole.tool is not None
-        assert cut.load_ms in (None, whole.load_ms)
-        assert cut.tool.memory_mb in (None, whole.tool.memory_mb)
+        assert truncated.load_ms in (None, whole.load_ms)
+        assert truncated.tool.memory_mb in (None, whole.tool.memory_mb)
 
 
-def test_the_kinds_of_the_tool_are_told_by_their_help() -> None:
+def test_versions_of_the_tool_are_detected_by_their_help() -> None:
     classic, showing, newer = map(recognise, (CLASSIC_HELP, SHOWING_HELP, NEWER_HELP))
     assert (classic.is_classic, showing.is_classic, newer.is_classic) == (True, True, False)
     assert (classic.shows_output, showing.shows_output, newer.shows_output) == (False, True, False)
@@ -131,19 +131,19 @@ def test_the_kinds_of_the_tool_are_told_by_their_help() -> None:
         recognise("usage: ls [OPTION]... [FILE]...")
 
 
-def test_arguments_ask_for_exactly_so_many_runs() -> None:
+def test_arguments_request_the_exact_number_of_runs() -> None:
     words = arguments(recognise(CLASSIC_HELP), "a.tflite", threads=2, warmup_runs=3, runs=50)
     assert "--graph=a.tflite" in words
     assert {"--num_runs=50", "--warmup_runs=3", "--num_threads=2"} <= set(words)
-    # Without these the tool goes on for a second at least, and stops after 150.
+    # Without these the tool runs for at least a second, and stops after 150 s.
     assert {"--min_secs=0", "--warmup_min_secs=0"} <= set(words)
     assert not any(word.startswith(CLASSIC_FLAG) for word in words)
 
 
 def test_a_colon_in_the_name_of_an_input_is_escaped() -> None:
-    given_input = Input("serving_default_image:0", (1, 64, 64, 3), "m0.input", "m0.output")
+    model_input = Input("serving_default_image:0", (1, 64, 64, 3), "m0.input", "m0.output")
     words = arguments(
-        recognise(SHOWING_HELP), "a", threads=1, warmup_runs=1, runs=1, given=given_input
+        recognise(SHOWING_HELP), "a", threads=1, warmup_runs=1, runs=1, given=model_input
     )
     assert rf"{INPUT_FLAG}=serving_default_image\:0:m0.input" in words
     assert "--input_layer_shape=1,64,64,3" in words

@@ -1,4 +1,4 @@
-"""The results object: what is in it, that it survives a file, and what follows from it."""
+"""The results object: its content, reading and writing it, and the values derived from it."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ FLOAT, BYTES = candidate(0, "float.tflite"), candidate(1, "bytes.tflite", "int8"
 
 
 def results_of(float_ms: float = 20.0, bytes_ms: float = 10.0, **changes: object) -> Results:
-    """A float model and its int8 twin."""
+    """Return results of a float model and its int8 version."""
     times = {"m0": times_around(float_ms, 1), "m1": times_around(bytes_ms, 2)}
     return make_results([FLOAT, BYTES], times, **changes)  # type: ignore[arg-type]
 
@@ -59,14 +59,14 @@ def rows_of(results: Results) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     "name", ["=1+1.tflite", "+1.tflite", "-1.tflite", "@SUM(1).tflite", "\t=1"]
 )
-def test_a_spreadsheet_computes_no_name(name: str) -> None:
+def test_names_are_not_evaluated_by_spreadsheets(name: str) -> None:
     results = make_results([candidate(0, name)], {"m0": times_around(20.0, 1)})
     (row,) = rows_of(results)
     assert row["model"] == f"'{name}"
     assert float(row["latency_median_ms"]) > 0
 
 
-def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
+def test_results_survive_writing_and_reading(tmp_path: Path) -> None:
     results = results_of()
     file = tmp_path / "results.json"
     file.write_text(results.text())
@@ -84,7 +84,7 @@ def test_results_are_the_same_after_a_file(tmp_path: Path) -> None:
         (lambda data: data["models"][0].update(bytes="many"), "models.0.bytes"),
     ],
 )
-def test_another_schema_is_refused_by_the_name_of_the_member(
+def test_another_schema_is_refused_with_the_name_of_the_member(
     tmp_path: Path, change: object, message: str
 ) -> None:
     data = json.loads(results_of().text())
@@ -100,7 +100,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read_results(tmp_path / "nothing.json")
 
 
-def test_every_derived_number_follows_from_the_raw_data() -> None:
+def test_derived_numbers_follow_from_the_raw_data() -> None:
     results = results_of()
     for model in results.models:
         runs = np.concatenate(run_times(results.rounds, model.id))
@@ -115,7 +115,7 @@ def test_every_derived_number_follows_from_the_raw_data() -> None:
     assert results.ratio("m0", "m2") is None
 
 
-def test_rounds_that_do_not_count_are_kept_and_not_counted() -> None:
+def test_discarded_rounds_are_stored_but_not_counted() -> None:
     results = results_of()
     first = results.rounds[0].model_copy(update={"used": False})
     assert len(run_times((first, *results.rounds[1:]), "m0")) == len(results.rounds) - 1
@@ -146,7 +146,7 @@ def test_emulated_times_are_never_shown_as_latency() -> None:
     assert "not latency" in text
 
 
-def test_every_row_of_the_csv_says_what_its_numbers_depend_on() -> None:
+def test_every_row_of_the_csv_has_its_conditions() -> None:
     for row in rows_of(results_of()):
         for name in ("device", "soc", "backend", "runtime_version", "precision", "threads"):
             assert row[name]
@@ -157,7 +157,7 @@ def test_every_row_of_the_csv_says_what_its_numbers_depend_on() -> None:
         assert low <= median <= high
 
 
-def test_the_table_says_device_conditions_and_ratio() -> None:
+def test_the_table_shows_device_conditions_and_ratio() -> None:
     text = shown(results_of())
     for words in (
         "R58: Maker Phone",
@@ -183,14 +183,14 @@ def test_a_quantised_model_that_is_not_faster_is_named(bytes_ms: float, warned: 
         assert "bytes.tflite (int8)" in warnings[0]
 
 
-def test_a_quantised_model_is_warned_of_whichever_comes_first() -> None:
+def test_a_slow_quantised_model_is_reported_in_either_order() -> None:
     times = {"m0": times_around(30.0, 1), "m1": times_around(20.0, 2)}
     models = [candidate(0, "bytes.tflite", "int8"), candidate(1, "float.tflite")]
     (warning,) = make_results(models, times).warnings
     assert warning.startswith("bytes.tflite (int8) is slower than float.tflite")
 
 
-def test_models_of_another_size_are_no_twins() -> None:
+def test_models_of_different_sizes_are_not_compared() -> None:
     other = BYTES.input.model_copy(update={"shape": (1, 16, 16, 3)})
     models = [FLOAT, candidate(1, "bytes.tflite", "int8", input=other)]
     times = {"m0": times_around(10.0, 1), "m1": times_around(30.0, 2)}
@@ -206,7 +206,11 @@ def one(median_ms: float, seed: int, **changes: object) -> Results:
     [
         (20.0, "not distinguishable", False),
         (15.0, "faster", False),
-        (20.3, "not distinguishable", False),  # by less than two benchmarks of one file differ
+        (
+            20.3,
+            "not distinguishable",
+            False,
+        ),  # less than the difference between two benchmarks of one file
         (20.8, "slower", False),
         (22.0, "slower", True),
     ],
@@ -221,7 +225,7 @@ def test_verdicts(new_ms: float, verdict: str, is_regression: bool) -> None:
     assert verdict in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_models_are_compared_by_the_names_of_their_files() -> None:
+def test_models_are_compared_by_file_name() -> None:
     old = results_of()
     models = [candidate(0, "elsewhere/bytes.tflite", "int8"), candidate(1, "new.tflite")]
     new = make_results(models, {"m0": times_around(10.0, 5), "m1": times_around(9.0, 6)})
@@ -239,7 +243,7 @@ def test_models_are_compared_by_the_names_of_their_files() -> None:
         ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores f, before 80"),
     ],
 )
-def test_unlike_benchmarks_are_compared_only_if_told(
+def test_different_benchmarks_are_compared_only_if_requested(
     change: dict[str, object], message: str
 ) -> None:
     new, old = one(20.0, 1, **change), one(20.0, 2)
@@ -248,7 +252,7 @@ def test_unlike_benchmarks_are_compared_only_if_told(
     assert compare(new, old, 0.03, anyway=True)
 
 
-def test_with_one_round_nothing_can_be_told() -> None:
+def test_one_round_is_inconclusive() -> None:
     new = one(20.0, 1)
     (compared,) = compare(new.model_copy(update={"rounds": new.rounds[:1]}), one(30.0, 2), 0.03)
     assert (compared.verdict, compared.is_regression) == ("too few rounds", False)
@@ -264,7 +268,7 @@ def test_with_one_round_nothing_can_be_told() -> None:
         ({"rounds": ()}, "no individual runs"),
     ],
 )
-def test_what_cannot_be_compared_is_found_before_measuring(
+def test_incomparable_benchmarks_are_detected_before_measuring(
     change: dict[str, object], message: str
 ) -> None:
     def check(old: Results, anyway: bool = False) -> None:
@@ -281,7 +285,7 @@ def test_what_cannot_be_compared_is_found_before_measuring(
         require_same_device("another", None, old, anyway=False)
 
 
-def test_that_no_model_is_in_both_is_found_before_measuring() -> None:
+def test_a_lack_of_common_models_is_detected_before_measuring() -> None:
     old = make_results(
         [candidate(0, "a.tflite"), candidate(1, "b.tflite")],
         {"m0": times_around(10.0, 5), "m1": times_around(9.0, 6)},
@@ -304,7 +308,7 @@ def test_emulated_benchmarks_are_not_compared() -> None:
         compare(one(20.0, 1, emulated=True), one(20.0, 2, emulated=True), 0.03)
 
 
-def test_benchmarks_without_single_runs_are_not_compared() -> None:
+def test_benchmarks_without_individual_runs_are_not_compared() -> None:
     new = one(20.0, 1)
     with pytest.raises(SeaformerError, match="does not have individual runs"):
         compare(new.model_copy(update={"rounds": ()}), one(20.0, 2), 0.03)
@@ -327,7 +331,7 @@ def test_a_round_is_short_or_has_a_single_run(runs: int, run_s: float) -> None:
     assert max(sizes) == 1 or max(sizes) * run_s <= MAX_ROUND_S + run_s
 
 
-def test_rounds_of_an_open_end_are_as_short() -> None:
+def test_rounds_without_a_fixed_end_are_as_short() -> None:
     assert [round_sizes(None, run_s) for run_s in (0.0, 0.01, 10.0, 100.0)] == [
         (5,), (5,), (3,), (1,)
     ]  # fmt: skip
@@ -343,7 +347,7 @@ def test_percentages(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "0%", "100%", "-1%", "%", "1%%", "nan%", ""])
-def test_what_is_no_percentage(text: str) -> None:
+def test_invalid_percentages_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--until"):
         parse_share("--until", text)
 
@@ -355,7 +359,7 @@ def _model(expected: np.ndarray, precision: str, **changes: Any) -> Candidate:
     return candidate(0, "a.tflite", precision, expected=[expected], **changes)
 
 
-def test_an_equal_output_passes_every_bar() -> None:
+def test_an_equal_output_passes_every_threshold() -> None:
     for precision in (*PRECISIONS, "unknown"):
         parity = _model(LOGITS, precision).compare([LOGITS])
         assert parity.passed
@@ -368,7 +372,7 @@ def test_an_equal_output_passes_every_bar() -> None:
     [LOGITS[:, ::-1], np.zeros_like(LOGITS), np.full_like(LOGITS, np.nan), -LOGITS, LOGITS * 3],
     ids=["upside down", "zeros", "nan", "negative", "scaled"],
 )
-def test_another_output_passes_none(precision: str, output: np.ndarray) -> None:
+def test_a_different_output_passes_no_threshold(precision: str, output: np.ndarray) -> None:
     assert not _model(LOGITS, precision).compare([output]).passed
 
 
@@ -378,7 +382,7 @@ def test_a_single_infinity_is_wrong() -> None:
     assert not _model(LOGITS, "fp32").compare([output]).passed
 
 
-def test_rounding_of_single_precision_passes_where_it_should() -> None:
+def test_single_precision_rounding_passes_only_lower_thresholds() -> None:
     near = LOGITS + 1e-4 * np.random.default_rng(1).standard_normal(LOGITS.shape).astype("f4")
     parity = _model(LOGITS, "fp32").compare([near])
     assert parity.passed

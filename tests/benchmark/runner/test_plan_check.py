@@ -1,4 +1,4 @@
-"""Differences between a plan and the record of a run are found."""
+"""Differences between a plan and the record of its run are detected."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Record]:
     return plan, run_plan(folder, plan).record
 
 
-def test_a_record_is_of_its_plan_also_in_part(run: tuple[Plan, Record]) -> None:
+def test_a_complete_or_partial_record_matches_its_plan(run: tuple[Plan, Record]) -> None:
     plan, record = run
     assert record.complete
     assert plan_mismatch(plan, record) is None
@@ -40,7 +40,7 @@ def test_a_record_is_of_its_plan_also_in_part(run: tuple[Plan, Record]) -> None:
         ({"runs_per_block": 5}, "runs in block 0 of .: 3, planned: 5"),
     ],
 )
-def test_what_was_not_planned_is_named(
+def test_differences_from_the_plan_are_named(
     run: tuple[Plan, Record], complete: bool, planned: dict[str, object], message: str
 ) -> None:
     plan, record = run

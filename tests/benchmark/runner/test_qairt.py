@@ -1,4 +1,4 @@
-"""Which of a user's files go to a phone for its NPU; the files are empty, their folders real."""
+"""The user's NPU libraries that are sent to a phone; the files are empty, the folders realistic."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ CHIP = CHIPS["SM8650"]
 
 
 def find(folder: Path | None, runtime: str = "onnxruntime", **changes: bool) -> NpuLibraries:
-    given = {"compiles": True, "has_runtime": False} | changes
-    return find_npu_libraries(folder, runtime, CHIP, **given)
+    arguments = {"compiles": True, "has_runtime": False} | changes
+    return find_npu_libraries(folder, runtime, CHIP, **arguments)
 
 
 def names(found: NpuLibraries) -> list[str]:
@@ -27,7 +27,7 @@ def names(found: NpuLibraries) -> list[str]:
 
 
 @pytest.mark.parametrize("write", [write_sdk, write_aars])
-def test_stub_and_skel_are_those_of_the_chip(write, tmp_path: Path) -> None:
+def test_stub_and_skel_match_the_chip(write, tmp_path: Path) -> None:
     found = find(write(tmp_path))
     assert names(found) == [
         "libQnnHtp.so",
@@ -40,13 +40,13 @@ def test_stub_and_skel_are_those_of_the_chip(write, tmp_path: Path) -> None:
     assert (found.plugin, found.version) == (PLUGIN, "2.51.0")
 
 
-def test_the_compiler_stays_here_where_nothing_is_compiled(tmp_path: Path) -> None:
+def test_the_compiler_is_not_sent_if_nothing_is_compiled(tmp_path: Path) -> None:
     found = find(write_sdk(tmp_path), "litert", compiles=False)
     assert "libQnnHtpPrepare.so" not in names(found)
     assert found.plugin == DISPATCH_LIBRARY
 
 
-def test_a_runtime_in_the_folder_goes_before_the_pinned_one(tmp_path: Path) -> None:
+def test_a_runtime_in_the_folder_has_precedence_over_the_pinned_one(tmp_path: Path) -> None:
     write_sdk(tmp_path, plugins=())
     assert find_runtime(tmp_path, "onnxruntime") is None
     own = write_library(tmp_path / "aar" / "jni" / "arm64-v8a" / "libonnxruntime.so")
@@ -55,14 +55,14 @@ def test_a_runtime_in_the_folder_goes_before_the_pinned_one(tmp_path: Path) -> N
 
 
 def _without(name: str):
-    def spoil(folder: Path) -> None:
+    def damage(folder: Path) -> None:
         next(folder.rglob(name)).unlink()
 
-    return spoil
+    return damage
 
 
 @pytest.mark.parametrize(
-    ("spoil", "runtime", "message"),
+    ("damage", "runtime", "message"),
     [
         (_without("libQnnHtpV75Skel.so"), "onnxruntime", "has no libQnnHtpV75Skel.so, needed for"),
         (_without("libQnnHtp.so"), "litert", "has no libQnnHtp.so, needed for SM8650"),
@@ -90,22 +90,24 @@ def _without(name: str):
         ),
     ],
 )
-def test_what_is_wrong_with_a_folder_is_one_line(spoil, runtime, message, tmp_path: Path) -> None:
-    spoil(write_sdk(tmp_path))
+def test_a_problem_with_a_folder_is_a_one_line_error(
+    damage, runtime, message, tmp_path: Path
+) -> None:
+    damage(write_sdk(tmp_path))
     with pytest.raises(SeaformerError) as error:
         find(tmp_path, runtime)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_without_a_folder_the_files_are_named() -> None:
+def test_without_a_folder_the_required_files_are_named() -> None:
     with pytest.raises(SeaformerError) as error:
         find(None)
     for name in ("--qairt DIR", "libQnnHtpV75Skel.so", "libQnnHtpPrepare.so", PLUGIN):
         assert name in str(error.value)
 
 
-def test_libraries_may_not_be_older_than_the_compiler(tmp_path: Path) -> None:
+def test_libraries_older_than_the_compiler_are_refused(tmp_path: Path) -> None:
     found = find(write_sdk(tmp_path, version="2.48.0"))
     require_version(found, "2.48.0", Path("net.onnx"), tmp_path)
     with pytest.raises(SeaformerError, match=r"compiled with QNN 2\.51\.0, .* are QNN 2\.48\.0"):

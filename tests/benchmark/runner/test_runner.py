@@ -1,4 +1,4 @@
-"""The runner on this computer, with the real runtimes: what it measures, and how it gives up."""
+"""The runner on this computer, with the real runtimes: its measurements and its failures."""
 
 import os
 import re
@@ -64,11 +64,11 @@ def matrix_product(weights: np.ndarray) -> onnx.ModelProto:
     return onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
 
 
-# ---- What it measures
+# ---- Measurements
 
 
 @each_backend
-def test_an_exported_model_gives_what_it_gives_in_python(
+def test_an_exported_model_has_the_same_output_as_in_python(
     backend: str, exported: Path, tmp_path: Path
 ) -> None:
     with open_model(exported) as session:
@@ -114,7 +114,7 @@ def test_an_exported_model_gives_what_it_gives_in_python(
 
 
 @each_backend
-def test_everything_that_was_planned_is_there(backend: str, tmp_path: Path) -> None:
+def test_the_record_contains_everything_planned(backend: str, tmp_path: Path) -> None:
     plan = basic_plan(backend, add_probe(tmp_path, backend), blocks=4, runs_per_block=5)
     record = _complete(run_plan(tmp_path, plan)).record
     header = record.header
@@ -132,7 +132,7 @@ def test_everything_that_was_planned_is_there(backend: str, tmp_path: Path) -> N
 
 
 @each_backend
-def test_memory_is_that_of_the_model(backend: str, tmp_path: Path) -> None:
+def test_memory_increases_with_the_model(backend: str, tmp_path: Path) -> None:
     mebibytes = 16
     weights = np.ones((1024, 256 * mebibytes), np.float32)
     file = tmp_path / f"constant{SUFFIXES[backend]}"
@@ -148,9 +148,9 @@ def test_memory_is_that_of_the_model(backend: str, tmp_path: Path) -> None:
     assert library is not None
     assert compiled is not None
     if peak is None:
-        pytest.skip("the kernel resets no peak")
+        pytest.skip("the kernel does not reset the peak")
     constant = mebibytes * 2**20
-    # A runtime may hold the weights as they are in the file beside those that it computes with.
+    # A runtime may hold the weights twice: as in the file, and as packed for its kernels.
     assert constant <= compiled - library <= peak - library < 2 * constant + 4e6
     probe = _complete(run_plan(tmp_path, basic_plan(backend, add_probe(tmp_path, backend)))).record
     assert probe.library_memory_bytes is not None
@@ -158,7 +158,7 @@ def test_memory_is_that_of_the_model(backend: str, tmp_path: Path) -> None:
     assert probe.peak_memory_bytes - probe.library_memory_bytes < 4e6
 
 
-def test_integers_come_with_their_scale_and_make_masks_as_they_are(tmp_path: Path) -> None:
+def test_integer_outputs_have_a_scale_and_are_post_processed_directly(tmp_path: Path) -> None:
     done = run_plan(tmp_path, basic_plan("litert", add_probe(tmp_path, "litert", mask_size=(7, 9))))
     (output,) = _complete(done).record.models[0].outputs
     assert (output.dtype, output.scale, output.zero_point) == ("int8", 0.25, -3)
@@ -181,7 +181,7 @@ def _order(folder: Path, seed: int) -> list[str]:
     return [block.model for block in record.blocks]
 
 
-def test_models_are_interleaved_in_an_order_that_the_seed_decides(tmp_path: Path) -> None:
+def test_models_are_interleaved_in_an_order_determined_by_the_seed(tmp_path: Path) -> None:
     assert _order(tmp_path, 3) == _order(tmp_path, 3)
     assert _order(tmp_path, 3) != _order(tmp_path, 4)
 
@@ -189,7 +189,7 @@ def test_models_are_interleaved_in_an_order_that_the_seed_decides(tmp_path: Path
 @pytest.mark.parametrize("cpu", ALLOWED[-2:])
 @pytest.mark.parametrize("threads", [1, 3])
 @each_backend
-def test_every_run_is_on_the_processor_asked_for(
+def test_every_run_is_on_the_requested_processor(
     backend: str, cpu: int, threads: int, tmp_path: Path
 ) -> None:
     model = add_probe(tmp_path, backend)
@@ -213,7 +213,7 @@ def _sensors(folder: Path, cpu: int) -> Path:
     return folder
 
 
-def test_clock_and_heat_stand_around_each_block(tmp_path: Path) -> None:
+def test_clock_and_heat_are_read_before_and_after_each_block(tmp_path: Path) -> None:
     cpu = ALLOWED[0]
     sysfs = _sensors(tmp_path / "sys of this test", cpu)
     model = add_probe(tmp_path, "litert")
@@ -226,7 +226,7 @@ def test_clock_and_heat_stand_around_each_block(tmp_path: Path) -> None:
         assert block.temperature_c_before == block.temperature_c_after == 51.0
 
 
-def test_what_the_system_does_not_say_is_unknown(tmp_path: Path) -> None:
+def test_facts_that_the_system_lacks_are_unknown(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     plan = basic_plan("litert", add_probe(tmp_path, "litert"), sysfs=str(tmp_path / "empty"))
     record = _complete(run_plan(tmp_path, plan)).record
@@ -234,7 +234,7 @@ def test_what_the_system_does_not_say_is_unknown(tmp_path: Path) -> None:
         assert block.frequency_khz_before is block.temperature_c_after is None
 
 
-def test_any_name_of_a_tensor_arrives(tmp_path: Path) -> None:
+def test_any_tensor_name_is_recorded(tmp_path: Path) -> None:
     name = 'a "quoted\\name"\n\t\x01\x7f ü € 😀'
     model = onnx.load(SOURCES / "probe.onnx")
     model.graph.input[0].name = model.graph.node[0].input[0] = name
@@ -244,17 +244,17 @@ def test_any_name_of_a_tensor_arrives(tmp_path: Path) -> None:
     assert record.models[0].input.name == name
 
 
-def test_the_version_is_said_without_a_plan() -> None:
+def test_the_version_is_printed_without_a_plan() -> None:
     done = subprocess.run([runner_for(TARGET), "--version"], capture_output=True, text=True)
     assert re.fullmatch(rf"seaformer-runner [\d.]+ {TARGET}\n", done.stdout)
     assert done.returncode == 0
 
 
-# ---- How it gives up
+# ---- Failures
 
 
 @pytest.mark.parametrize("cpus", [(1023,), (ALLOWED[0], 1023)])
-def test_a_processor_that_is_not_there_is_refused(cpus: tuple[int, ...], tmp_path: Path) -> None:
+def test_a_missing_processor_is_refused(cpus: tuple[int, ...], tmp_path: Path) -> None:
     done = run_plan(tmp_path, basic_plan("litert", add_probe(tmp_path, "litert"), cpus=cpus))
     assert_gave_up(done, Status.NO_AFFINITY, "refused")
 
@@ -299,7 +299,7 @@ def test_a_library_without_the_functions_is_refused(backend: str, tmp_path: Path
 
 
 def _litert_with(body: str) -> str:
-    """A library with every function of LiteRT that the runner uses, all doing the same."""
+    """Return the code of a library with the functions of LiteRT used by the runner, all alike."""
     code = (SOURCES / "litert.c").read_text()
     names = re.findall(r"\bX\((\w+)", code.partition("#define DECLARE_FUNCTION")[0])
     assert len(names) > 30
@@ -318,14 +318,14 @@ def _litert_with(body: str) -> str:
         pytest.param("__builtin_trap();", id="aborts"),
     ],
 )
-def test_a_library_of_another_layout_is_refused_and_not_a_crash(body: str, tmp_path: Path) -> None:
+def test_an_incompatible_library_is_refused_without_a_crash(body: str, tmp_path: Path) -> None:
     library = _compile_library(tmp_path, _litert_with(body))
     plan = basic_plan("litert", add_probe(tmp_path, "litert"), library=library)
     done = run_plan(tmp_path, plan)
     assert_gave_up(done, Status.WRONG_RUNTIME, "known model")
 
 
-def test_a_library_that_hangs_runs_into_the_time_limit(tmp_path: Path) -> None:
+def test_a_hanging_library_reaches_the_time_limit(tmp_path: Path) -> None:
     library = _compile_library(tmp_path, _litert_with("for (;;) pause();"))
     model = add_probe(tmp_path, "litert")
     plan = basic_plan("litert", model, library=library, time_limit_s=0.3)
@@ -349,7 +349,7 @@ def test_an_input_of_another_size_is_refused(backend: str, tmp_path: Path) -> No
     assert_gave_up(done, Status.BAD_PLAN, "has 3 bytes, model probe takes 120")
 
 
-def test_a_model_of_no_fixed_size_is_refused(tmp_path: Path) -> None:
+def test_a_model_without_a_fixed_size_is_refused(tmp_path: Path) -> None:
     model = onnx.load(SOURCES / "probe.onnx")
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
     onnx.save(model, tmp_path / "open.onnx")
@@ -372,12 +372,12 @@ def _start(folder: Path, **changes: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
-def test_the_time_limit_holds_when_nobody_reads(tmp_path: Path) -> None:
+def test_the_time_limit_applies_while_nobody_reads_the_output(tmp_path: Path) -> None:
     with _start(tmp_path, blocks=10**6, runs_per_block=100, time_limit_s=2) as process:
         assert process.wait(timeout=60) == Status.OUT_OF_TIME
 
 
-def test_a_runner_that_is_killed_leaves_its_blocks(tmp_path: Path) -> None:
+def test_blocks_before_a_kill_are_recorded(tmp_path: Path) -> None:
     lines: list[str] = []
     with _start(tmp_path, blocks=10**6) as process:
         assert process.stdout is not None
@@ -392,7 +392,7 @@ def test_a_runner_that_is_killed_leaves_its_blocks(tmp_path: Path) -> None:
     assert len(record.blocks) >= 6
 
 
-def test_a_runner_whose_lines_nobody_takes_ends(tmp_path: Path) -> None:
+def test_a_runner_ends_when_its_output_is_closed(tmp_path: Path) -> None:
     with _start(tmp_path, blocks=10**6, time_limit_s=100) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -400,7 +400,7 @@ def test_a_runner_whose_lines_nobody_takes_ends(tmp_path: Path) -> None:
         assert process.wait(timeout=60) == Status.NO_OUTPUT
 
 
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     model = add_probe(tmp_path, "litert")
     (tmp_path / "probe.output").symlink_to("/dev/full")
     done = run_plan(tmp_path, basic_plan("litert", model))

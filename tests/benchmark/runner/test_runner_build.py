@@ -41,7 +41,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @each_target
-def test_the_same_sources_make_the_same_bytes_anywhere(target: str, elsewhere: Path) -> None:
+def test_builds_are_reproducible_in_any_folder(target: str, elsewhere: Path) -> None:
     assert (elsewhere / target / NAME).read_bytes() == runner_for(target).read_bytes()
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_target_is_refused() -> None:
         runner_for("linux-arm")
 
 
-def test_without_the_compiler_it_says_what_to_install(tmp_path: Path) -> None:
+def test_a_missing_compiler_is_reported_with_what_to_install(tmp_path: Path) -> None:
     code = f"""
 import sys
 sys.modules["ziglang"] = None
@@ -98,7 +98,7 @@ build.main()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_no_ndk_is_refused(
+def test_a_folder_that_is_not_an_ndk_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(NDK_VARIABLE, str(tmp_path))
@@ -106,8 +106,8 @@ def test_a_folder_that_is_no_ndk_is_refused(
         build.build("android-arm64", tmp_path / NAME)
 
 
-def test_an_ndk_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An NDK cannot be had here: this one's compiler says how it was called."""
+def test_an_ndk_is_used_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for an NDK, which is not available here: its compiler records its arguments."""
     compiler = tmp_path / "toolchains/llvm/prebuilt/linux-x86_64/bin"
     compiler.mkdir(parents=True)
     program = compiler / f"aarch64-linux-android{build.ANDROID_API}-clang"
@@ -121,7 +121,7 @@ def test_an_ndk_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.M
     assert "max-page-size=16384" in called
 
 
-def test_what_cannot_be_compiled_is_an_error_of_one_line(
+def test_a_failed_compilation_is_a_one_line_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seaformer.benchmark.runner.build.FLAGS", ("-DVERSION=(",))

@@ -1,4 +1,4 @@
-"""Plans: what they refuse, and that the runner reads what Python writes."""
+"""Plans: invalid ones are refused, and the runner reads what Python writes."""
 
 import re
 from dataclasses import replace
@@ -52,7 +52,7 @@ PLAN = Plan(
         ({"models": (MODEL, replace(MODEL, id="b"))}, "output files"),
     ],
 )
-def test_what_makes_no_sense_is_refused(changes: dict[str, object], message: str) -> None:
+def test_invalid_values_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         replace(PLAN, **changes)
     assert message in str(caught.value)
@@ -67,7 +67,7 @@ def test_a_mask_without_height_is_refused() -> None:
     st.sampled_from(["id", "file", "input_file", "output_file"]),
     st.text(st.characters(exclude_categories=())) | st.sampled_from(["", ".", "..", "a/b", "a b"]),
 )
-def test_no_name_leads_out_of_the_folder_or_into_another_line(field: str, name: str) -> None:
+def test_names_with_a_path_or_a_line_break_are_refused(field: str, name: str) -> None:
     if re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name) and name not in (".", ".."):
         assert f" {name}\n" in replace(PLAN, models=(replace(MODEL, **{field: name}),)).text()
     else:
@@ -75,7 +75,7 @@ def test_no_name_leads_out_of_the_folder_or_into_another_line(field: str, name: 
             replace(MODEL, **{field: name})
 
 
-def test_options_of_the_npu_are_plain() -> None:
+def test_npu_options_are_plain_words() -> None:
     plan = replace(PLAN, plugin="libx.so", options={"backend_path": "/a b/libQnnHtp.so"})
     assert "\nplugin libx.so\noption backend_path /a b/libQnnHtp.so\n" in plan.text()
     for wrong in ({"options": {"a b": "1"}}, {"options": {"a": "x\ny"}}, {"plugin": "../x.so"}):
@@ -100,7 +100,7 @@ def text(folder: Path) -> str:
 
 @settings(deadline=None)
 @given(st.data())
-def test_a_plan_that_is_cut_off_is_refused(folder: Path, text: str, data: st.DataObject) -> None:
+def test_a_truncated_plan_is_refused(folder: Path, text: str, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, len(text) - 1))
     assert_gave_up(run_text(folder, text[:length]), Status.BAD_PLAN, "plan: ")
 

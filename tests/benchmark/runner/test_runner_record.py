@@ -1,4 +1,4 @@
-"""Reading what the runner says, whatever became of it on the way."""
+"""Reading the output of the runner, also if it is truncated or corrupted."""
 
 import json
 import re
@@ -90,7 +90,7 @@ Fields = dict[str, object]
 
 
 def _lines(*items: Fields) -> list[str]:
-    """Number lines as the runner does."""
+    """Number the lines as the runner does."""
     return [json.dumps({"line": number} | item) for number, item in enumerate(items)]
 
 
@@ -102,8 +102,8 @@ def _ended(lines: list[str]) -> list[str]:
 WHOLE = _ended(_lines(HEADER, MODEL, BLOCK, AFTER, SECOND_BLOCK, AFTER, MEMORY, EVENT))
 
 
-def _assert_is_a_beginning(record: Record) -> None:
-    """Expect nothing that is not in the whole record, and nothing left out in between."""
+def _assert_is_a_prefix(record: Record) -> None:
+    """Check that the record is a prefix of the whole record, without gaps."""
     whole = read_record(WHOLE)
     assert record.blocks == whole.blocks[: len(record.blocks)]
     assert record.models == whole.models[: len(record.models)]
@@ -125,41 +125,41 @@ def test_a_whole_record_is_complete() -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_line_ends_are_no_matter(end: str) -> None:
+def test_line_ends_do_not_matter(end: str) -> None:
     assert read_record(line + end for line in WHOLE).complete
 
 
 @given(st.integers(0, len("\n".join(WHOLE)) - 1))
-def test_what_is_cut_off_anywhere_is_not_complete(length: int) -> None:
+def test_a_truncated_record_is_not_complete(length: int) -> None:
     record = read_record("\n".join(WHOLE)[:length].split("\n"))
     assert not record.complete
     assert record.problem is not None
-    _assert_is_a_beginning(record)
+    _assert_is_a_prefix(record)
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.integers(0, len(WHOLE)))
-def test_a_line_that_comes_twice_is_noticed(which: int, where: int) -> None:
+def test_a_duplicated_line_is_detected(which: int, where: int) -> None:
     record = read_record([*WHOLE[:where], WHOLE[which], *WHOLE[where:]])
     assert not record.complete
-    _assert_is_a_beginning(record)
+    _assert_is_a_prefix(record)
 
 
 @given(st.integers(0, len(WHOLE) - 1))
-def test_a_line_that_is_lost_is_noticed(which: int) -> None:
+def test_a_lost_line_is_detected(which: int) -> None:
     record = read_record([*WHOLE[:which], *WHOLE[which + 1 :]])
     assert not record.complete
-    _assert_is_a_beginning(record)
+    _assert_is_a_prefix(record)
 
 
 @given(st.permutations(WHOLE))
 def test_only_the_right_order_is_complete(lines: list[str]) -> None:
     record = read_record(lines)
     assert record.complete == (lines == WHOLE)
-    _assert_is_a_beginning(record)
+    _assert_is_a_prefix(record)
 
 
 @given(st.integers(0, len("\n".join(WHOLE)) - 1), st.characters())
-def test_one_other_character_anywhere_is_noticed(where: int, character: str) -> None:
+def test_a_changed_character_is_detected(where: int, character: str) -> None:
     text = "\n".join(WHOLE)
     altered = text[:where] + character + text[where + 1 :]
     assert read_record(altered.split("\n")).complete == (altered == text)
@@ -178,10 +178,12 @@ _anything = (
 
 @settings(max_examples=50)
 @given(st.integers(0, len(WHOLE)), st.lists(_anything, min_size=1, max_size=4))
-def test_garbage_between_lines_is_noticed_and_never_raises(where: int, garbage: list[str]) -> None:
+def test_garbage_between_lines_is_detected_without_an_exception(
+    where: int, garbage: list[str]
+) -> None:
     record = read_record([*WHOLE[:where], *garbage, *WHOLE[where:]])
     assert not record.complete
-    _assert_is_a_beginning(record)
+    _assert_is_a_prefix(record)
 
 
 @given(
@@ -189,7 +191,7 @@ def test_garbage_between_lines_is_noticed_and_never_raises(where: int, garbage: 
     st.data(),
     _json | st.sampled_from([2**63, -1, [2**70], [-1], [1.5], "1", True, ["a"]]),
 )
-def test_a_field_may_hold_anything_and_only_its_line_is_blamed(
+def test_an_invalid_field_is_reported_with_its_line(
     item: Fields, data: st.DataObject, value: object
 ) -> None:
     key = data.draw(st.sampled_from([*item, "unknown"]))
@@ -213,7 +215,7 @@ def test_a_field_may_hold_anything_and_only_its_line_is_blamed(
         ([HEADER | {"format": 3}], "header format"),
     ],
 )
-def test_lines_that_do_not_fit_each_other_are_refused(items: list[Fields], message: str) -> None:
+def test_inconsistent_lines_are_refused(items: list[Fields], message: str) -> None:
     record = read_record(_ended(_lines(*items)))
     assert not record.complete
     assert record.problem is not None
@@ -221,7 +223,7 @@ def test_lines_that_do_not_fit_each_other_are_refused(items: list[Fields], messa
 
 
 @pytest.mark.parametrize("before", [[], [HEADER, MODEL, BLOCK]])
-def test_an_error_of_the_runner_is_the_problem(before: list[Fields]) -> None:
+def test_an_error_of_the_runner_is_reported(before: list[Fields]) -> None:
     record = read_record(_lines(*before, ERROR))
     assert not record.complete
     assert record.status == Status.NO_MODEL
@@ -229,13 +231,13 @@ def test_an_error_of_the_runner_is_the_problem(before: list[Fields]) -> None:
     assert len(record.blocks) == (1 if before else 0)
 
 
-def test_nothing_at_all_is_not_complete() -> None:
+def test_an_empty_record_is_not_complete() -> None:
     record = read_record([])
     assert record.header is None
     assert record.problem == "the end is missing: the run was cut off"
 
 
-def test_lines_are_known_as_they_arrive() -> None:
+def test_lines_are_read_as_they_arrive() -> None:
     reader = RecordReader()
     items = [reader.add(line) for line in WHOLE[:3]]
     assert items[2] == read_record(WHOLE).blocks[0]

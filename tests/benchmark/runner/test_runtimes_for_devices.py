@@ -1,4 +1,4 @@
-"""Finding the libraries that run models on devices, and knowing them again."""
+"""The runtime libraries for devices: where they come from, and their checksums."""
 
 import hashlib
 import http.server
@@ -49,18 +49,18 @@ def _aar(path: Path, name: str = "jni/arm64-v8a/libonnxruntime.so", content: byt
 
 
 @each_backend
-def test_this_computer_uses_what_is_installed(backend: str) -> None:
+def test_this_computer_uses_the_installed_libraries(backend: str) -> None:
     library = library_for(backend, TARGET, None)
     assert library.path.read_bytes()[:4] == b"\x7fELF"
     assert library.version[0].isdigit()
     assert library.sha256 == hashlib.sha256(library.path.read_bytes()).hexdigest()
 
 
-def test_there_is_a_library_for_phones_of_every_backend() -> None:
+def test_every_backend_has_a_library_for_phones() -> None:
     assert set(PUBLISHED) == set(BACKENDS)
 
 
-def test_another_computer_of_this_system_is_told_to_give_one(
+def test_a_computer_without_a_library_is_asked_for_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
@@ -71,8 +71,8 @@ def test_another_computer_of_this_system_is_told_to_give_one(
 # ---- Fetched
 
 
-class Shelf:
-    """A package that lies on the disk: what a registry gives, without the network."""
+class LocalPackage:
+    """A package on the disk instead of a registry."""
 
     def __init__(self, archive: Path) -> None:
         self.archive = archive
@@ -88,11 +88,11 @@ class Shelf:
 
 def _publish(
     monkeypatch: pytest.MonkeyPatch, archive: Path, file: str, digest: str = DIGEST
-) -> Shelf:
-    shelf = Shelf(archive)
+) -> LocalPackage:
+    source = LocalPackage(archive)
     content = archive.read_bytes() if archive.is_file() else b""
-    _publish_package(monkeypatch, shelf, content, file, digest)
-    return shelf
+    _publish_package(monkeypatch, source, content, file, digest)
+    return source
 
 
 def _publish_package(
@@ -103,7 +103,7 @@ def _publish_package(
     digest: str = DIGEST,
     **more: Any,
 ) -> None:
-    """Have a package whose archive has these bytes be the one with the library."""
+    """Replace the package of the library with one whose archive has this content."""
     members = () if "archives" in more else (file,)
     sha256 = hashlib.sha256(archive).hexdigest()
     package = Package(source, sha256, 1, "MIT", members, "for the test", **more)
@@ -118,14 +118,14 @@ def _library(override: Path | None = None) -> libraries.RuntimeLibrary:
 def test_a_library_is_fetched_once_and_again_when_damaged(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = _publish(monkeypatch, _zip(tmp_path / "a.whl", **{"m/lib.so": ARM64}), "m/lib.so")
+    source = _publish(monkeypatch, _zip(tmp_path / "a.whl", **{"m/lib.so": ARM64}), "m/lib.so")
     library = _library()
     assert library.path.read_bytes() == ARM64
     assert (library.path.name, library.version, library.sha256) == ("lib.so", "1.2.3", DIGEST)
-    assert (_library(), shelf.fetched) == (library, 1)
+    assert (_library(), source.fetched) == (library, 1)
     library.path.write_bytes(ARM64[:-1])
     assert _library().path.read_bytes() == ARM64
-    assert shelf.fetched == 2
+    assert source.fetched == 2
     assert [path for path in cache.rglob("*") if path.is_file()] == [library.path]
 
 
@@ -139,7 +139,7 @@ def test_a_library_is_found_in_an_archive_in_an_archive(
         archive.addfile(member, io.BytesIO(aar))
     _publish_package(
         monkeypatch,
-        Shelf(tmp_path / "a.tgz"),
+        LocalPackage(tmp_path / "a.tgz"),
         (tmp_path / "a.tgz").read_bytes(),
         "package/onnxruntime.aar/jni/arm64-v8a/libonnxruntime.so",
         archives={"package/onnxruntime.aar": ("jni/arm64-v8a/*.so",)},
@@ -156,7 +156,7 @@ def test_a_library_is_found_in_an_archive_in_an_archive(
         (None, "lib.so", "it is not the file that was published"),
     ],
 )
-def test_what_is_not_the_published_file_is_refused(
+def test_a_file_other_than_the_published_one_is_refused(
     content: bytes | None,
     member: str,
     message: str,
@@ -175,12 +175,12 @@ def test_what_is_not_the_published_file_is_refused(
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
-def test_what_else_is_kept_of_a_package_is_kept_apart(tmp_path: Path) -> None:
+def test_other_files_of_a_package_are_stored_separately(tmp_path: Path) -> None:
     archive = _zip(tmp_path / "a.whl", **{"lib.so": ARM64, "other.so": X86_64, "../bad.so": b""})
-    shelf = Shelf(archive)
+    source = LocalPackage(archive)
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
     one, both = (
-        Package(shelf, sha256, 1, "MIT", (pattern,), "for the test")  # type: ignore[arg-type]
+        Package(source, sha256, 1, "MIT", (pattern,), "for the test")  # type: ignore[arg-type]
         for pattern in ("lib.so", "*.so")
     )
     assert not one.is_here
@@ -188,11 +188,11 @@ def test_what_else_is_kept_of_a_package_is_kept_apart(tmp_path: Path) -> None:
     assert one.is_here
     assert not both.is_here
     assert sorted(path.name for path in both.files().iterdir()) == ["lib.so", "other.so"]
-    assert shelf.fetched == 2
+    assert source.fetched == 2
 
 
 @pytest.mark.parametrize("is_tar", [False, True])
-def test_names_in_a_package_lead_nowhere_else(tmp_path: Path, is_tar: bool) -> None:
+def test_names_in_a_package_cannot_leave_its_folder(tmp_path: Path, is_tar: bool) -> None:
     bad = ["../a.so", "/a.so", "x/../../a.so", "..\\a.so", "C:\\a.so", "C:a.so", "x/nul.so"]
     archive = tmp_path / "a.whl"
     if is_tar:
@@ -207,14 +207,14 @@ def test_names_in_a_package_lead_nowhere_else(tmp_path: Path, is_tar: bool) -> N
     else:
         _zip(archive, **dict.fromkeys(["lib.so", *bad], ARM64))
     sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
-    package = Package(Shelf(archive), sha256, 1, "MIT", ("*.so",), "test")  # type: ignore[arg-type]
-    kept = package.files()
-    assert [path.name for path in kept.rglob("*")] == ["lib.so"]
+    package = Package(LocalPackage(archive), sha256, 1, "MIT", ("*.so",), "test")  # type: ignore[arg-type]
+    unpacked = package.files()
+    assert [path.name for path in unpacked.rglob("*")] == ["lib.so"]
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
-    assert files == {archive, kept / "lib.so"}
+    assert files == {archive, unpacked / "lib.so"}
 
 
-def test_a_registry_that_fails_is_one_line(
+def test_a_failing_registry_is_a_one_line_error(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _publish(monkeypatch, tmp_path / "missing.whl", "lib.so")
@@ -223,7 +223,7 @@ def test_a_registry_that_fails_is_one_line(
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
-def test_without_npm_the_error_names_the_way_out(
+def test_the_error_about_missing_npm_names_the_alternative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -241,10 +241,10 @@ def test_a_cache_that_cannot_be_written_is_named(
         _library()
 
 
-def test_pip_gives_the_wheel_of_another_platform(
+def test_pip_fetches_the_wheel_of_another_platform(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real pip, whose registry is a folder; of the modules around it nothing is imported."""
+    """The real pip with a folder as its registry."""
     (tmp_path / "here").mkdir()
     write_hiding_modules(tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
@@ -261,7 +261,7 @@ def test_pip_gives_the_wheel_of_another_platform(
     wheel = Wheel("some-wheel", "1.2", ("android_23_arm64_v8a",), "3.13")
     content = (tmp_path / "registry" / name).read_bytes()
     _publish_package(monkeypatch, wheel, content, "lib.so")
-    # In a folder that has something of pip's name, that is not what is run.
+    # A module named pip in the working directory is not run.
     (tmp_path / "downloads").mkdir()
     (tmp_path / "downloads" / "pip.py").write_text("raise SystemExit('not pip')")
     monkeypatch.chdir(tmp_path / "downloads")
@@ -269,13 +269,13 @@ def test_pip_gives_the_wheel_of_another_platform(
 
 
 class NodeRegistry(http.server.BaseHTTPRequestHandler):
-    """What npm asks for: the description of a package, then its archive."""
+    """Answers the two requests of npm: the description of a package, and its archive."""
 
     archive: bytes
-    asked: list[str]
+    requests: list[str]
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
+        self.requests.append(self.path)
         content = self.archive
         if not self.path.endswith(".tgz"):
             address = f"http://{self.headers['Host']}/some.package-3.4.0.tgz"
@@ -294,49 +294,49 @@ class NodeRegistry(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
-def test_npm_gives_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real npm, whose registry is in this process."""
+def test_npm_fetches_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real npm, with a registry in this process."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, content in (("package/lib.so", ARM64), ("package/package.json", b"{}")):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    asked: list[str] = []
-    handler = type("Handler", (NodeRegistry,), {"archive": packed.getvalue(), "asked": asked})
+    requests: list[str] = []
+    handler = type("Handler", (NodeRegistry,), {"archive": packed.getvalue(), "requests": requests})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/")
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
         package = NodePackage("some.package", "3.4.0")
         _publish_package(monkeypatch, package, packed.getvalue(), "package/lib.so")
-        # Else it asks for a newer version of itself.
+        # Otherwise it checks for a newer version of itself.
         monkeypatch.setenv("npm_config_update_notifier", "true")
         monkeypatch.delenv("CI", raising=False)
         assert _library().path.read_bytes() == ARM64
         server.shutdown()
-    assert set(asked) == {"/some.package", "/some.package-3.4.0.tgz"}
+    assert set(requests) == {"/some.package", "/some.package-3.4.0.tgz"}
 
 
 # ---- Given by the user
 
 
-def test_a_library_of_the_users_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_library_from_the_user_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "libmine.so").write_bytes(ARM64)
     library = _library(tmp_path / "libmine.so")
     assert (library.path, library.version) == (tmp_path / "libmine.so", "any")
     assert library.sha256 == DIGEST
 
 
-def test_on_the_device_its_name_is_plain(tmp_path: Path) -> None:
-    given = tmp_path / "my $(lib)\n'1'.so"
-    given.write_bytes(ARM64)
-    library = _library(given)
+def test_its_name_on_the_device_is_plain(tmp_path: Path) -> None:
+    file = tmp_path / "my $(lib)\n'1'.so"
+    file.write_bytes(ARM64)
+    library = _library(file)
     assert library.path.name == "libonnxruntime.so"
     assert library.path.read_bytes() == ARM64
 
 
-def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
+def test_the_arm64_library_is_extracted_from_an_aar(tmp_path: Path) -> None:
     library = _library(_aar(tmp_path / "onnxruntime-android.aar"))
     assert library.path.read_bytes() == ARM64
     assert library.path.name == "libonnxruntime.so"
@@ -361,7 +361,7 @@ def test_the_library_for_arm64_is_taken_from_an_aar(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_library_for_the_device_is_refused(
+def test_a_library_for_another_device_is_refused(
     backend: str, target: str, name: str, content: bytes, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -370,12 +370,12 @@ def test_what_is_no_library_for_the_device_is_refused(
     assert message in str(caught.value)
 
 
-def test_an_aar_without_the_library_says_what_it_has(tmp_path: Path) -> None:
+def test_the_libraries_of_an_unsuitable_aar_are_listed(tmp_path: Path) -> None:
     aar = _aar(tmp_path / "x.aar", "jni/arm64-v8a/libother.so")
     with pytest.raises(UsageError, match=r"libother\.so\. Use the \.aar of com\.microsoft"):
         _library(aar)
 
 
-def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no file '.*/none\.so'"):
         _library(tmp_path / "none.so")

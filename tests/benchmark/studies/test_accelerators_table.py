@@ -1,4 +1,4 @@
-"""`--table accelerators`: which rows there are, why some are not run, and what is fastest."""
+"""`--table accelerators`: its rows, reasons for rows that are not run, and the fastest one."""
 
 import csv
 from pathlib import Path
@@ -29,7 +29,7 @@ def table(*arguments: str | Path) -> Result:
 
 @pytest.fixture
 def compiled(tmp_path: Path) -> Path:
-    """A file in the form of a file compiled for an NPU."""
+    """Write a file that looks like one compiled for an NPU."""
     ends = [
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3])
         for name in ("x", "y")
@@ -42,7 +42,7 @@ def compiled(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("gpu")
-def test_rows_that_run_here_are_measured_and_the_others_say_why(tmp_path: Path) -> None:
+def test_supported_rows_are_measured_and_the_others_have_a_reason(tmp_path: Path) -> None:
     done = table(MODEL, "--device", "host", "--runs", 2, "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
     document = tmp_path / "out" / "accelerators.json"
@@ -53,7 +53,7 @@ def test_rows_that_run_here_are_measured_and_the_others_say_why(tmp_path: Path) 
     assert (cpu.backend, gpu.backend) == ("litert", "litert-gpu")
     assert cpu.latency is not None
     assert cpu.coverage is None
-    # Chromium's driver computes on the processor.
+    # Chromium's driver computes on the CPU.
     driver = find_driver()
     assert driver is not None
     assert (gpu.latency is None) == driver.is_software
@@ -76,7 +76,7 @@ def test_rows_that_run_here_are_measured_and_the_others_say_why(tmp_path: Path) 
     assert "computes on the processor" in (tmp_path / "out" / "accelerators.html").read_text()
 
 
-def test_files_go_to_the_rows_that_take_them(compiled: Path, tmp_path: Path) -> None:
+def test_files_are_assigned_to_the_rows_that_support_them(compiled: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain.onnx"
     content = onnx.load(compiled)
     content.graph.node[0].op_type = "Relu"
@@ -96,7 +96,7 @@ def test_files_go_to_the_rows_that_take_them(compiled: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("--backend", "litert"), "--backend cannot be combined with --table accelerators"),
         (("--threads", "2"), "--threads cannot be combined with --table accelerators"),
@@ -105,13 +105,15 @@ def test_files_go_to_the_rows_that_take_them(compiled: Path, tmp_path: Path) -> 
         (("--variant", "small"), "--variant cannot be combined with MODEL"),
     ],
 )
-def test_what_the_rows_decide_cannot_be_given(arguments: tuple[str, ...], says: str) -> None:
+def test_options_determined_by_the_rows_are_refused(
+    arguments: tuple[str, ...], message: str
+) -> None:
     done = table(MODEL, *arguments)
     assert done.exit_code == 2
-    assert says in done.stderr
+    assert message in done.stderr
 
 
-def test_the_plot_has_a_bar_for_every_right_output(tmp_path: Path) -> None:
+def test_the_plot_has_a_bar_for_every_correct_output(tmp_path: Path) -> None:
     def row(title: str, accelerator: str, median_ms: float | None) -> AcceleratorRow:
         latency = None if median_ms is None else summarize(list(times_around(median_ms, 0)), 0)
         common = {"file": "a.tflite", "precision": "fp32", "backend": "b", "results": "r.json"}

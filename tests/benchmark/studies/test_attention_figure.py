@@ -42,7 +42,7 @@ def test_the_exponent_of_a_power_law_is_found(exponent: float) -> None:
     assert fitted.sides == (16, 32, 64)
 
 
-def test_the_larger_sides_count_and_the_small_ones_do_not() -> None:
+def test_the_exponent_is_fitted_to_the_larger_sides() -> None:
     times = {8: 5.0, 16: 5.0, 32: 5.0, 64: 4.0, 128: 16.0, 256: 64.0, 512: 256.0}
     fitted = fit(times)
     assert fitted is not None
@@ -52,7 +52,7 @@ def test_the_larger_sides_count_and_the_small_ones_do_not() -> None:
     assert fit({8: 1.0}) is None
 
 
-def test_the_interval_holds_the_exponent_and_is_that_of_the_noise() -> None:
+def test_the_interval_contains_the_exponent_and_reflects_the_noise() -> None:
     held, widths = 0, {0.01: [], 0.05: []}
     for seed in range(40):
         for spread_, found in widths.items():
@@ -78,8 +78,8 @@ def test_few_rounds_have_an_exponent_and_no_interval() -> None:
 # The paper's figure
 
 
-def test_the_papers_lines_grow_as_the_table_says() -> None:
-    """Within what sides up to 512 show of the limit."""
+def test_the_published_lines_have_the_stated_growth() -> None:
+    """Up to the difference from the asymptotic exponent at sides up to 512."""
     for kind, times in paper.TIMES_MS.items():
         growth = fit(times)
         assert growth is not None
@@ -89,10 +89,10 @@ def test_the_papers_lines_grow_as_the_table_says() -> None:
     assert (paper.error_ms(32), paper.error_ms(64)) == (0.1, 10.0)
 
 
-# What is asked for
+# Requests
 
 
-def test_sides_are_read_in_any_order_once_each() -> None:
+def test_sides_are_sorted_and_deduplicated() -> None:
     assert parse_sides("64, 8,16,8") == (8, 16, 64)
 
 
@@ -108,10 +108,10 @@ def test_layers_are_in_the_order_of_the_table() -> None:
         parse_layers("axail")
 
 
-def test_what_would_not_fit_the_memory_is_left_out_with_the_reason() -> None:
+def test_exports_that_exceed_the_memory_are_left_out_with_a_reason() -> None:
     layers = (LAYERS["squeeze-enhanced"], LAYERS["global"])
-    made, absent = plan_exports(layers, (64, 256), 16 * 2**30)
-    assert [(one.layer.size, one.side) for one in made] == [
+    planned, absent = plan_exports(layers, (64, 256), 16 * 2**30)
+    assert [(one.layer.size, one.side) for one in planned] == [
         ("squeeze-enhanced", 64), ("squeeze-enhanced", 256), ("global", 64)
     ]  # fmt: skip
     (one,) = absent
@@ -126,7 +126,7 @@ def test_what_would_not_fit_the_memory_is_left_out_with_the_reason() -> None:
         (("--layers", "nothing"), "unknown attention layer 'nothing'"),
     ],
 )
-def test_bad_requests_end_before_any_work(
+def test_bad_requests_are_refused_before_any_work(
     arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     result = command(*arguments, "--output", tmp_path / "out")
@@ -138,7 +138,7 @@ def test_bad_requests_end_before_any_work(
 # The plot
 
 
-def test_logarithmic_places_are_equally_far_for_equal_factors() -> None:
+def test_equal_factors_have_equal_distances_on_a_logarithmic_axis() -> None:
     scale = Scale.logarithmic([1, 10, 100])
     first, second, third = (scale.at(value) for value in (1, 10, 100))
     assert second - first == pytest.approx(third - second, abs=0.02)
@@ -149,7 +149,7 @@ def test_logarithmic_places_are_equally_far_for_equal_factors() -> None:
     assert Scale.logarithmic([8, 512], ticks=(8, 64, 512)).ticks == (8, 64, 512)
 
 
-def test_names_are_pushed_apart_and_keep_their_order() -> None:
+def test_labels_are_separated_and_keep_their_order() -> None:
     places = [50.0, 51.0, 50.5, 2.0, 1.0, 99.0]
     moved = spread(places, gap=6.0)
     ordered = sorted(range(len(places)), key=places.__getitem__)
@@ -161,7 +161,7 @@ def test_names_are_pushed_apart_and_keep_their_order() -> None:
     assert spread([10.0, 90.0]) == [10.0, 90.0]
 
 
-def test_a_line_goes_through_its_points_and_its_name_is_at_its_end() -> None:
+def test_a_line_goes_through_its_points_and_is_labelled_at_its_end() -> None:
     whole, short = [Value(8, 1), Value(64, 10, 9, 11)], [Value(8, 100)]
     lines = [("a", 3, whole), ("b", 1, short)]
     plot = line_plot("times", "two lines", "side", lines, (8, 64))
@@ -183,17 +183,17 @@ def test_a_line_goes_through_its_points_and_its_name_is_at_its_end() -> None:
     assert of_b["spots"].count("h0") == 1
 
 
-# A real run, of small sides
+# A real run, with small sides
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("attention") / "out"
+    output = tmp_path_factory.mktemp("attention") / "out"
     result = command("--sides", "16,8", "--layers", "squeeze,window", "--runs", "10", "--device",
-                     "host", "--output", made)  # fmt: skip
+                     "host", "--output", output)  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert "side^b" in result.stdout
-    return made
+    return output
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,7 @@ def test_every_layer_is_measured_at_every_side(folder: Path, found: AttentionRes
 
 
 @pytest.mark.slow
-def test_the_layers_of_a_side_take_turns_in_one_benchmark(
+def test_the_layers_of_a_side_are_interleaved_in_one_benchmark(
     folder: Path, found: AttentionResults
 ) -> None:
     for side in found.sides:
@@ -246,7 +246,7 @@ def test_the_csv_has_a_row_for_every_layer_and_side(folder: Path, found: Attenti
 
 
 @pytest.mark.slow
-def test_the_page_has_all_of_it_and_needs_nothing_else(folder: Path) -> None:
+def test_the_page_is_complete_and_self_contained(folder: Path) -> None:
     page = Page((folder / f"{STEM}.html").read_text(encoding="utf-8"))
     assert_needs_nothing_else(page)
     assert len(page.all("svg")) == 2

@@ -1,4 +1,4 @@
-"""`seaformer-benchmark pareto`: who is on the front, ratios, what is left out, a real small run."""
+"""`seaformer-benchmark pareto`: the front, ratios, omitted networks, and a small real run."""
 
 import csv
 from dataclasses import replace
@@ -37,7 +37,7 @@ INPUT = InputUsed(
 
 
 def network(number: int, name: str, precision: str = "fp32", **changes: object) -> Candidate:
-    """A model as the export describes it: a variant of SeaFormer, or a peer."""
+    """Return a model with the metadata of an export: a variant of SeaFormer, or a peer."""
     is_peer = name in REGISTRY
     facts = ModelFacts(
         name=f"{name.replace('-', '_', 1)}_ade20k" if is_peer else f"seaformer_{name}_ade20k",
@@ -61,24 +61,24 @@ def results_of(times: dict[str, float], **changes: object) -> ParetoResults:
 # The front
 
 
-def test_no_network_on_the_front_is_beaten() -> None:
+def test_no_network_on_the_front_is_dominated() -> None:
     random = np.random.default_rng(0)
     for _ in range(50):
         values = [Value(*row) for row in random.integers(1, 8, (12, 2)).astype(float)]
 
-        def beats(one: Value, other: Value) -> bool:
+        def dominates(one: Value, other: Value) -> bool:
             at_least = one.x <= other.x and one.y >= other.y
             return at_least and (one.x, one.y) != (other.x, other.y)
 
-        unbeaten = [not any(beats(other, v) for other in values) for v in values]
+        undominated = [not any(dominates(other, v) for other in values) for v in values]
         found = standings(values, lambda *_: True)
-        assert found == [Standing.ON if one else Standing.BEATEN for one in unbeaten]
+        assert found == [Standing.ON if one else Standing.BEATEN for one in undominated]
         found = standings(values, lambda *_: False)
-        assert found == [Standing.ON if one else Standing.UNCLEAR for one in unbeaten]
+        assert found == [Standing.ON if one else Standing.UNCLEAR for one in undominated]
 
 
-def test_a_network_that_is_not_surely_slower_is_not_off_the_front() -> None:
-    """TopFormer-T is a little slower than SeaFormer-T by the medians, within the noise of both."""
+def test_a_network_that_is_not_significantly_slower_is_on_the_front() -> None:
+    """The median of TopFormer-T is slightly higher than that of SeaFormer-T, within noise."""
     noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
     noisy["m2"] = times_around(30.0, 2)
     models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]
@@ -106,7 +106,7 @@ def test_the_front_of_measured_and_of_published_latencies_can_differ() -> None:
     }
 
 
-# Ratios and what is published
+# Ratios and published figures
 
 
 @pytest.mark.parametrize("order", [("tiny", "topformer-base"), ("topformer-base", "tiny")])
@@ -127,7 +127,7 @@ def test_ratios_are_to_seaformer_tiny_whatever_the_order(order: tuple[str, str])
     assert points["TopFormer-B"].score == FIGURES["topformer-base"].miou
 
 
-def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
+def test_a_model_without_published_figures_is_left_out() -> None:
     small = network(1, "small", input=INPUT.model_copy(update={"shape": (1, 256, 256, 3)}))
     integers = network(2, "base", "int8")
     times = {f"m{number}": times_around(10.0, number) for number in range(3)}
@@ -140,7 +140,7 @@ def test_a_model_that_nothing_is_published_of_is_left_out() -> None:
     assert reasons["base.tflite"] == "the published mIoU is not for int8"
 
 
-def test_without_a_published_model_there_is_nothing_to_draw() -> None:
+def test_without_a_published_model_there_is_an_error() -> None:
     plain = candidate(0, "a.tflite")
     with pytest.raises(SeaformerError, match="no model has a published mIoU"):
         summarise("ade20k", make_results([plain], {"m0": times_around(1.0, 0)}), "r.json", ())
@@ -162,7 +162,7 @@ def test_families_are_those_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("frame", [WIDE, NARROW])
-def test_names_of_points_cover_no_point_and_no_other_name(frame: Frame) -> None:
+def test_labels_overlap_neither_points_nor_each_other(frame: Frame) -> None:
     random = np.random.default_rng(1)
     positions = [(float(x), float(y)) for x, y in random.uniform(5, 95, (12, 2))]
     names = [f"network {'x' * int(length)}" for length in random.integers(0, 24, 12)]
@@ -183,7 +183,7 @@ def test_names_of_points_cover_no_point_and_no_other_name(frame: Frame) -> None:
             assert apart or bottom <= other[2] + 0.1 or other[3] <= top + 0.1
 
 
-def test_a_name_far_from_its_point_has_a_line_to_it() -> None:
+def test_a_label_far_from_its_point_has_a_line_to_it() -> None:
     (alone,) = place_names(["one"], [(50, 50)], NARROW)
     assert alone[1] == ""
     crowd = place_names(["x" * 40] * 8, [(50, 50)] * 8, NARROW)
@@ -191,15 +191,17 @@ def test_a_name_far_from_its_point_has_a_line_to_it() -> None:
 
 
 @in_a_browser
-def test_names_are_at_their_points_and_nothing_is_cut_off(tmp_path: Path) -> None:
-    """All networks of the paper."""
+def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
+    """With all networks of the paper."""
     names = [name.removeprefix("seaformer-") for name in FIGURES]
     times = {name: FIGURES[key].latency_ms / 3 for name, key in zip(names, FIGURES, strict=True)}
     path, widths = tmp_path / f"{STEM}.html", (390, 1280)
     write_pareto_page(path, results_of(times))
     assert look(path, widths, "documentElement.scrollWidth")[0] == list(widths)
-    cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
-    assert look(path, (1280,), cut)[0] == [False]
+    is_clipped = (
+        "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
+    )
+    assert look(path, (1280,), is_clipped)[0] == [False]
     boxes = (
         "querySelectorAll('.points').values().map(plot => { const frame = "
         "plot.getBoundingClientRect(); return [...plot.querySelectorAll('.name')].filter(one => "
@@ -219,7 +221,7 @@ def test_names_are_at_their_points_and_nothing_is_cut_off(tmp_path: Path) -> Non
                     assert apart or bottom_of <= top, (name, other)
 
 
-def test_the_page_says_whose_the_accuracy_is_and_needs_nothing_else(tmp_path: Path) -> None:
+def test_the_page_states_the_source_of_accuracy_and_is_self_contained(tmp_path: Path) -> None:
     times = {"tiny": 10.0, "small": 20.0, "topformer-tiny": 12.0}
     found = results_of(times, warnings=("it was <busy>",))
     write_pareto_page(tmp_path / f"{STEM}.html", found)
@@ -257,21 +259,21 @@ def test_the_csv_has_a_row_for_every_network() -> None:
 
 @pytest.mark.slow
 def test_networks_that_cannot_be_exported_are_left_out_with_the_reason(tmp_path: Path) -> None:
-    """Every export fails at once here, as its folder is a file."""
+    """Every export fails immediately, because its folder is a file."""
     (tmp_path / "models").write_text("")
-    told: list[str] = []
+    messages: list[str] = []
     request = make_request(Options(command="", output=tmp_path))
-    made, left_out = export_all(networks(), request, does_without=True, show=told.append)
-    assert made == {}
+    exported, left_out = export_all(networks(), request, does_without=True, show=messages.append)
+    assert exported == {}
     reasons = {one.export.title: one.reason for one in left_out}
     assert set(reasons) == {figure.title for figure in FIGURES.values()}
     assert all("the output folder" in reason for reason in reasons.values())
-    assert told[0] == "exporting SeaFormer-T"
+    assert messages[0] == "exporting SeaFormer-T"
 
 
 @pytest.fixture(scope="module")
 def tiny(once: Once) -> Path:
-    """SeaFormer-T as the paper measured it."""
+    """Export SeaFormer-T as measured in the paper."""
 
     def export_tiny(folder: Path) -> None:
         done = run_export("--variant", "tiny", "--output", folder, cwd=folder)
@@ -281,7 +283,7 @@ def tiny(once: Once) -> Path:
     return model
 
 
-def test_ctrl_c_keeps_what_was_measured(tiny: Path, tmp_path: Path) -> None:
+def test_measurements_before_ctrl_c_are_saved(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     status, errors = interrupted(
         "pareto", tiny, "--device", "host", "--runs", "2000", "--output", folder

@@ -1,4 +1,4 @@
-"""--table: settings and models take turns, ratios pair by them, and results.json has it all."""
+"""--table: interleaved settings and models, paired ratios, and their results.json."""
 
 import csv
 import json
@@ -59,7 +59,7 @@ KHZ = {0: 1_804_800, 1: 1_804_800, 2: 1_804_800, 3: 1_804_800, 4: 2_419_200, 5: 
 SNAPDRAGON_865 = tuple(Core(core, khz) for core, khz in KHZ.items())
 
 needs_two_cores = pytest.mark.skipif(
-    len(os.sched_getaffinity(0)) < 2, reason="one core has no table of threads"
+    len(os.sched_getaffinity(0)) < 2, reason="a table of threads needs two cores"
 )
 
 
@@ -74,28 +74,28 @@ def tflite(users_export: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sizes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    """The network of a user at two sizes, exported as a table does it; the larger one first."""
+    """Export the network of a user at two sizes, as a table does; return the larger one first."""
     folder = tmp_path_factory.mktemp("sizes")
     write_networks(folder)
-    told: list[str] = []
+    messages: list[str] = []
     arguments = ["--model", "my_networks:make_network", "--task", "cityscapes", "--format", "onnx"]
     out = str(folder / "out")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        made = run_command(
+        exported = run_command(
             "seaformer-export",
             [*arguments, "--input-size", "96x128", "--input-size", "64", "--output", out],
-            told.append,
+            messages.append,
         )
-    assert "trace to ONNX" in told
-    assert [path.suffix for path in made] == [".onnx", ".onnx"]
-    assert sorted(made) == sorted((folder / "out").glob("*.onnx"))
-    return tuple(sorted(made, key=lambda path: "64x64" in path.name))
+    assert "trace to ONNX" in messages
+    assert [path.suffix for path in exported] == [".onnx", ".onnx"]
+    assert sorted(exported) == sorted((folder / "out").glob("*.onnx"))
+    return tuple(sorted(exported, key=lambda path: "64x64" in path.name))
 
 
 @pytest.fixture(scope="module")
 def threads(tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a benchmark of threads on this computer."""
+    """Return the folder of a benchmark of threads on this computer."""
     folder = tmp_path_factory.mktemp("threads")
     result = command(tflite, "--table", "threads", "--runs", "8", "--output", folder,
                      "--device", "host")  # fmt: skip
@@ -105,7 +105,7 @@ def threads(tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_two_cores
-def test_settings_take_turns_in_processes_of_their_own(threads: Path) -> None:
+def test_settings_are_interleaved_in_separate_processes(threads: Path) -> None:
     results = read_results(threads)
     counts = [model.threads for model in results.models]
     assert counts == [count for count in (1, 2, 4, 8) if count <= len(os.sched_getaffinity(0))]
@@ -123,11 +123,11 @@ def test_settings_take_turns_in_processes_of_their_own(threads: Path) -> None:
     assert all(sorted(turn) == ids for turn in turns.values())
     assert None not in turns
     assert len(turns) == 8
-    assert len({tuple(turn) for turn in turns.values()}) > 1  # not always the same one first
+    assert len({tuple(turn) for turn in turns.values()}) > 1  # in random order
 
 
 @needs_two_cores
-def test_ratios_of_settings_pair_turn_by_turn(threads: Path) -> None:
+def test_ratios_of_settings_are_paired_by_round(threads: Path) -> None:
     results = read_results(threads)
     medians: dict[tuple[str, int | None], float] = {}
     for one in results.rounds:
@@ -154,7 +154,7 @@ def test_every_number_has_its_threads_and_cores(threads: Path) -> None:
 
 
 @needs_two_cores
-def test_the_report_is_drawn_again_from_the_results_alone(threads: Path, tmp_path: Path) -> None:
+def test_the_report_is_rendered_from_the_results_alone(threads: Path, tmp_path: Path) -> None:
     moved = tmp_path / "results.json"
     moved.write_bytes((threads / "results.json").read_bytes())
     result = command("report", moved)
@@ -166,8 +166,8 @@ def test_the_report_is_drawn_again_from_the_results_alone(threads: Path, tmp_pat
     assert "efficiency" in section
 
 
-class HotInTheFirstTurn(HotComputer):
-    """Throttles in the first round that is measured, and is cool at the next look."""
+class HotInTheFirstRound(HotComputer):
+    """Throttles in the first measured round, and has cooled down at the next check."""
 
     @staticmethod
     def _statuses(rounds: int) -> Iterator[int]:
@@ -178,10 +178,10 @@ class HotInTheFirstTurn(HotComputer):
 
 
 @needs_two_cores
-def test_a_turn_in_which_the_device_throttled_is_taken_again(tflite: Path, tmp_path: Path) -> None:
-    device, cores = HotInTheFirstTurn(1), sorted(os.sched_getaffinity(0))
-    asked = {"table": "threads", "cores": f"{cores[0]},{cores[1]}", "runs": 2}
-    (results,) = measure([tflite], [device], tmp_path, **asked).results
+def test_a_throttled_round_is_repeated(tflite: Path, tmp_path: Path) -> None:
+    device, cores = HotInTheFirstRound(1), sorted(os.sched_getaffinity(0))
+    options = {"table": "threads", "cores": f"{cores[0]},{cores[1]}", "runs": 2}
+    (results,) = measure([tflite], [device], tmp_path, **options).results
     assert results.complete
     turns: dict[int | None, list[bool]] = {}
     for one in results.rounds:
@@ -194,8 +194,8 @@ def test_a_turn_in_which_the_device_throttled_is_taken_again(tflite: Path, tmp_p
         assert model.latency.run.runs == 2
 
 
-def test_drift_between_turns_cancels() -> None:
-    """Every turn is slower than the one before; within each, one setting takes twice as long."""
+def test_drift_between_rounds_cancels() -> None:
+    """Every round is slower than the previous one; within each, one setting takes twice as long."""
     one, other = candidate(0, "a"), candidate(1, "a")
     drift = np.linspace(10, 30, 10)[:, None] * np.ones((1, 5))
     rounds = [
@@ -211,7 +211,7 @@ def test_drift_between_turns_cancels() -> None:
     assert pair_ratios((one.id, other.id), alone, 0) == ()  # rounds of different models do not pair
 
 
-def test_results_from_before_there_were_tables_are_read(tmp_path: Path) -> None:
+def test_results_of_versions_without_tables_are_read(tmp_path: Path) -> None:
     results = make_results([candidate(0, "a.tflite")], {"m0": times_around(20, 0)})
     data = json.loads(results.text())
     del data["table"]
@@ -249,22 +249,22 @@ def test_a_table_of_sizes(sizes: tuple[Path, ...], tmp_path: Path) -> None:
 
 @needs_two_cores
 @pytest.mark.slow
-def test_a_table_without_models_makes_its_own(tmp_path: Path) -> None:
+def test_a_table_without_models_exports_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    asked = ("--table", "threads", "--backend", "onnxruntime", "--device", "host", "--runs", "2")
-    result = command(*asked, "--output", folder)
+    options = ("--table", "threads", "--backend", "onnxruntime", "--device", "host", "--runs", "2")
+    result = command(*options, "--output", folder)
     assert result.exit_code == 0, result.stderr
-    (made,) = (folder / "models").glob("*.onnx")
-    assert made.name == "seaformer_tiny_ade20k_512x512_fp32.onnx"
+    (model,) = (folder / "models").glob("*.onnx")
+    assert model.name == "seaformer_tiny_ade20k_512x512_fp32.onnx"
     assert "export: tiny: verify onnx fp32" in result.stderr
     results = read_results(folder)
-    assert {model.file for model in results.models} == {str(made)}
-    again = command(*asked, "--output", folder)
+    assert {model.file for model in results.models} == {str(model)}
+    again = command(*options, "--output", folder)
     assert again.exit_code == 2
     (folder / "results.json").unlink()
     (folder / "results.csv").unlink()
     (folder / "report.html").unlink()
-    again = command(*asked, "--output", folder)
+    again = command(*options, "--output", folder)
     assert again.exit_code == 2
     assert "models' exists" in again.stderr
 
@@ -288,7 +288,7 @@ def test_the_settings_of_a_phone() -> None:
         phone_settings("threads", cores="prime")
 
 
-def test_one_class_of_cores_is_no_table(tflite: Path, tmp_path: Path) -> None:
+def test_one_class_of_cores_gives_no_table(tflite: Path, tmp_path: Path) -> None:
     alike = [Core(core, None) for core in range(4)]
     with pytest.raises(UsageError, match=r"reports only one class of cores.*nothing to compare"):
         settings_of(KINDS["cores"], "host", alike, None, 1)
@@ -330,13 +330,13 @@ def test_bad_requests_are_one_line(
 
 
 def model(number: int, precision: str = "fp32", **changes: object):
-    """A file of Tiny, but for changes to what it says."""
+    """Return a file of Tiny with changed metadata."""
     plain = candidate(number, f"{number}.tflite", precision)
     facts = plain.facts.model_copy(update={"name": "seaformer_tiny_ade20k"} | changes)
     return replace(plain, facts=facts)
 
 
-def test_files_that_differ_in_more_are_no_table() -> None:
+def test_files_that_differ_in_more_than_the_setting_are_refused() -> None:
     kind = KINDS["precision"]
     with pytest.raises(
         UsageError, match=r"has network seaformer_tiny_ade20k, but '1\.tflite' other"
@@ -352,9 +352,9 @@ def test_files_that_differ_in_more_are_no_table() -> None:
         arrange(KINDS["variants"], [model(0), model(1, name=None)])
 
 
-def test_files_come_into_the_order_of_the_table() -> None:
-    given = [model(0, "int8"), model(1, "fp16"), model(2)]
-    arranged = arrange(KINDS["precision"], given)
+def test_files_are_sorted_in_the_order_of_the_table() -> None:
+    files = [model(0, "int8"), model(1, "fp16"), model(2)]
+    arranged = arrange(KINDS["precision"], files)
     assert [(one.id, one.precision) for one in arranged] == [
         ("m0", "fp32"), ("m1", "fp16"), ("m2", "int8"),
     ]  # fmt: skip
@@ -362,7 +362,7 @@ def test_files_come_into_the_order_of_the_table() -> None:
     assert [one.facts.name for one in arrange(KINDS["variants"], variants)] == ["a", "b"]
 
 
-def test_the_tables_agree_with_the_code_around_them() -> None:
+def test_the_tables_agree_with_the_registries() -> None:
     for name, kind in KINDS.items():
         assert name == kind.name
         assert set(kind.columns) <= set(COLUMNS)
@@ -413,7 +413,7 @@ def test_a_table_of_precisions() -> None:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_column_of_accuracy_has_one_set_of_images(is_first: bool) -> None:
+def test_a_column_of_accuracy_is_of_one_set_of_images(is_first: bool) -> None:
     parity = Accuracy(reference="PyTorch", inputs="photograph; white", agreement=1.0)
     others = (("fp16", parity), ("int16x8", FEWER_SCENES), ("dynamic-int8", SCENES))
     table = paper_table(precision_results(*(others if is_first else reversed(others))))
@@ -438,7 +438,7 @@ def test_a_column_of_accuracy_has_one_set_of_images(is_first: bool) -> None:
     )
 
 
-def test_equal_words_for_other_images_are_told_apart_by_the_score_of_fp32() -> None:
+def test_equally_named_sets_of_images_are_distinguished_by_the_fp32_score() -> None:
     elsewhere = SCENES.model_copy(update={"reference_score": 55.5, "score": 55.4})
     table = paper_table(precision_results(("int16x8", elsewhere), ("w8a8", SCENES)))
     assert table is not None
@@ -447,24 +447,24 @@ def test_equal_words_for_other_images_are_told_apart_by_the_score_of_fp32() -> N
 
 
 def test_files_are_scored_on_the_same_scenes(tmp_path: Path) -> None:
-    """Whatever their exports said of them, which was on other images."""
+    """The accuracy in their metadata, of other images, is replaced."""
     task = get_task("shapes")
     walls, discs = (
         write_painter(tmp_path / f"{name}.onnx", task, classes)
         for name, classes in (("walls", (0, 0, 1)), ("discs", (2, 1, 0)))
     )
     facts = ModelFacts(name="painter", task=task.name, is_random=False)
-    given = [
+    files = [
         replace(candidate(place, str(path), precision), facts=facts)
         for place, (path, precision) in enumerate(
             ((walls, "fp32"), (walls, "fp16"), (discs, "int16x8"))
         )
     ]
-    given[2] = replace(given[2], facts=facts.model_copy(update={"accuracy": FEWER_SCENES}))
-    told: list[str] = []
-    fp32, same, other = score_trained(given, told.append, scenes=4)
-    assert told[0] == "evaluating fp16, int16x8"
-    assert fp32 == given[0]
+    files[2] = replace(files[2], facts=facts.model_copy(update={"accuracy": FEWER_SCENES}))
+    messages: list[str] = []
+    fp32, same, other = score_trained(files, messages.append, scenes=4)
+    assert messages[0] == "evaluating fp16, int16x8"
+    assert fp32 == files[0]
     first, second = same.facts.accuracy, other.facts.accuracy
     assert first is not None
     assert second is not None
@@ -498,7 +498,7 @@ def test_wrong_and_emulated_times_are_not_shown_as_latency() -> None:
     assert {row[column] for row in sizes.rows} == {"-"}
 
 
-def test_the_paper_stands_beside_the_variants() -> None:
+def test_published_latencies_are_beside_the_variants() -> None:
     shape = InputUsed(
         source="photograph", name="x", dtype="float32", shape=(1, 512, 512, 3), sha256=None
     )
@@ -519,7 +519,7 @@ def test_the_paper_stands_beside_the_variants() -> None:
     assert any("arXiv 2301.13156" in note for note in table.notes)
 
 
-def test_efficiency_is_the_speed_up_by_the_threads() -> None:
+def test_efficiency_is_speedup_per_thread() -> None:
     cores = CoresUsed(name="big", cores=(4, 5), mask="30", max_khz={})
     choice = CoreChoice("big", (4, 5))
     both = [
@@ -541,7 +541,7 @@ def test_efficiency_is_the_speed_up_by_the_threads() -> None:
     assert results.models[1].label == "a.tflite @ 2 threads on big"
 
 
-def test_a_failed_export_says_why_in_the_words_of_the_command(tmp_path: Path) -> None:
+def test_the_error_of_a_failed_export_is_that_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"unknown variant 'tniy'. Did you mean 'tiny'.*seaf"):
         run_command(
             "seaformer-export",

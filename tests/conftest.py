@@ -1,7 +1,7 @@
-"""Exports that several test files look at: each is made once, by the real command.
+"""Exports that are shared by several test files: each is created once, by the real command.
 
-They take 10 to 30 s each. With pytest-xdist the processes share them too: the first that needs one
-makes it, the others wait.
+They take 10 to 30 s each. The processes of pytest-xdist share them too: the first that needs one
+creates it, and the others wait.
 """
 
 import fcntl
@@ -27,8 +27,8 @@ pytest_plugins = ["loopback_phone.fixtures"]
 # taken were seen to make an export three times as long. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Every export would be verified on the GPU as well, which takes 5 s and more each on a driver in
-# software. The tests that are about it take the fixture `gpu`.
+# Every export would be verified on the GPU as well, which takes 5 s or more each with a software
+# driver. The tests of this verification use the fixture `gpu`.
 os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 
 # A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C, and
@@ -37,7 +37,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TOOLS = {"adb_server", "gpu", "library", "made"}
-"""Fixtures that need more than Python: their tests get the marker `tools`."""
+"""Fixtures that need more than Python: tests that use them get the marker `tools`."""
 
 
 STARTS = {"NotebookClient", "Popen", "run_export", "subprocess"}
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _starts(functions: Iterable[object]) -> bool:
-    """Whether functions of the tests start a process, or call some of the tests that do."""
+    """Whether functions of the tests start a process, directly or by calling others."""
     waiting, seen = list(functions), set[int]()
     while waiting:
         function = inspect.unwrap(one) if inspect.isroutine(one := waiting.pop()) else one
@@ -74,7 +74,7 @@ def _starts(functions: Iterable[object]) -> bool:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names of globals and attributes in a function, and in those inside it."""
+    """Yield the names of globals and attributes in a function and its nested functions."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -83,7 +83,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Make a folder by a function, once for all processes of the test run."""
+    """Fill a folder with a function, once for all processes of the test run."""
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
@@ -109,7 +109,7 @@ def _export(folder: Path, arguments: str) -> None:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the GPU accelerator have its Vulkan driver, which comes with Chromium."""
+    """Enable the GPU accelerator, with the Vulkan driver of Chromium."""
     monkeypatch.delenv("VK_ICD_FILENAMES")
     if find_driver() is None:
         assert not browser.REQUIRED, "no Vulkan driver, and SEAFORMER_REQUIRE_CHROMIUM=1"
@@ -118,7 +118,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_export(once: Once) -> Path:
-    """Tiny, both formats in both precisions."""
+    """Tiny in both formats, in fp32 and fp16."""
     precisions = "--precision fp32 --precision fp16"
     command = f"--variant tiny --input-size 128x192 --format onnx --format tflite {precisions}"
     return once("tiny", lambda folder: _export(folder, command))
@@ -126,28 +126,28 @@ def tiny_export(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def outside_export(once: Once) -> Path:
-    """Tiny with the normalisation outside."""
+    """Tiny without normalisation."""
     command = "--variant tiny --input-size 128x192 --format onnx --format tflite"
     return once("outside", lambda folder: _export(folder, f"{command} --normalize outside"))
 
 
 @pytest.fixture(scope="session")
 def mask_export(once: Once) -> Path:
-    """Tiny with upsampling and arg-max inside."""
+    """Tiny with upsampling and arg-max in the graph."""
     command = "--variant tiny --input-size 96x160 --format onnx --format tflite --head mask"
     return once("mask", lambda folder: _export(folder, command))
 
 
 @pytest.fixture(scope="session")
 def small_export(once: Once) -> Path:
-    """Small at a size where a stage has as many tokens as heads, 6, along one axis."""
+    """Small at a size where a stage has as many tokens as heads along one axis: 6."""
     command = "--variant small --input-size 500x333 --format onnx --format tflite"
     return once("small", lambda folder: _export(folder, command))
 
 
 @pytest.fixture(scope="session")
 def checkpoint_export(once: Once) -> Path:
-    """Tiny from the file tiny.pth beside the export, whose weights are those of `random`."""
+    """Tiny from the file tiny.pth in the same folder, with the weights of `random`."""
 
     def fill(folder: Path) -> None:
         import torch
@@ -178,7 +178,7 @@ def classifier_export(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def integer_export(once: Once) -> Path:
-    """The trained Tiny at its own size in every precision with integers; both formats."""
+    """The trained Tiny at its own size in every integer precision, in both formats."""
     command = "--weights shapes --calibration-samples 50 --precision int8 --precision dynamic-int8"
 
     def fill(folder: Path) -> None:
@@ -190,13 +190,13 @@ def integer_export(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def users_export(once: Once) -> Path:
-    """The network of a user, whose module my_networks.py is beside it; both formats."""
+    """The network of a user in both formats, with its module my_networks.py in the same folder."""
     return once("user", _export_users)
 
 
 @pytest.fixture(scope="session")
 def users_second_export(once: Once) -> Path:
-    """What `users_export` made, made again."""
+    """A second export with the arguments of `users_export`."""
     return once("user_again", _export_users)
 
 

@@ -34,7 +34,7 @@ def test_every_accelerator_can_be_opened() -> None:
         assert {f".{format}" for format in run} <= set(PROCESSORS[accelerator.name])
 
 
-def test_names_with_commas_and_again() -> None:
+def test_names_are_separated_by_commas_or_repeated() -> None:
     cpu, gpu = ACCELERATORS["cpu"], GPU
     assert parse_accelerators(["cpu, gpu", "cpu"]) == (cpu, gpu)
     assert parse_accelerators([]) == ()
@@ -43,24 +43,24 @@ def test_names_with_commas_and_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ("--accelerator npuu", "unknown accelerator 'npuu'"),
         ("--accelerator gpu --format onnx", "accelerator gpu does not run .onnx"),
         ("--accelerator cpu,gpu --precision int16x8", "int16x8 does not run on accelerator gpu"),
     ],
 )
-def test_what_cannot_be_verified_is_refused_at_once(
-    options: str, says: str, tmp_path: Path
+def test_unsupported_accelerators_are_refused_at_once(
+    options: str, message: str, tmp_path: Path
 ) -> None:
     done = run_export(*SHAPES, *options.split(), cwd=tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert says in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.usefixtures("gpu")
-def test_an_export_is_verified_on_the_gpu_where_there_is_a_driver(tmp_path: Path) -> None:
+def test_an_export_is_verified_on_the_gpu_if_there_is_a_driver(tmp_path: Path) -> None:
     precisions = [f"--precision={name}" for name in ("fp32", "fp16", "int16x8")]
     done = run_export(*SHAPES, *precisions, "--calibration-samples", "8", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -71,7 +71,7 @@ def test_an_export_is_verified_on_the_gpu_where_there_is_a_driver(tmp_path: Path
     (parity,) = read_metadata(tmp_path / "build" / NAME).accelerators
     assert len(parity.comparisons) == 3
     assert all((row.sqnr_db or 0) > 100 for row in parity.comparisons)
-    # White says nothing of classes.
+    # A white image has no distinct classes.
     assert [row.argmax_agreement for row in parity.comparisons] == [1, 1, None]
     assert "driver" not in done.stderr
     checked = run_export("--self-check", tmp_path / "build" / NAME, cwd=tmp_path)
@@ -118,8 +118,8 @@ def make():
 
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.slow
-def test_a_file_that_is_wrong_on_the_gpu_only(tmp_path: Path) -> None:
-    """It is marked by default, and not written where the GPU is asked for."""
+def test_a_file_that_is_wrong_only_on_the_gpu(tmp_path: Path) -> None:
+    """It is marked by default, and not written if the GPU is requested."""
     (tmp_path / "heads.py").write_text(HEADS)
     network = ("--model", "heads:make", "--task", "cityscapes", "--input-size", "64x128")
     done = run_export(*network, cwd=tmp_path)
@@ -138,39 +138,39 @@ def test_a_file_that_is_wrong_on_the_gpu_only(tmp_path: Path) -> None:
 
 
 def on_both(file: Path, accelerator: str) -> float:
-    """The SQNR of a one-operator file on an accelerator against the CPU, in dB."""
+    """Return the SQNR of a one-operator file on an accelerator relative to the CPU, in dB."""
     results = []
     for name in ("cpu", accelerator):
         with open_session(file, accelerator=name) as session:
             shapes = [tuple(side or 1 for side in one.shape) for one in session.inputs]
             generator = np.random.default_rng(0)
-            given = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
-            results.append(session.run(given)[0].astype(np.float64))
+            inputs = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
+            results.append(session.run(inputs)[0].astype(np.float64))
     return sqnr_db(results[0], results[1])
 
 
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("name", ["mul_b1_const_b4", "bmm_b4_b1"])
-def test_the_gpu_gets_known_faults_wrong(name: str) -> None:
-    """Else the accelerator was mended, and rules and the deployment form can be looked at again."""
+def test_the_gpu_computes_known_faults_wrongly(name: str) -> None:
+    """If not, the accelerator was fixed, and the rules and the deployment form can be reviewed."""
     assert on_both(FAULTS / f"{name}.tflite", "gpu") < 20
 
 
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("name", ["mul_4d_h1_const_h4", "bmm_4d_w", "argmax_int32"])
-def test_the_gpu_gets_their_twins_right(name: str) -> None:
+def test_the_gpu_computes_correct_variants_correctly(name: str) -> None:
     assert on_both(FAULTS / f"{name}.tflite", "gpu") > 100
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 def test_a_third_runtime_computes_the_same(shapes_export: Path, suffix: str) -> None:
-    """OpenVINO misread the heads on the batch axis too, elsewhere: 39 dB."""
+    """OpenVINO also misread heads on the batch axis, but in other operators: 39 dB."""
     file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
     assert on_both(file, "openvino") > 100
 
 
 class Scaled(nn.Module):
-    """Takes features; half precision overflows where the factor is large."""
+    """A network with features as its input; a large factor overflows half precision."""
 
     input_channels = 3
 
@@ -196,7 +196,7 @@ class Scaled(nn.Module):
         ("fp32", (50.0, 0.98), (50.0, 0.98), False),
     ],
 )
-def test_a_quantized_file_may_be_as_far_off_as_on_the_cpu(
+def test_a_quantized_file_may_differ_as_much_as_on_the_cpu(
     precision: str, cpu: tuple[float, float], found: tuple[float, float], expected: bool
 ) -> None:
     def comparison(reached: tuple[float, float]) -> Comparison:
@@ -214,7 +214,7 @@ def test_a_quantized_file_may_be_as_far_off_as_on_the_cpu(
 
 @pytest.mark.parametrize(("factor", "overflows"), [(1.0, False), (1e6, True)])
 def test_half_precision_is_emulated(factor: float, overflows: bool) -> None:
-    """Rounding to 11 bits makes noise of about 70 dB; PyTorch in float16 agrees on that."""
+    """Rounding to 11 bits gives an SQNR of about 70 dB, as in PyTorch with float16."""
     torch.manual_seed(0)
     model = Scaled(factor).eval()
     x = torch.randn(1, 3, 16, 16)
@@ -233,7 +233,7 @@ def test_half_precision_is_emulated(factor: float, overflows: bool) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_driver_the_file_says_so(tmp_path: Path) -> None:
+def test_without_a_driver_the_file_is_marked_as_not_verified(tmp_path: Path) -> None:
     done = run_export(*SHAPES, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (parity,) = read_metadata(tmp_path / "build" / NAME).accelerators
@@ -243,7 +243,7 @@ def test_without_a_driver_the_file_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_gpu_asked_for_by_name_without_a_driver(tmp_path: Path) -> None:
+def test_a_requested_gpu_without_a_driver_is_an_error(tmp_path: Path) -> None:
     both = run_export(*SHAPES, "--accelerator", "cpu,gpu", cwd=tmp_path)
     assert both.returncode == 1
     assert (tmp_path / "build" / NAME).is_file()
@@ -254,7 +254,7 @@ def test_a_gpu_asked_for_by_name_without_a_driver(tmp_path: Path) -> None:
     assert list((tmp_path / "alone").iterdir()) == []
 
 
-def test_a_driver_that_cannot_be_loaded_is_one_line(
+def test_a_driver_that_cannot_be_loaded_is_a_one_line_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = tmp_path / "driver.json"
@@ -266,8 +266,8 @@ def test_a_driver_that_cannot_be_loaded_is_one_line(
 
 
 @pytest.mark.usefixtures("gpu")
-def test_a_driver_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit that no driver can meet simulates a driver that never answers."""
+def test_a_hanging_driver_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time limit that no driver can meet simulates a hanging driver."""
     monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.05")
     x = np.zeros((1, 12, 32, 32), np.float32)
     sample = Sample("zeros", x, x.argmax(1), None, x.shape)

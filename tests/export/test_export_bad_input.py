@@ -1,4 +1,4 @@
-"""Bad input to seaformer-export: one line, the right exit status, and nothing half-written."""
+"""Bad input to seaformer-export: a one-line error, its exit status, and no partial files."""
 
 import os
 import subprocess
@@ -37,15 +37,13 @@ QUICK = ("--variant", "tiny", "--format", "onnx", "--input-size", "64", "--outpu
         (("--variant", "tiny", "--no-such-option"), "No such option"),
     ],
 )
-def test_requests_that_make_no_sense(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
+def test_invalid_requests(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     assert_one_line(run_export(*arguments, cwd=tmp_path), 2, message)
     assert names(tmp_path) == []
 
 
 class _Malicious:
-    """A pickle that leaves a file behind when it is loaded as pickles are."""
+    """A pickle that creates a file when it is loaded without protection."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,7 +54,7 @@ class _Malicious:
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints with everything that can be wrong with one."""
+    """Write checkpoints with all kinds of errors."""
     folder = tmp_path_factory.mktemp("checkpoints")
     small = create_model("small").state_dict()
     official = to_official(small, get_variant("small"))
@@ -83,22 +81,20 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("malicious.pth", "malicious.pth"),
     ],
 )
-def test_checkpoints_that_do_not_fit(
-    name: str, message: str, checkpoints: Path, tmp_path: Path
-) -> None:
+def test_invalid_checkpoints(name: str, message: str, checkpoints: Path, tmp_path: Path) -> None:
     done = run_export(*QUICK, "--weights", checkpoints / name, cwd=tmp_path)
     assert_one_line(done, 1, message)
     assert names(tmp_path) == []
     assert not (checkpoints / "pwned").exists()
 
 
-def test_the_malicious_checkpoint_would_have_done_harm(tmp_path: Path) -> None:
+def test_the_malicious_checkpoint_works_without_protection(tmp_path: Path) -> None:
     torch.save({"state_dict": _Malicious(tmp_path / "pwned")}, tmp_path / "malicious.pth")
     torch.load(tmp_path / "malicious.pth", weights_only=False)
     assert (tmp_path / "pwned").exists()
 
 
-def test_what_exists_is_not_overwritten_without_force(tmp_path: Path) -> None:
+def test_existing_files_are_not_overwritten_without_force(tmp_path: Path) -> None:
     assert run_export(*QUICK, cwd=tmp_path).returncode == 0
     model = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.onnx"
     before = model.read_bytes()
@@ -109,7 +105,7 @@ def test_what_exists_is_not_overwritten_without_force(tmp_path: Path) -> None:
     assert model.read_bytes() == before
 
 
-def test_somebody_elses_json_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_json_file_of_another_program_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     theirs = tmp_path / "out" / "seaformer_tiny_ade20k_64x64_fp32.onnx.json"
     theirs.write_text("{}")
@@ -120,7 +116,7 @@ def test_somebody_elses_json_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "factory", ["../../evil", "a/b", "..\\evil", "-f", "a:b", "x" * 300, "\x1b[2J"]
 )
-def test_a_factory_does_not_decide_where_files_go(factory: str, tmp_path: Path) -> None:
+def test_a_factory_does_not_determine_where_files_are_written(factory: str, tmp_path: Path) -> None:
     write_networks(tmp_path)
     (tmp_path / "any_name.py").write_text(
         "import my_networks\ndef __getattr__(name):\n    return my_networks.make_network\n"
@@ -131,7 +127,7 @@ def test_a_factory_does_not_decide_where_files_go(factory: str, tmp_path: Path) 
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".onnx", ".json")]
 
 
-def test_links_out_of_the_output_folder_are_not_written_through(tmp_path: Path) -> None:
+def test_links_out_of_the_output_folder_are_not_followed(tmp_path: Path) -> None:
     out, victim = tmp_path / "out", tmp_path / "victim"
     out.mkdir()
     victim.write_text("mine")
@@ -150,7 +146,7 @@ def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
-def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_files(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path / "out")]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -170,7 +166,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         ("pair", "fp32", "tuple"),
     ],
 )
-def test_a_file_that_fails_its_check_is_not_written(
+def test_a_file_that_fails_verification_is_not_written(
     factory: str, precision: str, message: str, tmp_path: Path
 ) -> None:
     write_networks(tmp_path)
@@ -181,6 +177,6 @@ def test_a_file_that_fails_its_check_is_not_written(
         cwd=tmp_path,
     )
     assert_one_line(done, 1, message)
-    made = {name for name in names(tmp_path) if "__pycache__" not in name}
-    assert made - set(before) <= {"out"}
+    created = {name for name in names(tmp_path) if "__pycache__" not in name}
+    assert created - set(before) <= {"out"}
     assert names(tmp_path / "out") == []

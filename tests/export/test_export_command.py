@@ -1,6 +1,6 @@
-"""The command `seaformer-export`: its list, what it makes of a user's network, and interruptions.
+"""The command `seaformer-export`: its list, export of a user's network, and interruptions.
 
-What it says to bad input is in test_export_bad_input.py, what it writes in test_exported_files.py.
+Errors are tested in test_export_bad_input.py, exported files in test_exported_files.py.
 """
 
 import json
@@ -38,7 +38,7 @@ MODEL = "make_network_64x96_fp32"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A user's folder, with the module my_networks.py in it."""
+    """Return a user's folder with the module my_networks.py."""
     write_networks(tmp_path)
     return tmp_path
 
@@ -59,11 +59,11 @@ def test_list_has_every_variant_of_every_task(tmp_path: Path) -> None:
     assert ("pascal-context-60", "tiny", "480x480", "1.66", "0.501") in rows
     for name, row in REGISTRY.items():
         assert row.variant or re.search(rf"^{name} ", done.stdout, re.M), name
-    assert "…" not in done.stdout  # nothing is cut off at the width of 80 that a pipe has
+    assert "…" not in done.stdout  # nothing is truncated at the width of 80 of a pipe
     assert names(tmp_path) == []
 
 
-def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
+def test_help_lists_all_allowed_values(tmp_path: Path) -> None:
     done = run_export("--help", cwd=tmp_path)
     assert done.returncode == 0
     text = " ".join(done.stdout.split())
@@ -87,7 +87,7 @@ def test_help_names_everything_that_can_be_asked_for(tmp_path: Path) -> None:
         ("my_networks:failing_on_64", 1, r"does not run .*64, 64\]: AssertionError: the width"),
     ],
 )
-def test_factories_that_do_not_work(folder: Path, factory: str, status: int, message: str) -> None:
+def test_invalid_factories(folder: Path, factory: str, status: int, message: str) -> None:
     size = ()
     if factory.endswith("_on_64"):
         factory, size = "my_networks:picky", ("--input-size", "64")
@@ -98,13 +98,13 @@ def test_factories_that_do_not_work(folder: Path, factory: str, status: int, mes
     assert written(folder) == []
 
 
-def test_a_factory_may_import_late(folder: Path) -> None:
+def test_a_factory_may_import_modules_lazily(folder: Path) -> None:
     done = run_export("--model", "my_networks:with_helper", *ONNX, *USER, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert written(folder) == ["with_helper_64x96_fp32.onnx", "with_helper_64x96_fp32.onnx.json"]
 
 
-def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
+def test_one_of_two_exports_of_the_same_file_is_refused(folder: Path) -> None:
     both = [
         subprocess.Popen(
             [EXPORT, "--model", "my_networks:make_network", *ONNX, *USER],
@@ -128,7 +128,7 @@ def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
+def test_a_users_network_with_the_arg_max_in_the_graph(folder: Path) -> None:
     options = ("--head", "classes", "--normalize", "outside", *ONNX, "--format", "tflite")
     done = run_export("--model", "my_networks:make_network", *options, *USER, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -159,16 +159,16 @@ def test_users_network_with_the_arg_max_inside(folder: Path) -> None:
     assert metadata.operators[-1].type == "ARG_MAX"
 
 
-# One request, several files
+# Requests for several files
 
 
-def test_the_files_of_a_request_stand_or_fall_together(folder: Path) -> None:
+def test_all_or_no_files_of_a_request_are_written(folder: Path) -> None:
     (folder / "out").mkdir()
     old = folder / "out" / "with_a_large_weight_64x96_fp32.onnx"
     old.write_bytes(b"of an earlier export")
     options = (*ONNX, "--precision", "fp32", "--precision", "fp16", "--force")
     done = run_export("--model", "my_networks:with_a_large_weight", *options, *USER, cwd=folder)
-    # The fp32 file had passed by then.
+    # By then, the fp32 file had passed.
     assert "verify onnx fp32" in done.stdout
     assert_one_line(done, 1, "value of 7e.04, which exceeds 65504.*--precision fp32")
     assert written(folder) == [old.name]
@@ -188,8 +188,8 @@ def test_a_request_for_several_sizes(folder: Path) -> None:
     assert shapes == [[1, 3, 64, 64], [1, 3, 96, 64]]
 
 
-def test_each_format_has_a_json_of_its_own(users_export: Path, tmp_path: Path) -> None:
-    """An export replaces the JSON of its own file and leaves that of the other format alone."""
+def test_each_format_has_its_own_json(users_export: Path, tmp_path: Path) -> None:
+    """An export replaces only the JSON of its own file, not that of the other format."""
     stem = "make_network_100x144_fp32"
     tflite, by_onnx = (tmp_path / f"{stem}{suffix}" for suffix in (".tflite", ".onnx"))
     described = {path: read_beside(users_export / path.name) for path in (tflite, by_onnx)}
@@ -204,7 +204,7 @@ def test_each_format_has_a_json_of_its_own(users_export: Path, tmp_path: Path) -
         tflite: "tflite",
         by_onnx: "onnx",
     }
-    # A .tflite that is changed and described again.
+    # A .tflite that is changed and gets new metadata.
     with tflite.open("ab") as file:
         file.write(b" ")
     inside = described[tflite]
@@ -222,8 +222,8 @@ def test_each_format_has_a_json_of_its_own(users_export: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "name", ["../other.tflite", "/other.tflite", "..", "other.tflite", "a.txt", "x\0.onnx", ""]
 )
-def test_names_in_the_json_lead_to_no_other_file(tmp_path: Path, name: str) -> None:
-    """Of the .json that both formats shared before."""
+def test_names_in_the_json_cannot_refer_to_other_files(tmp_path: Path, name: str) -> None:
+    """In a .json of the earlier schema, which both formats shared."""
     for path in OLD.glob("make_tiny*"):
         shutil.copy(path, tmp_path)
     model = tmp_path / "make_tiny_64x64_fp32.onnx"
@@ -258,7 +258,7 @@ def test_a_classifier_is_exported(tmp_path: Path) -> None:
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that cannot be written to: by its mode or, as root writes to it all the same, by
+    """A folder that is not writable: by its mode or, for root, which ignores the mode, by
     its file system."""
     folder = tmp_path / "out"
     folder.mkdir()
@@ -274,11 +274,11 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_folder_that_is_read_only(read_only: Path) -> None:
+def test_a_read_only_output_folder(read_only: Path) -> None:
     options = ("--variant", "tiny", "--input-size", "64", *ONNX)
     done = run_export(*options, "--output", read_only, cwd=read_only.parent)
     assert_one_line(done, 1, f"'{read_only}' is not writable.*--output")
-    assert "verify" not in done.stdout  # it is known before the work is done
+    assert "verify" not in done.stdout  # it is detected before any work
     below = run_export(*options, "--output", read_only / "deeper", cwd=read_only.parent)
     assert_one_line(below, 1, f"'{read_only / 'deeper'}' cannot be created")
     assert names(read_only) == []
@@ -299,7 +299,7 @@ def test_a_folder_below_a_file(tmp_path: Path) -> None:
     ("number", "signalled"),
     [
         (signal.SIGINT, "the command"),
-        (signal.SIGINT, "its process group"),  # what a terminal does
+        (signal.SIGINT, "its process group"),  # as a terminal does
         (signal.SIGTERM, "the command"),
         (signal.SIGKILL, "the command"),
     ],
@@ -328,7 +328,7 @@ def test_a_signal_during_the_conversion(
         time.sleep(0.02)
         children = family.children(recursive=True)
         converting = [c for c in children if "onnx2tf_worker" in " ".join(c.cmdline())]
-    time.sleep(1.0)  # during its imports, which take more time
+    time.sleep(1.0)  # during its imports, which are slower
     assert converting[0].is_running()
     if signalled == "the command":
         process.send_signal(number)
@@ -342,7 +342,7 @@ def test_a_signal_during_the_conversion(
     _, alive = psutil.wait_procs(converting, timeout=10)
     assert alive == []
     assert written(folder) == []
-    # Torch has folders of its own there.
+    # Torch has its own folders there.
     assert len(list(temporary.glob(f"{PREFIX}*"))) == is_killed
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     remove_abandoned.cache_clear()  # as in another process

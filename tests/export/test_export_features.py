@@ -1,5 +1,5 @@
-"""Networks that take features of another one: exported, verified, described, and refused where
-only an image will do."""
+"""Networks with features as their input: exported, verified, described, and refused where an image
+is required."""
 
 import json
 from pathlib import Path
@@ -32,13 +32,13 @@ PREPROCESSING = get_task("ade20k").preprocessing
 
 @pytest.fixture(scope="module")
 def folder(once: Once) -> Path:
-    """The window layer at 8x8, in both formats and both precisions of floating point."""
+    """Export the window layer at 8x8, in both formats and floating-point precisions."""
 
-    def fill(made: Path) -> None:
+    def fill(new: Path) -> None:
         formats = ("--format", "tflite", "--format", "onnx")
         precisions = ("--precision", "fp32", "--precision", "fp16")
         which = ("--model", "attention-window", "--input-size", "8")
-        done = run_export(*which, *formats, *precisions, "--output", made, cwd=made)
+        done = run_export(*which, *formats, *precisions, "--output", new, cwd=new)
         assert done.returncode == 0, done.stderr
         assert "random" not in done.stderr + done.stdout
 
@@ -49,10 +49,10 @@ def path(folder: Path, precision: str, suffix: str) -> Path:
     return folder / f"attention_window_8x8_{precision}{suffix}"
 
 
-# What is written
+# Files
 
 
-def test_files_have_the_names_of_layer_size_and_precision(folder: Path) -> None:
+def test_file_names_contain_layer_size_and_precision(folder: Path) -> None:
     stems = [f"attention_window_8x8_{precision}" for precision in ("fp16", "fp32")]
     assert names(folder) == [
         f"{stem}{end}"
@@ -63,7 +63,7 @@ def test_files_have_the_names_of_layer_size_and_precision(folder: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_file_computes_what_pytorch_computes(folder: Path, precision: str, suffix: str) -> None:
+def test_files_match_pytorch(folder: Path, precision: str, suffix: str) -> None:
     model = create_model(LAYERS["window"])
     x = torch.randn(1, CHANNELS, 8, 8, generator=torch.Generator().manual_seed(5))
     expected = model.double()(x.double()).numpy()
@@ -80,7 +80,7 @@ def test_a_file_computes_what_pytorch_computes(folder: Path, precision: str, suf
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
-def test_the_metadata_says_that_it_takes_features(folder: Path, suffix: str) -> None:
+def test_the_metadata_describes_features_as_input(folder: Path, suffix: str) -> None:
     with open_model(path(folder, "fp32", suffix)) as session:
         info = session.metadata
     assert isinstance(info, Metadata)
@@ -113,7 +113,7 @@ def test_self_check_repeats_the_verification(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_benchmark_gives_it_noise_and_no_arg_max(folder: Path) -> None:
+def test_a_benchmark_uses_noise_and_no_arg_max(folder: Path) -> None:
     candidate = open_candidate(path(folder, "fp32", ".tflite"), 0, seed=3)
     assert (candidate.input.source, candidate.note) == ("noise", NO_IMAGE)
     assert (candidate.mask_size, candidate.class_axis) == (None, None)
@@ -121,10 +121,10 @@ def test_a_benchmark_gives_it_noise_and_no_arg_max(folder: Path) -> None:
     assert candidate.facts.macs is not None
 
 
-# Where only an image will do
+# Where an image is required
 
 
-def test_a_prediction_refuses_it(folder: Path) -> None:
+def test_predict_refuses_it(folder: Path) -> None:
     with open_model(path(folder, "fp32", ".tflite")) as session:
         assert session.metadata is not None
         with pytest.raises(UsageError, match="takes features of another network"):
@@ -148,29 +148,29 @@ def test_the_app_refuses_it(folder: Path) -> None:
         (("--weights", "ade20k"), "--weights cannot be used with --model"),
     ],
 )
-def test_what_needs_images_is_refused(
+def test_options_that_require_images_are_refused(
     options: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     done = run_export("--model", "attention-global", *options, "--output", "out", cwd=tmp_path)
     assert_one_line(done, 2, message)
 
 
-def test_a_misspelt_layer_is_named_with_the_right_ones(tmp_path: Path) -> None:
+def test_a_misspelt_layer_is_reported_with_suggestions(tmp_path: Path) -> None:
     done = run_export("--model", "attention-windows", cwd=tmp_path)
     assert_one_line(done, 2, "Did you mean 'attention-window'")
 
 
-def test_a_size_that_would_not_fit_the_memory_is_refused_before_any_work() -> None:
+def test_a_size_that_exceeds_the_memory_is_refused_before_any_work() -> None:
     needed = REGISTRY["attention-global"].export_bytes((512, 512))
     with pytest.raises(UsageError, match="512x512 would take about"):
         check_memory((512, 512), 16 * 2**30, needed)
     check_memory((64, 64), 16 * 2**30, REGISTRY["attention-global"].export_bytes((64, 64)))
 
 
-# The pieces
+# Units
 
 
-def test_a_network_says_its_channels_or_takes_images() -> None:
+def test_a_network_declares_its_input_channels_or_has_images_as_input() -> None:
     layer = create_model(LAYERS["global"])
     assert input_shape(layer, (8, 16)) == (1, CHANNELS, 8, 16)
     assert input_shape(torch.nn.Identity(), (8, 16)) == (1, 3, 8, 16)
@@ -178,7 +178,7 @@ def test_a_network_says_its_channels_or_takes_images() -> None:
     assert not takes_features(torch.nn.Identity())
 
 
-def test_small_sides_are_for_layers_only() -> None:
+def test_small_sides_are_only_for_layers() -> None:
     assert parse_input_size("8", min_side=8) == (8, 8)
     with pytest.raises(UsageError, match="64 or more, the stride of the coarsest stage"):
         parse_input_size("8")
@@ -204,7 +204,7 @@ def test_samples_are_seeded_noise_without_classes() -> None:
         layer.float()
 
 
-def test_wrong_features_do_not_pass(folder: Path) -> None:
+def test_wrong_features_fail_verification(folder: Path) -> None:
     layer = create_model(LAYERS["window"])
     sample = make_samples(layer, PREPROCESSING, (8, 8), inside=False)[0]
     other = Sample("other", sample.input, sample.reference * 1.001, 150.0, (), has_classes=False)
@@ -230,6 +230,6 @@ def test_the_layout_of_features(shape: tuple[int, ...], usual: str, layout: str)
     assert find_layout(shape, Path("a.onnx"), 160, usual) == layout
 
 
-def test_features_are_not_taken_for_an_image() -> None:
+def test_features_are_not_mistaken_for_an_image() -> None:
     with pytest.raises(SeaformerError, match=r"Allowed: one image, \[1, height, width, 3\]"):
         find_layout((1, 8, 8, 160), Path("a.tflite"))

@@ -1,4 +1,4 @@
-"""The files that an export writes: their JSON, their graphs, and what they compute."""
+"""Exported files: their JSON, their graphs, and their outputs."""
 
 import hashlib
 import io
@@ -50,7 +50,7 @@ SUPPORT = "SEAFORMER_TFLITE_SUPPORT"
 
 @pytest.fixture(params=ALL, ids=[f"{fixture}-{stem}" for fixture, stem in ALL])
 def stem(request: pytest.FixtureRequest) -> Path:
-    """Path of each export without a suffix, one by one."""
+    """Path of each export, without a suffix."""
     fixture, name = request.param
     folder: Path = request.getfixturevalue(fixture)
     return folder / name
@@ -58,7 +58,7 @@ def stem(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(params=[".onnx", ".tflite"])
 def file(request: pytest.FixtureRequest, stem: Path) -> Path:
-    """Path of each exported file, one by one."""
+    """Path of each exported file."""
     return stem.with_name(f"{stem.name}{request.param}")
 
 
@@ -91,7 +91,7 @@ def test_names_of_the_files(tiny_export: Path, users_export: Path) -> None:
     assert written == [f"make_network_100x144_fp32{suffix}" for suffix in suffixes]
 
 
-def test_json_inside_is_the_json_beside(file: Path) -> None:
+def test_embedded_json_equals_the_json_beside_the_file(file: Path) -> None:
     beside = json_beside(file)
     described = beside.pop("file")
     assert beside == json_inside(file)
@@ -103,7 +103,7 @@ def test_json_inside_is_the_json_beside(file: Path) -> None:
     }
 
 
-def test_json_follows_the_schema(file: Path) -> None:
+def test_the_json_follows_the_schema(file: Path) -> None:
     whole = Metadata.model_validate_json(path_beside(file).read_bytes())
     assert whole.file is not None
     inside = Metadata.model_validate_json(json.dumps(json_inside(file)))
@@ -131,9 +131,9 @@ def test_hash_of_the_content(file: Path) -> None:
     assert json_inside(file)["content_sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_json_describes_the_tensors(file: Path) -> None:
+def test_the_json_describes_the_tensors(file: Path) -> None:
     data = json_inside(file)
-    given, taken = data["output"], data["input"]
+    source, target = data["input"], data["output"]
     if file.suffix == ".tflite":
         interpreter = Interpreter(model_path=str(file))
         (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -142,7 +142,7 @@ def test_json_describes_the_tensors(file: Path) -> None:
             for tensor in (image, output)
         ]
         assert interpreter.get_signature_list() == {
-            "serving_default": {"inputs": ["image"], "outputs": [given["name"]]}
+            "serving_default": {"inputs": ["image"], "outputs": [target["name"]]}
         }
     else:
         session = onnxruntime.InferenceSession(file)
@@ -151,13 +151,13 @@ def test_json_describes_the_tensors(file: Path) -> None:
             (tensor.name, tuple(tensor.shape), types[tensor.type])
             for tensor in (*session.get_inputs(), *session.get_outputs())
         ]
-    described = [(side["name"], tuple(side["shape"]), side["dtype"]) for side in (taken, given)]
+    described = [(side["name"], tuple(side["shape"]), side["dtype"]) for side in (source, target)]
     assert actual == described
-    assert taken["name"] == "image"
-    assert taken["layout"] == ("NHWC" if file.suffix == ".tflite" else "NCHW")
+    assert source["name"] == "image"
+    assert source["layout"] == ("NHWC" if file.suffix == ".tflite" else "NCHW")
 
 
-def test_json_says_what_a_caller_needs(tiny_export: Path, outside_export: Path) -> None:
+def test_the_json_contains_what_a_caller_needs(tiny_export: Path, outside_export: Path) -> None:
     inside = json_inside(tiny_export / f"{TINY}_fp32.tflite")
     assert inside["input"]["normalization"] == "inside"
     assert inside["input"]["range"] == [0.0, 255.0]
@@ -177,7 +177,7 @@ def test_json_says_what_a_caller_needs(tiny_export: Path, outside_export: Path) 
         assert data["versions"].keys() >= {"torch", "onnx", "onnx2tf", "tensorflow"}
 
 
-def test_json_of_a_users_network(users_export: Path) -> None:
+def test_the_json_of_a_users_network(users_export: Path) -> None:
     data = json_inside(users_export / "make_network_100x144_fp32.onnx")
     assert (data["variant"], data["model"]) == (None, "my_networks:make_network")
     assert data["output"]["shape"] == [1, 19, 25, 36]
@@ -195,7 +195,7 @@ def test_the_standard_metadata_reader_finds_the_json(tiny_export: Path, precisio
             "TensorFlow: pip install --no-deps --target DIR tflite-support==0.4.4"
         )
     file = tiny_export / f"{TINY}_{precision}.tflite"
-    # The package itself imports its task library, which needs the other protobuf.
+    # The package imports its task library, which needs the other protobuf.
     program = """
 import sys
 from tensorflow_lite_support.metadata.python import metadata
@@ -230,7 +230,7 @@ def with_the_standard_reader(program: str, *arguments: Path) -> subprocess.Compl
 
 
 def test_the_task_library_segments_with_a_file(tiny_export: Path, tmp_path: Path) -> None:
-    """It finds input, normalisation and labels in the file alone."""
+    """It needs only the file, which contains input, normalisation and labels."""
     if not os.environ.get(SUPPORT):
         pytest.skip(f"{SUPPORT} names no folder with the Task Library")
     file = tiny_export / f"{TINY}_fp32.tflite"
@@ -271,7 +271,7 @@ def test_onnx_graph_is_static_and_checked(stem: Path) -> None:
         assert all(side > 0 for side in sides), tensor.name
 
 
-def test_onnx_graph_has_nothing_of_training_and_nothing_dynamic(stem: Path) -> None:
+def test_onnx_graph_has_no_training_operators_and_no_dynamic_shapes(stem: Path) -> None:
     model = onnx.load(stem.with_name(f"{stem.name}.onnx"))
     kinds = Counter(node.op_type for node in model.graph.node)
     unwanted = {"Shape", "Gather", "ConstantOfShape", "Identity", "Constant", "If", "Loop"}
@@ -279,17 +279,17 @@ def test_onnx_graph_has_nothing_of_training_and_nothing_dynamic(stem: Path) -> N
     assert not unwanted & kinds.keys()
     halves = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16}
     assert bool(halves) == ("fp16" in stem.name)
-    # An arg-max gives int64 in ONNX, and class ids are int32.
+    # An arg-max is int64 in ONNX, and class ids are int32.
     ids = {node.output[0] for node in model.graph.node if node.op_type == "ArgMax"}
     casts = [node for node in model.graph.node if node.op_type == "Cast"]
     assert {node.input[0] for node in casts} == halves | ids
     assert len(casts) == len(halves) + len(ids)
 
 
-def test_onnx_nodes_have_names_of_their_own(stem: Path) -> None:
+def test_onnx_nodes_have_unique_names(stem: Path) -> None:
     nodes = [node.name for node in onnx.load(stem.with_name(f"{stem.name}.onnx")).graph.node]
     assert len(set(nodes)) == len(nodes)
-    if "seaformer" in stem.name:  # what is added around a user's network is in no module
+    if "seaformer" in stem.name:  # operators added around a user's network belong to no module
         assert all(name.startswith("/") for name in nodes)
 
 
@@ -297,7 +297,7 @@ def kinds(file: Path) -> Counter[str]:
     return Counter(operator.type for operator in tflite_file.operators(file.read_bytes()))
 
 
-def test_tflite_graph_moves_no_data_in_vain(stem: Path) -> None:
+def test_tflite_graph_has_no_unnecessary_data_movement(stem: Path) -> None:
     found = kinds(stem.with_name(f"{stem.name}.tflite"))
     assert not {"TRANSPOSE", "GATHER", "GATHER_ND", "SHAPE", "CAST"} & found.keys()
     # Per axis of an attention layer, keys and values are stacked for all heads, scores are looked
@@ -325,7 +325,7 @@ def test_number_of_operators(
     assert small["RESHAPE"] == 36
 
 
-def test_half_precision_halves_the_file(tiny_export: Path) -> None:
+def test_half_precision_halves_the_size_of_the_file(tiny_export: Path) -> None:
     for suffix in (".onnx", ".tflite"):
         single, half = (
             len(content_of(path)) if suffix == ".tflite" else path.stat().st_size
@@ -336,7 +336,7 @@ def test_half_precision_halves_the_file(tiny_export: Path) -> None:
 
 @pytest.mark.slow
 def test_the_mean_of_the_normalisation_is_not_rounded_to_half(tmp_path: Path) -> None:
-    """It is a column's mean as often as there are columns: at 512 of them, as large as a weight."""
+    """It is stored once per column: 512 columns are as large as a weight."""
     done = run_export(
         "--weights", "shapes", "--input-size", "64x512", "--precision", "fp16", "--format", "onnx",
         "--format", "tflite", "--output", ".", cwd=tmp_path,
@@ -375,19 +375,19 @@ def test_the_whole_graph_is_one_partition_of_xnnpack(stem: Path) -> None:
         if model.buffers[tensor.buffer].data is not None
     }
     (image,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    # It needs nothing that an operator outside would have to compute, not even a DEQUANTIZE ...
+    # It has no operator before it, not even a DEQUANTIZE ...
     assert {int(tensor) for tensor in delegate["inputs"]} - stored == {image["index"]}
-    # ... and computes the output itself, but for the arg-max, which XNNPACK does not have.
+    # ... and none after it, except the arg-max, which XNNPACK does not support.
     last = tflite_file.operators(file.read_bytes())[-1]
     expected = last.inputs[:1] if last.type == "ARG_MAX" else (output["index"],)
     assert tuple(int(tensor) for tensor in delegate["outputs"]) == expected
 
 
-# What they compute
+# Outputs
 
 
 def photograph(size: tuple[int, int]) -> np.ndarray:
-    """The photograph as the network takes it before normalisation, [1, 3, H, W]."""
+    """Return the photo as the input of the network before normalisation, [1, 3, H, W]."""
     image = prepare(read_image(sample_photograph()), ADE20K.preprocessing, size)
     assert image.std() > 20
     return np.ascontiguousarray(image.transpose(2, 0, 1)[None])
@@ -398,7 +398,7 @@ def normalized(image: np.ndarray) -> np.ndarray:
 
 
 def run(file: Path, image: np.ndarray) -> np.ndarray:
-    """Run a file with its runtime alone; channels first."""
+    """Run a file with only its runtime; channels first."""
     if file.suffix == ".onnx":
         (output,) = onnxruntime.InferenceSession(file).run(None, {"image": image})
         return np.asarray(output)
@@ -422,7 +422,7 @@ def pytorch(variant: str, image: np.ndarray) -> np.ndarray:
         ("small_export", SMALL, "small", (500, 333), 100.0, 0.9999),
     ],
 )
-def test_onnx_tflite_and_pytorch_agree_on_a_photograph(
+def test_onnx_tflite_and_pytorch_agree_on_a_photo(
     request: pytest.FixtureRequest,
     fixture: str,
     name: str,
@@ -433,8 +433,8 @@ def test_onnx_tflite_and_pytorch_agree_on_a_photograph(
 ) -> None:
     folder = request.getfixturevalue(fixture)
     image = photograph(size)
-    given = image if fixture != "outside_export" else normalized(image).astype(np.float32)
-    outputs = {suffix: run(folder / f"{name}{suffix}", given) for suffix in (".onnx", ".tflite")}
+    inputs = image if fixture != "outside_export" else normalized(image).astype(np.float32)
+    outputs = {suffix: run(folder / f"{name}{suffix}", inputs) for suffix in (".onnx", ".tflite")}
     expected = pytorch(variant, image)
     assert len(np.unique(expected.argmax(1))) > 3
     for suffix, output in outputs.items():
@@ -446,7 +446,7 @@ def test_onnx_tflite_and_pytorch_agree_on_a_photograph(
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
-def test_mask_is_upsampled_and_decided_inside(mask_export: Path, suffix: str) -> None:
+def test_the_mask_is_computed_in_the_graph(mask_export: Path, suffix: str) -> None:
     image = photograph((96, 160))
     logits = torch.from_numpy(pytorch("tiny", image))
     full = F.interpolate(logits, (96, 160), mode="bilinear", align_corners=False).argmax(1).numpy()
@@ -457,7 +457,7 @@ def test_mask_is_upsampled_and_decided_inside(mask_export: Path, suffix: str) ->
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
-def test_users_network_is_normalized_inside(
+def test_a_users_network_is_normalized_in_the_graph(
     users_export: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     monkeypatch.syspath_prepend(users_export)
@@ -469,17 +469,17 @@ def test_users_network_is_normalized_inside(
         expected = network(torch.from_numpy(normalized(image)).float()).numpy()
     output = run(users_export / f"make_network_100x144_fp32{suffix}", image)
     assert sqnr_db(expected.astype(float), output.astype(float)) >= 100.0
-    # All along the border too, where a folded mean would show.
+    # Also along the border, where a folded mean would be visible.
     inner = np.zeros(expected.shape[2:], bool)
     inner[1:-1, 1:-1] = True
     border = sqnr_db(expected[..., ~inner].astype(float), output[..., ~inner].astype(float))
     assert border >= 100.0
 
 
-# Again
+# Reproducibility
 
 
-def test_two_runs_give_the_same_bytes(users_export: Path, users_second_export: Path) -> None:
+def test_two_exports_are_identical(users_export: Path, users_second_export: Path) -> None:
     for suffix in (".onnx", ".onnx.json", ".tflite", ".tflite.json"):
         first, second = (
             (folder / f"make_network_100x144_fp32{suffix}").read_bytes()

@@ -1,4 +1,4 @@
-"""`seaformer-export --self-check`: on files as they were exported, and on others."""
+"""`seaformer-export --self-check`, on unchanged exports and on other files."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SUFFIXES = (".onnx", ".tflite")
 
 @pytest.fixture
 def copied(tiny_export: Path, tmp_path: Path) -> Path:
-    """The exported files of Tiny, in a folder that a test may change."""
+    """Copy the exported files of Tiny to a folder that a test may change."""
     for suffix in SUFFIXES:
         for path in tiny_export.glob(f"{STEM}{suffix}*"):
             shutil.copy(path, tmp_path)
@@ -29,7 +29,7 @@ def copied(tiny_export: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_file_as_exported_passes(copied: Path, suffix: str) -> None:
+def test_an_unchanged_file_passes(copied: Path, suffix: str) -> None:
     done = run_export("--self-check", f"{STEM}{suffix}", cwd=copied)
     assert done.returncode == 0, done.stderr
     assert "matches PyTorch" in done.stdout
@@ -37,10 +37,10 @@ def test_a_file_as_exported_passes(copied: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_changed_weight_is_found_by_the_hash(copied: Path, suffix: str) -> None:
+def test_a_changed_weight_is_detected_by_the_hash(copied: Path, suffix: str) -> None:
     path = copied / f"{STEM}{suffix}"
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1  # in the weights, which are nearly all of the file
+    content[len(content) // 2] ^= 1  # in the weights, which are most of the file
     path.write_bytes(content)
     done = run_export("--self-check", path.name, cwd=copied)
     assert_one_line(done, 1, r"changed after its export.* SHA-256 [0-9a-f]{64}.* [0-9a-f]{64}")
@@ -50,7 +50,7 @@ def test_a_file_without_our_metadata_cannot_be_checked(copied: Path) -> None:
     (copied / "foreign").mkdir()
     path = copied / "foreign" / "model.tflite"
     content = (copied / f"{STEM}.tflite").read_bytes()
-    path.write_bytes(content[: content.rindex(b"PK\x03\x04")])  # the flatbuffer alone
+    path.write_bytes(content[: content.rindex(b"PK\x03\x04")])  # only the flatbuffer
     assert_one_line(run_export("--self-check", path, cwd=copied), 1, "no metadata")
 
 
@@ -73,7 +73,9 @@ def test_a_truncated_file_is_damaged(copied: Path, suffix: str) -> None:
     assert_one_line(done, 1, f"'{STEM}{suffix}'.*(damaged|no metadata)")
 
 
-def test_a_users_network_is_checked_where_its_module_is(users_export: Path, tmp_path: Path) -> None:
+def test_a_users_network_is_checked_in_the_folder_of_its_module(
+    users_export: Path, tmp_path: Path
+) -> None:
     model = users_export / "make_network_100x144_fp32.tflite"
     command = ["--model", "my_networks:make_network", "--self-check"]
     done = run_export(*command, model.name, cwd=users_export)
@@ -87,7 +89,7 @@ def test_a_users_network_is_checked_where_its_module_is(users_export: Path, tmp_
 
 
 @pytest.mark.slow
-def test_what_an_export_says_next_checks_a_users_network(tmp_path: Path) -> None:
+def test_the_command_suggested_by_an_export_checks_a_users_network(tmp_path: Path) -> None:
     write_networks(tmp_path)
     command = "--model my_networks:make_network --input-size 64 --format onnx --output ."
     done = run_export(*command.split(), cwd=tmp_path)
@@ -97,9 +99,9 @@ def test_what_an_export_says_next_checks_a_users_network(tmp_path: Path) -> None
 
 
 def forge(export: Path, to: Path, **changes: Any) -> Path:
-    """Write an exported file again with other metadata; its content and their hash stay."""
-    told = json.loads(read_metadata(export).text()) | changes
-    forged = Metadata.model_validate_json(json.dumps(told))
+    """Rewrite an exported file with other metadata; its content and hash are unchanged."""
+    forged_json = json.loads(read_metadata(export).text()) | changes
+    forged = Metadata.model_validate_json(json.dumps(forged_json))
     to.write_bytes(embed(content_of(export), forged))
     return to
 
@@ -112,7 +114,7 @@ PWN = "open('imported', 'w').close()\ndef pwn():\n    open('called', 'w').close(
     "name", ["helper:pwn", "os:getcwd", "helper", "", "a:b:c", "helper:pwn\n\x1b]0;title\x07"]
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_file_does_not_decide_what_code_runs(
+def test_a_file_does_not_determine_what_code_runs(
     copied: Path, tmp_path: Path, suffix: str, name: str
 ) -> None:
     (tmp_path / "helper.py").write_text(PWN)
@@ -125,9 +127,7 @@ def test_a_file_does_not_decide_what_code_runs(
     assert "\x1b" not in done.stderr
 
 
-def test_the_factory_that_the_user_names_is_taken_and_no_other(
-    users_export: Path, tmp_path: Path
-) -> None:
+def test_only_the_factory_named_by_the_user_is_used(users_export: Path, tmp_path: Path) -> None:
     write_networks(tmp_path)
     (tmp_path / "helper.py").write_text(PWN)
     (export,) = users_export.glob("*.onnx")
@@ -140,7 +140,7 @@ def test_the_factory_that_the_user_names_is_taken_and_no_other(
     assert_one_line(both, 2, "--weights cannot be used with --model")
 
 
-def test_a_factory_is_not_named_for_a_network_of_ours(copied: Path) -> None:
+def test_a_factory_for_one_of_our_networks_is_refused(copied: Path) -> None:
     (copied / "helper.py").write_text(PWN)
     done = run_export("--self-check", f"{STEM}.onnx", "--model", "helper:pwn", cwd=copied)
     assert_one_line(done, 2, "'tiny'.*'helper:pwn'.*Omit --model")
@@ -164,7 +164,7 @@ def test_a_factory_is_not_named_for_a_network_of_ours(copied: Path) -> None:
         ("https://example.org/w.pth", "https://example.org/w.pth"),
     ],
 )
-def test_a_file_does_not_decide_what_is_read(
+def test_a_file_does_not_determine_which_files_are_read(
     copied: Path, tmp_path: Path, name: str, source: str
 ) -> None:
     os.mkfifo(tmp_path / "pipe.pth")  # reading it never ends
@@ -178,9 +178,7 @@ def test_a_file_does_not_decide_what_is_read(
     assert "secret" not in done.stderr
 
 
-def test_a_recorded_file_is_not_even_unpickled_if_it_is_another(
-    copied: Path, tmp_path: Path
-) -> None:
+def test_a_replaced_checkpoint_is_not_unpickled(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"no checkpoint at all")
     weights = {"name": "w.pth", "source": "w.pth", "sha256": "0" * 64, "is_random": False}
     forged = forge(copied / f"{STEM}.onnx", tmp_path / "forged.onnx", weights=weights)
@@ -195,12 +193,14 @@ def test_a_recorded_file_is_not_even_unpickled_if_it_is_another(
         ("model.pth", 2, r"is not an exported model \(\.onnx or \.tflite\)"),
     ],
 )
-def test_what_is_no_export_is_refused(tmp_path: Path, name: str, status: int, message: str) -> None:
+def test_files_that_are_not_exports_are_refused(
+    tmp_path: Path, name: str, status: int, message: str
+) -> None:
     assert_one_line(run_export("--self-check", name, cwd=tmp_path), status, message)
 
 
 @pytest.mark.slow
-def test_weights_that_moved_are_asked_for(checkpoint_export: Path, tmp_path: Path) -> None:
+def test_moved_weights_have_to_be_named(checkpoint_export: Path, tmp_path: Path) -> None:
     shutil.copy(checkpoint_export / "tiny.pth", tmp_path)
     command = "--variant tiny --input-size 64x96 --format onnx --weights tiny.pth --output ."
     assert run_export(*command.split(), cwd=tmp_path).returncode == 0

@@ -24,7 +24,7 @@ FP32 = "seaformer_tiny_shapes_128x128_fp32.tflite"
 
 
 def search(target: str, file: Path, output: Path) -> tuple[bool, list[dict[str, Any]], str]:
-    """Whether nothing differs, the faults in the report, and what was printed."""
+    """Return whether nothing differs, the faults in the report, and the printed output."""
     printed = io.StringIO()
     is_clean = blame(target, file, output, False, Console(file=printed, width=200))
     report = output / f"{file.stem}_blame_{target}" / "blame.json"
@@ -47,30 +47,30 @@ def two_faults(folder: Path) -> Path:
 
 
 def constant_of_int16(folder: Path) -> Path:
-    """What ends the GPU accelerator's process, behind something that it runs."""
+    """Write a file with an operator that crashes the GPU accelerator, after supported ones."""
     model = SmallModel()
-    given, made = model.tensor([1, 4, 8]), model.tensor([1, 4, 8])
-    model.operator("ABS", [given], [made])
+    source, absolute = model.tensor([1, 4, 8]), model.tensor([1, 4, 8])
+    model.operator("ABS", [source], [absolute])
     integers = model.tensor([1, 4, 8], "INT16", scale=0.001)
-    model.operator("QUANTIZE", [made], [integers], version=2)
+    model.operator("QUANTIZE", [absolute], [integers], version=2)
     constant = model.tensor([1, 4, 8], "INT16", np.arange(32, dtype=np.int16), scale=0.1)
     product = model.tensor([1, 4, 8], "INT16", scale=0.01)
     model.operator("MUL", [integers, constant], [product], version=4, options=schema.MulOptionsT())
-    model.graph.inputs, model.graph.outputs = [given], [product]
+    model.graph.inputs, model.graph.outputs = [source], [product]
     file = folder / "int16.tflite"
     file.write_bytes(model.content())
     return file
 
 
 def convolution_after_heads(folder: Path) -> Path:
-    """What OpenVINO 2026.3 computes wrongly although each operator alone is right."""
+    """Write a file that OpenVINO 2026.3 computes wrongly, but each operator alone correctly."""
     generator = np.random.default_rng(0)
 
     def values(*shape: int) -> np.ndarray:
         return generator.standard_normal(shape).astype(np.float32)
 
     model = SmallModel()
-    given = model.tensor([4, 4, 16])
+    source = model.tensor([4, 4, 16])
     products, one, shifted = (model.tensor(side) for side in ([4, 4, 16], [1, 4, 16], [1, 4, 16]))
     laid, convolved = (model.tensor([1, 4, 1, 16]) for _ in range(2))
     mask, bias = model.tensor([4, 1, 16], values=values(4, 1, 16)), values(16)
@@ -78,16 +78,16 @@ def convolution_after_heads(folder: Path) -> Path:
     shape = model.tensor([4], "INT32", np.array([1, 4, 1, 16], np.int32))
     weights = model.tensor([16, 1, 1, 16], values=values(16, 1, 1, 16))
     biases = [model.tensor([16], values=bias) for _ in range(2)]
-    keeps = schema.ReducerOptionsT()
-    keeps.keepDims = True
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
     strides = schema.Conv2DOptionsT()
     strides.strideH = strides.strideW = 1
-    model.operator("MUL", [given, mask], [products], options=schema.MulOptionsT())
-    model.operator("SUM", [products, axis], [one], options=keeps)
+    model.operator("MUL", [source, mask], [products], options=schema.MulOptionsT())
+    model.operator("SUM", [products, axis], [one], options=options)
     model.operator("ADD", [one, biases[0]], [shifted], options=schema.AddOptionsT())
     model.operator("RESHAPE", [shifted, shape], [laid])
     model.operator("CONV_2D", [laid, weights, biases[1]], [convolved], options=strides)
-    model.graph.inputs, model.graph.outputs = [given], [convolved]
+    model.graph.inputs, model.graph.outputs = [source], [convolved]
     file = folder / "after_heads.tflite"
     file.write_bytes(model.content())
     return file
@@ -116,7 +116,7 @@ def test_every_known_fault_is_named(name: str, type: str, kind: str, tmp_path: P
 
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("name", ["heads_on_h_equivalent", "bmm_b4_b4", "argmax_int32"])
-def test_what_is_right_is_not_blamed(name: str, tmp_path: Path) -> None:
+def test_correct_operators_are_not_blamed(name: str, tmp_path: Path) -> None:
     is_clean, _, printed = search("gpu", FAULTS / f"{name}.tflite", tmp_path)
     assert is_clean
     assert "matches the reference" in printed
@@ -130,7 +130,7 @@ def test_two_faults_in_one_file_are_both_named(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.slow
-def test_the_old_deployment_form_by_the_command(tmp_path: Path) -> None:
+def test_faults_of_an_old_deployment_form_are_found(tmp_path: Path) -> None:
     file = FAULTS / "joint_as_exported.tflite"
     done = run_export("--blame", "gpu", file, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
@@ -159,7 +159,7 @@ def test_the_old_deployment_form_by_the_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("gpu")
-def test_what_ends_the_accelerators_process_is_named(tmp_path: Path) -> None:
+def test_an_operator_that_crashes_the_accelerator_is_named(tmp_path: Path) -> None:
     _, faults, printed = search("gpu", constant_of_int16(tmp_path), tmp_path)
     found = {one["type"]: one["kind"] for fault in faults for one in fault["culprits"]}
     assert found["MUL"] == "crashes the accelerator"
@@ -170,7 +170,7 @@ def test_what_ends_the_accelerators_process_is_named(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("target", ["gpu", "openvino", "xnnpack"])
 @pytest.mark.slow
-def test_the_deployment_form_is_right_everywhere(
+def test_no_accelerator_has_faults_in_the_deployment_form(
     target: str, shapes_export: Path, tmp_path: Path
 ) -> None:
     done = run_export("--blame", target, shapes_export / FP32, cwd=tmp_path)
@@ -180,7 +180,7 @@ def test_the_deployment_form_is_right_everywhere(
 
 
 @pytest.mark.slow
-def test_a_fault_that_shows_among_other_operators_only(tmp_path: Path) -> None:
+def test_a_fault_that_depends_on_other_operators(tmp_path: Path) -> None:
     _, (fault,), printed = search("openvino", convolution_after_heads(tmp_path), tmp_path)
     (culprit,) = fault["culprits"]
     assert (culprit["index"], culprit["type"]) == (4, "CONV_2D")
@@ -189,7 +189,7 @@ def test_a_fault_that_shows_among_other_operators_only(tmp_path: Path) -> None:
     assert not fault["by_itself"]["is_good"]
 
 
-def test_a_driver_that_cannot_be_loaded_is_no_fault_of_the_file(tmp_path: Path) -> None:
+def test_a_broken_driver_is_not_a_fault_of_the_file(tmp_path: Path) -> None:
     driver = tmp_path / "driver.json"
     driver.write_text('{"file_format_version": "1.0.0", "ICD": {"library_path": "/no/such.so"}}')
     file = FAULTS / "argmax_int32.tflite"
@@ -197,16 +197,16 @@ def test_a_driver_that_cannot_be_loaded_is_no_fault_of_the_file(tmp_path: Path) 
     assert_one_line(done, 1, "GPU accelerator")
 
 
-def test_every_operator_can_be_cut_out(shapes_export: Path) -> None:
+def test_every_operator_can_be_extracted(shapes_export: Path) -> None:
     with Cutter(shapes_export / FP32) as cutter:
         graph = cutter.graph
-        cut = cutter.alone(graph.computing)
-        assert len(cut.outputs) == sum(len(one.outputs) for one in graph.computing)
+        extracted = cutter.alone(graph.computing)
+        assert len(extracted.outputs) == sum(len(one.outputs) for one in graph.computing)
         whole = cutter.cut(graph.computing, ())
     assert (whole.inputs, whole.outputs) == (graph.inputs, graph.outputs)
 
 
-def test_integers_are_judged_by_their_steps() -> None:
+def test_differences_of_integers_are_measured_in_steps() -> None:
     tensor = GraphTensor(0, "x", (4,), "int8", 0.5, 0)
     reference = np.array([0, 1, 2, 3], np.int8)
     assert compare(tensor, reference, reference + np.int8(3), 1.0, EXACT).agrees
@@ -214,7 +214,7 @@ def test_integers_are_judged_by_their_steps() -> None:
     assert compare(tensor, reference, reference, 1.0, ACCUMULATED).unit == "dB"
 
 
-def test_infinities_are_right_where_the_reference_has_them() -> None:
+def test_infinities_have_to_be_in_the_same_positions_as_in_the_reference() -> None:
     tensor = GraphTensor(0, "x", (3,), "float32", 0.0, 0)
     reference = np.array([1, -np.inf, np.nan], np.float32)
     assert compare(tensor, reference, reference, 1.0, EXACT).agrees
@@ -222,7 +222,7 @@ def test_infinities_are_right_where_the_reference_has_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "name", "status", "says"),
+    ("target", "name", "status", "message"),
     [
         ("gpus", "argmax_int32.tflite", 2, "unknown target 'gpus'. Did you mean 'gpu'"),
         ("xnnpack", "none.tflite", 1, "there is no model file"),
@@ -231,12 +231,12 @@ def test_infinities_are_right_where_the_reference_has_them() -> None:
         ("gpu", "argmax_int32.tflite", 1, "apt-get install chromium"),
     ],
 )
-def test_bad_input_is_one_line(
-    target: str, name: str, status: int, says: str, tmp_path: Path
+def test_bad_input_is_a_one_line_error(
+    target: str, name: str, status: int, message: str, tmp_path: Path
 ) -> None:
     content = (FAULTS / "argmax_int32.tflite").read_bytes()
     (tmp_path / "argmax_int32.tflite").write_bytes(content)
     (tmp_path / "damaged.tflite").write_bytes(content[:200])
     done = run_export("--blame", target, name, cwd=tmp_path)
-    assert_one_line(done, status, says)
+    assert_one_line(done, status, message)
     assert not (tmp_path / "build").exists()

@@ -1,4 +1,4 @@
-"""`seaformer-export --blame npu`: an .onnx cut into operators, and what an NPU makes of them."""
+"""`seaformer-export --blame npu`: operators extracted from an .onnx, and run by an NPU."""
 
 import io
 import json
@@ -24,7 +24,7 @@ FP32 = "seaformer_tiny_shapes_128x128_fp32.onnx"
 
 @pytest.fixture(scope="module")
 def mixed(shapes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """w8a8 with a part at 16 bits."""
+    """Return a w8a8 file with some 16-bit activations."""
     engine = engine_of(shapes_export / FP32)
     engine.ranges = choose(engine.observe(images(4, "train")), "mse")
     file = tmp_path_factory.mktemp("mixed") / "mixed.onnx"
@@ -34,7 +34,7 @@ def mixed(shapes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.mark.parametrize("is_quantized", [False, True])
 @pytest.mark.slow
-def test_operators_that_are_cut_out_compute_what_they_do_in_the_file(
+def test_extracted_operators_compute_the_same_as_in_the_file(
     is_quantized: bool, shapes_export: Path, mixed: Path, tmp_path: Path
 ) -> None:
     file = mixed if is_quantized else shapes_export / FP32
@@ -46,31 +46,33 @@ def test_operators_that_are_cut_out_compute_what_they_do_in_the_file(
         kinds = {one.type for one in graph.operators}
         assert kinds >= {"Conv", "Softmax", "MatMul", "Resize"}
         assert ("DequantizeLinear" in kinds) is False
-        # Integers between widths are an operator of their own; all other conversions are in one.
+        # Conversions between integer widths are separate operators; all others are part of one.
         conversions = [one for one in graph.operators if one.type == "QuantizeLinear"]
         assert len(conversions) == (1 if is_quantized else 0), conversions
         assert len(graph.operators) - len(conversions) == sum(
             kind not in ("QuantizeLinear", "DequantizeLinear") for kind in computing
         )
-        given = session.inputs[0].encode(x)
+        encoded = session.inputs[0].encode(x)
         tensors = [t for one in graph.operators for t in one.outputs]
-        fetched = session.fetch([graph.key(t) for t in tensors], [given])
-        known = dict(zip(tensors, fetched, strict=True)) | {graph.inputs[0]: given}
+        fetched = session.fetch([graph.key(t) for t in tensors], [encoded])
+        known = dict(zip(tensors, fetched, strict=True)) | {graph.inputs[0]: encoded}
         alone = cutter.alone(graph.operators)
         chain = cutter.cut(graph.operators, (), graph.outputs)
-    for cut in (alone, chain):
-        path = tmp_path / "cut.onnx"
-        path.write_bytes(cut.model)
+    for extracted in (alone, chain):
+        path = tmp_path / "extracted.onnx"
+        path.write_bytes(extracted.model)
         with open_session(path) as session:
-            results = session.fetch(cut.keys, [known[t] for t in cut.inputs])
-        for tensor, result in zip(cut.outputs, results, strict=True):
+            results = session.fetch(extracted.keys, [known[t] for t in extracted.inputs])
+        for tensor, result in zip(extracted.outputs, results, strict=True):
             np.testing.assert_array_equal(result, known[tensor])
     assert set(alone.outputs) == set(tensors)
     assert (chain.inputs, chain.outputs) == (graph.inputs, graph.outputs)
 
 
 @pytest.mark.slow
-def test_an_npu_computes_each_operator_of_a_quantized_file(mixed: Path, tmp_path: Path) -> None:
+def test_an_npu_computes_each_operator_of_a_quantized_file_correctly(
+    mixed: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("onnxruntime_qnn")
     printed = io.StringIO()
     console = Console(file=printed, width=200)
@@ -78,8 +80,8 @@ def test_an_npu_computes_each_operator_of_a_quantized_file(mixed: Path, tmp_path
     assert "operators, 0 at fault" in printed.getvalue()
 
 
-def test_an_operator_that_an_npu_refuses_is_named(tmp_path: Path) -> None:
-    """Hexagon V68 has no floating point."""
+def test_an_operator_rejected_by_an_npu_is_named(tmp_path: Path) -> None:
+    """Hexagon V68 does not support floating point."""
     pytest.importorskip("onnxruntime_qnn")
     engine = small_engine(
         [
@@ -112,7 +114,7 @@ def test_an_operator_that_an_npu_refuses_is_named(tmp_path: Path) -> None:
         (("npu", "model.tflite", "--soc", "SM8350"), r"does not run .* Allowed: \.onnx"),
     ],
 )
-def test_a_target_takes_its_files_and_its_chip(
+def test_files_and_chips_that_a_target_does_not_support_are_refused(
     arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     assert_one_line(run_export("--blame", *arguments, cwd=tmp_path), 2, message)

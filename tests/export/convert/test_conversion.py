@@ -1,4 +1,4 @@
-"""What onnx2tf would misread or refuse: maps with axes of one length, grouped convolutions."""
+"""Cases that onnx2tf would misread or refuse: axes of equal length, grouped convolutions."""
 
 import tempfile
 from collections import Counter
@@ -27,25 +27,25 @@ SIDE = 16
 
 
 class Tokens(nn.Module):
-    """A map as tokens and back, in one of the ways that networks have."""
+    """A map converted to tokens and back, as in one of several networks."""
 
-    def __init__(self, way: str) -> None:
+    def __init__(self, conversion: str) -> None:
         super().__init__()
-        self.way = way
+        self.conversion = conversion
 
     def forward(self, x: Tensor) -> Tensor:
-        into, back = self.way.split("/")
+        into, back = self.conversion.split("/")
         tokens = x.flatten(2).permute(0, 2, 1)
         if into == "permute":
             tokens = x.permute(0, 2, 3, 1).flatten(1, 2)
-        tokens = tokens.softmax(-1) + tokens.cumsum(1) / 100  # which no axis can stand in for
+        tokens = tokens.softmax(-1) + tokens.cumsum(1) / 100  # which no axis can be confused with
         if back == "permute":
             return tokens.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
         return tokens.permute(0, 2, 1).unflatten(2, x.shape[2:])
 
 
 class Multiplied(nn.Module):
-    """As many tokens as channels, in products without an axis for heads."""
+    """Products without an axis of heads, with as many tokens as channels."""
 
     def __init__(self, is_attention: bool) -> None:
         super().__init__()
@@ -73,18 +73,18 @@ def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter
     content = to_tflite(folder / "model.onnx", folder / "work", INPUT_NAME, "logits")
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(taken["index"], image.permute(0, 2, 3, 1).numpy())
+    (source,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(source["index"], image.permute(0, 2, 3, 1).numpy())
     interpreter.invoke()
     with torch.no_grad():
         expected = model(image).permute(0, 2, 3, 1).numpy()
-    error = interpreter.get_tensor(given["index"]) - expected
+    error = interpreter.get_tensor(output["index"]) - expected
     sqnr_db = 10 * np.log10((expected**2).sum() / (error**2).sum())
     return sqnr_db, Counter(operator.type for operator in tflite_file.operators(content))
 
 
 @pytest.mark.parametrize(
-    "way",
+    "conversion",
     [
         "permute/permute",
         pytest.param("permute/flat", marks=pytest.mark.slow),
@@ -92,27 +92,27 @@ def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter
         "flat/flat",
     ],
 )
-def test_tokens_of_equal_axes_are_not_read_crosswise(way: str, tmp_path: Path) -> None:
-    sqnr_db, _ = convert(Tokens(way), SIDE, tmp_path)
+def test_tokens_of_equal_axes_are_not_transposed(conversion: str, tmp_path: Path) -> None:
+    sqnr_db, _ = convert(Tokens(conversion), SIDE, tmp_path)
     assert sqnr_db > 100
 
 
 @pytest.mark.parametrize("is_attention", [False, True])
 @pytest.mark.slow
-def test_products_of_as_many_tokens_as_channels(is_attention: bool, tmp_path: Path) -> None:
+def test_products_with_as_many_tokens_as_channels(is_attention: bool, tmp_path: Path) -> None:
     sqnr_db, _ = convert(Multiplied(is_attention), SIDE, tmp_path)
     assert sqnr_db > 100
 
 
 @pytest.mark.slow
-def test_a_norm_over_as_many_channels_as_rows(tmp_path: Path) -> None:
+def test_a_norm_with_as_many_channels_as_rows(tmp_path: Path) -> None:
     sqnr_db, _ = convert(ChannelNorm(SIDE), SIDE, tmp_path)
     assert sqnr_db > 100
 
 
 @pytest.mark.slow
-def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
-    """The overrides for onnx2tf leave no transposes in the file."""
+def test_attention_of_equal_axes_has_no_extra_operators(tmp_path: Path) -> None:
+    """The overrides for onnx2tf add no transposes to the file."""
     operators = {}
     for width in (SIDE, 2 * SIDE):
         folder = tmp_path / str(width)
@@ -124,8 +124,8 @@ def test_attention_of_equal_axes_has_no_operator_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_as_many_stacked_keys_as_channels(tmp_path: Path) -> None:
-    """Keys of all heads, stacked along the tokens, are a square where a head has SIDE channels."""
+def test_stacked_keys_with_as_many_rows_as_channels(tmp_path: Path) -> None:
+    """Keys of all heads, stacked along the tokens, are square if a head has SIDE channels."""
     operators = {}
     for side in (SIDE, 24):
         folder = tmp_path / str(side)
@@ -154,19 +154,19 @@ def test_the_worker_imports_nothing_from_the_working_directory(
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('not json')")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # for the log, which is kept
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # for the log, which is not removed
     with pytest.raises(SeaformerError, match=r"missing\.onnx"):
         to_tflite(tmp_path / "missing.onnx", tmp_path / "work", "image", "logits")
 
 
-def test_only_reshapes_and_transposes_of_equal_axes_are_told() -> None:
+def test_only_reshapes_and_transposes_of_equal_axes_are_overridden() -> None:
     model = nn.Sequential(nn.Conv2d(3, SIDE, 1), Tokens("permute/permute")).eval()
     equal, other = (
         replacements(to_onnx(model, (SIDE, width), "logits")) for width in (SIDE, 2 * SIDE)
     )
     assert other["operations"] == []
-    told = [
+    corrected = [
         one.get("post_process_transpose_perm", one.get("values")) for one in equal["operations"]
     ]
-    # The map is permuted, [1, 16, 16, 16], and what the tokens are reshaped to has that shape too.
-    assert told == [[0, 2, 3, 1], [0, 2, 3, 1], [0, 3, 1, 2]]
+    # The permuted map has the shape [1, 16, 16, 16], and so do the reshaped tokens.
+    assert corrected == [[0, 2, 3, 1], [0, 2, 3, 1], [0, 3, 1, 2]]

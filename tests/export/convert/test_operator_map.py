@@ -1,4 +1,4 @@
-"""Every operator of an export and the module it comes from."""
+"""The mapping from the operators of an export to modules."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ STEM = "seaformer_tiny_ade20k_128x192"
 IMAGE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.float32)
 
 
-# From a node's name to a module's path
+# From the name of a node to the path of a module
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ IMAGE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.flo
         # Inside a called nn.Sequential the exporter writes the container twice.
         ("/features/features.0/Conv", ["features", "features.0"], "features.0"),
         ("/a/b/b.1/b.1.2/Relu", ["a", "a.b", "a.b.1", "a.b.1.2"], None),
-        # It numbers the calls of a module that is called again.
+        # It numbers repeated calls of a module.
         ("/act_1/Relu", ["act"], "act"),
         ("/block/act_12/Relu", ["block", "block.act"], "block.act"),
         ("/features/features.0_1/Conv", ["features", "features.0"], "features.0"),
-        # What is not called itself is left out.
+        # Containers that are not called are omitted.
         ("/layer1/layer1.0/Conv", ["trunk", "trunk.layer1", "trunk.layer1.0"], None),
         ("/net/a/a.0_1/Conv", ["net", "net.b", "net.d", "net.d.a", "net.d.a.0"], None),
         # If the name is ambiguous, the common parent is returned.
         ("/net/conv_1/Conv", ["net", "net.a", "net.a.conv", "net.b", "net.b.conv"], "net"),
-        # A module may be called so itself.
+        # A module may have such a name itself.
         ("/act_1/Relu", ["act", "act_1"], "act_1"),
         ("/conv_2/conv_2_1/Conv", ["conv_2", "conv_2.conv_2"], "conv_2.conv_2"),
     ],
@@ -62,13 +62,13 @@ def test_path_of_a_node(node: str, modules: list[str], path: str | None) -> None
 
 
 @pytest.mark.parametrize("node", ["/stem/other/Conv", "/other/stem/Conv", "/stem/conv/x_1/Conv"])
-def test_a_name_that_leads_nowhere_is_an_error(node: str) -> None:
+def test_a_name_without_a_module_is_an_error(node: str) -> None:
     with pytest.raises(SeaformerError, match=f"'{node}' belongs to no module"):
         module_path(node, {"", "stem", "stem.conv"})
 
 
 class Shared(nn.Module):
-    """Containers in containers, and one activation for all calls."""
+    """Nested containers, and one activation for all calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ def test_nodes_of_a_users_model() -> None:
 
 
 def metadata(folder: Path, name: str) -> dict[str, Any]:
-    """The JSON beside a file."""
+    """Return the metadata beside a file."""
     beside: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
     return beside
 
@@ -137,7 +137,7 @@ def test_every_operator_has_a_module_that_exists(tiny_export: Path, form, name: 
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_node_is_owned_once(tiny_export: Path, name: str) -> None:
+def test_every_node_belongs_to_one_operator(tiny_export: Path, name: str) -> None:
     precision = "fp16" if name.endswith(".onnx") and "fp16" in name else "fp32"
     graph = onnx.load(tiny_export / f"{STEM}_{precision}.onnx").graph
     owned = Counter(node for operator in operators(tiny_export, name) for node in operator["nodes"])
@@ -145,7 +145,7 @@ def test_every_node_is_owned_once(tiny_export: Path, name: str) -> None:
     assert set(owned.values()) == {1}
 
 
-def test_operators_stand_where_they_belong(tiny_export: Path) -> None:
+def test_operators_belong_to_the_expected_modules(tiny_export: Path) -> None:
     mapped = operators(tiny_export, f"{STEM}_fp32.tflite")
     of_type: dict[str, list[str]] = {}
     for operator in mapped:
@@ -166,13 +166,13 @@ def test_operators_stand_where_they_belong(tiny_export: Path) -> None:
     fusions = [f"spatial_branch.fusion_blocks.{index}" for index in (0, 1)]
     assert sorted(of_type["RESIZE_BILINEAR"]) == fusions
     assert sorted(of_type["MEAN"]) == sorted(f"{axis}.squeeze" for axis in axes)
-    # The padding of a strided convolution is an operator of its own, and belongs to it.
+    # The padding of a strided convolution is a separate operator of the same module.
     consumers = {mapped[o["index"] + 1]["module"] for o in mapped if o["type"] == "PAD"}
     assert set(of_type["PAD"]) <= consumers | {"stem.conv"}
 
 
-def test_every_convolution_is_found_where_it_is(tiny_export: Path, form) -> None:
-    """The module of a convolution holds one of just its shape."""
+def test_every_convolution_belongs_to_its_module(tiny_export: Path, form) -> None:
+    """The module of a convolution has a kernel of the same shape."""
     flatbuffer = (tiny_export / f"{STEM}_fp32.tflite").read_bytes()
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     graph = model.subgraphs[0]
@@ -215,7 +215,7 @@ def test_operators_of_a_users_export(users_export: Path) -> None:
     assert sorted(node for o in mapped for node in o["nodes"]) == sorted(names)
 
 
-# What does not correspond
+# Files that do not correspond
 
 
 def single_precision(folder: Path) -> bytes:
@@ -226,7 +226,7 @@ def graph_of(folder: Path) -> onnx.ModelProto:
     return onnx.load(folder / f"{STEM}_fp32.onnx")
 
 
-def test_the_map_of_the_files_can_be_made_again(tiny_export: Path, form) -> None:
+def test_the_map_can_be_recomputed_from_the_files(tiny_export: Path, form) -> None:
     modules = {path for path, _ in form.named_modules()}
     again = map_operators(single_precision(tiny_export), graph_of(tiny_export), modules, IMAGE)
     written = operators(tiny_export, f"{STEM}_fp32.tflite")
@@ -236,7 +236,7 @@ def test_the_map_of_the_files_can_be_made_again(tiny_export: Path, form) -> None
 
 
 def swapped(flatbuffer: bytes, convolution: int) -> bytes:
-    """Swap two output channels in the kernel of one convolution: no sum of it changes."""
+    """Swap two output channels in the kernel of a convolution, which changes no sum."""
     model = schema.ModelT.InitFromPackedBuf(flatbuffer, 0)
     graph = model.subgraphs[0]
     listed = [o.index for o in tflite_file.operators(flatbuffer) if o.type == "CONV_2D"]
@@ -282,7 +282,7 @@ def test_a_half_precision_file_of_another_model_is_an_error(
         map_tflite_like(other, reference)
 
 
-def test_attention_of_equal_heads_and_tokens_keeps_its_axes(small_export: Path) -> None:
+def test_attention_with_as_many_heads_as_tokens_keeps_its_axes(small_export: Path) -> None:
     name = "seaformer_small_ade20k_500x333_fp32.tflite"
     model = create_model("small")
     layers = [
@@ -292,7 +292,7 @@ def test_attention_of_equal_heads_and_tokens_keeps_its_axes(small_export: Path) 
     assert sorted(softmax) == sorted(f"{p}.{axis}" for p in layers for axis in ("row", "column"))
 
 
-def test_tracing_does_not_leave_torch_changed(form) -> None:
+def test_tracing_restores_torch(form) -> None:
     with torch.no_grad():
         before = form(torch.zeros(1, 3, 128, 192))
         to_onnx(form, (128, 192), "logits")

@@ -1,4 +1,4 @@
-"""Operators of users' networks: each exports, or is refused by its name with a way out."""
+"""Operators of users' networks: each is exported, or refused by name with an alternative."""
 
 import re
 from collections.abc import Callable
@@ -61,7 +61,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "einsum of a map": lambda x: torch.einsum("bchw,dc->bdhw", x, torch.ones(3, 8).cumsum(1)),
     "einsum of heads": lambda x: torch.einsum("bhid,bhjd->bhij", x, x * 0.5),
 }
-"""Each of [1, 8, SIDE, SIDE]; written in another way while it is traced."""
+"""Functions of [1, 8, SIDE, SIDE] that are replaced by equivalents during tracing."""
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -75,7 +75,7 @@ def test_an_equivalent_is_exact(function: Callable[[Tensor], Tensor]) -> None:
 
 
 class Calling(nn.Module):
-    """A function of a map as a network."""
+    """A network that applies a function to a map."""
 
     input_channels = 8
 
@@ -88,8 +88,8 @@ class Calling(nn.Module):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_an_equivalent_becomes_onnx(function: Callable[[Tensor], Tensor]) -> None:
-    """torch's exporter refuses most of these functions, and divides averages wrongly."""
+def test_an_equivalent_exports_to_onnx(function: Callable[[Tensor], Tensor]) -> None:
+    """torch's exporter refuses most of these functions, and computes wrong averages."""
     x = torch.randn(1, 8, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     places: list[str] = []
     graph = to_onnx(Calling(function), (SIDE, SIDE), "y", places.append)
@@ -100,7 +100,7 @@ def test_an_equivalent_becomes_onnx(function: Callable[[Tensor], Tensor]) -> Non
 
 
 class Branches(nn.Module):
-    """What each function makes of one map, at one size, added up."""
+    """The sum of all functions of one map, resized to one size."""
 
     def __init__(self, *functions: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Branches(nn.Module):
 
 
 def export_branches(folder: Path, functions: str, *formats: str) -> None:
-    """Export `Branches` of functions by the command, as a user's network."""
+    """Export `Branches` of functions with the command, as a user's network."""
     (folder / "own.py").write_text(
         "from test_equivalents import FUNCTIONS, F, torch, Branches\n"
         f"def network():\n    torch.manual_seed(0)\n    return Branches({functions})\n"
@@ -140,7 +140,7 @@ def export_branches(folder: Path, functions: str, *formats: str) -> None:
 
 
 def test_a_network_of_many_operators_exports(tmp_path: Path) -> None:
-    """What onnx2tf would read wrongly, torch does not export, or TFLite lacks, in one network."""
+    """A network with functions that onnx2tf misreads, torch cannot export, or TFLite lacks."""
     export_branches(
         tmp_path,
         "lambda x: F.interpolate(x, (23, 37), mode='bilinear', align_corners=True),"
@@ -170,7 +170,7 @@ def test_each_equivalent_exports(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_topformer_at_a_size_that_no_stride_divides(tmp_path: Path) -> None:
+def test_topformer_at_a_size_not_divisible_by_its_strides(tmp_path: Path) -> None:
     done = run_export("--model", "topformer-tiny", "--input-size", "65x97", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
@@ -197,7 +197,7 @@ class Ranking(nn.Module):
         (Ranking(), r"kthvalue of the module 'layer' .*x\.kthvalue\(2.* torch\.topk"),
     ],
 )
-def test_what_torch_cannot_export_is_named(
+def test_functions_that_torch_cannot_export_are_named(
     layer: nn.Module, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = nn.Sequential()
@@ -231,7 +231,7 @@ def network():
         ("torch.fmod(x, 0.7)", r"Mod of the module '1\.0' .*another function.*--format onnx"),
     ],
 )
-def test_what_tflite_lacks_is_named(function: str, message: str, tmp_path: Path) -> None:
+def test_functions_that_tflite_lacks_are_named(function: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(NOT_IN_TFLITE.format(function=function))
     common = ("--model", "own:network", "--input-size", "64", "--task", "shapes", "--output", "o")
     assert_one_line(run_export(*common, cwd=tmp_path), 1, message)
@@ -241,7 +241,7 @@ def test_what_tflite_lacks_is_named(function: str, message: str, tmp_path: Path)
 
 
 class Scaled(nn.Module):
-    """A constant for each column, as many as there are channels."""
+    """A constant for each column, with as many columns as channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -252,7 +252,7 @@ class Scaled(nn.Module):
         return self.conv(x) * self.columns
 
 
-def test_a_scale_of_columns_is_not_taken_for_one_of_channels() -> None:
+def test_a_scale_of_columns_is_not_mistaken_for_one_of_channels() -> None:
     torch.manual_seed(0)
     model = Scaled().eval()
     x = torch.randn(1, 3, SIDE, SIDE)
@@ -262,7 +262,7 @@ def test_a_scale_of_columns_is_not_taken_for_one_of_channels() -> None:
 
 
 class Casting(nn.Module):
-    """A network that requests float32 in every way, with a constant that is not a buffer."""
+    """A network with every form of cast to float32, and a constant that is not a buffer."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Lint: known faults are seen, forms that are right pass, and both agree with the accelerator."""
+"""Lint: known faults are found, correct files pass, and both agree with the accelerator."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
 FAULTS = SAMPLES / "accelerator_faults"
 DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
-MEASURED_SHARE = 6  # of the element-wise files; all of them would take minutes
+MEASURED_SHARE = 6  # of the element-wise files: all of them would take minutes
 MIN_SQNR_DB = 60
 
 KNOWN = {
@@ -51,7 +51,7 @@ KNOWN = {
     "mul_b1_runtime_b4": [],
     "mul_b4_const_b4_full": [(0, "constant-on-batch")],
 }
-"""File -> operators and rules; the joint attention is as it was exported once."""
+"""File -> operators and rules; the joint attention is from an older version of the export."""
 
 
 def found(model: bytes) -> list[tuple[int, str]]:
@@ -81,7 +81,7 @@ def test_faults_are_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_right_twins_pass(name: str) -> None:
+def test_correct_variants_pass(name: str) -> None:
     assert found(build(RIGHT[name])) == []
 
 
@@ -98,19 +98,19 @@ def test_right_twins_pass(name: str) -> None:
         (Case("WHERE", (given(4, 8, dtype="bool"),), {}, ("int32",)), "unknown-operator"),
     ],
 )
-def test_what_cannot_be_run_here(case: Case, rule: str) -> None:
+def test_faults_that_cannot_be_reproduced_here(case: Case, rule: str) -> None:
     assert (0, rule) in found(build(case, shapes=[(4, 8)]))
 
 
 @pytest.mark.parametrize(("side", "is_found"), [(8, False), (64, False), (112, True), (256, True)])
-def test_sums_that_half_precision_may_not_hold(side: int, is_found: bool) -> None:
+def test_sums_that_may_overflow_half_precision(side: int, is_found: bool) -> None:
     for type in ("SUM", "MEAN"):
         axes = np.array([1, 2], np.int32)
         case = Case(type, (given(1, side, side, 4), axes), {"keepDims": True})
         assert found(build(case)) == [(0, "sum-in-half-precision")] * is_found
 
 
-def test_every_rule_is_named_once_and_has_its_sentences() -> None:
+def test_every_rule_has_a_unique_name_and_its_texts() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert set(rule.accelerators) <= set(ACCELERATORS)
@@ -136,14 +136,14 @@ def test_weights_in_half_precision_are_constants() -> None:
     assert found(pack(parsed)) == [(1, "constant-on-batch")]
 
 
-def test_no_rule_is_about_the_cpu() -> None:
+def test_the_cpu_has_no_rules() -> None:
     assert lint(build(FAULTY["rank 5"]), ["cpu"]) == ()
 
 
 # ---- Files ---------------------------------------------------------------------------------------
 
 
-def test_what_is_exported_now_is_clean(tiny_export: Path) -> None:
+def test_exported_files_have_no_findings(tiny_export: Path) -> None:
     files = sorted(tiny_export.glob("*.tflite"))
     assert files
     assert {path.name: found(path.read_bytes()) for path in files} == {
@@ -168,13 +168,13 @@ def test_findings_name_modules(tiny_export: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x1c\0\0\0TFL3" + bytes(range(256))])
-def test_other_files_are_one_error(content: bytes) -> None:
+def test_other_files_are_a_one_line_error(content: bytes) -> None:
     with pytest.raises(SeaformerError, match=r"^'the model' is damaged or is not a \.tflite") as it:
         lint(content)
     assert "\n" not in str(it.value)
 
 
-def test_truncated_and_flipped_files_are_one_error_or_linted() -> None:
+def test_corrupted_files_are_a_one_line_error_or_linted() -> None:
     model = (FAULTS / "joint_as_exported.tflite").read_bytes()
     for place in range(8, 700, 3):
         for damaged in (model[:place], model[:place] + b"\xff" + model[place + 1 :]):
@@ -187,7 +187,7 @@ def test_truncated_and_flipped_files_are_one_error_or_linted() -> None:
 # ---- Command -------------------------------------------------------------------------------------
 
 
-def test_a_faulty_file() -> None:
+def test_the_command_on_a_faulty_file() -> None:
     done = command("--lint", FAULTS / "joint_as_exported.tflite")
     assert done.exit_code == 1, done.output
     words = " ".join(done.stdout.split())
@@ -197,7 +197,7 @@ def test_a_faulty_file() -> None:
         assert (rule.remedy in words) == (rule.name in ("constant-on-batch", "unequal-batches"))
 
 
-def test_a_right_file() -> None:
+def test_the_command_on_a_correct_file() -> None:
     done = command("--lint", FAULTS / "heads_on_h_equivalent.tflite")
     assert done.exit_code == 0, done.output
     assert "no operator is known to be wrong or to fall back" in " ".join(done.stdout.split())
@@ -207,7 +207,7 @@ def test_a_right_file() -> None:
     ("accelerators", "status"),
     [(["gpu"], 1), (["cpu"], 0), (["cpu,gpu"], 1), (["cpu", "gpu"], 1)],
 )
-def test_accelerators_choose_the_rules(accelerators: list[str], status: int) -> None:
+def test_accelerators_select_the_rules(accelerators: list[str], status: int) -> None:
     chosen = [word for name in accelerators for word in ("--accelerator", name)]
     done = command("--lint", FAULTS / "bmm_b4_b1.tflite", *chosen)
     assert done.exit_code == status, done.output
@@ -221,7 +221,7 @@ def refused(status: int, message: str, *arguments: str | Path) -> None:
     assert done.stdout == ""
 
 
-def test_bad_requests_are_one_line(tmp_path: Path) -> None:
+def test_bad_requests_are_one_line_errors(tmp_path: Path) -> None:
     sample = FAULTS / "bmm_b4_b1.tflite"
     refused(2, "unknown accelerator 'gpus'", sample, "--accelerator", "gpus")
     refused(1, "there is no model file", tmp_path / "missing.tflite")
@@ -234,13 +234,15 @@ def test_bad_requests_are_one_line(tmp_path: Path) -> None:
     refused(1, "damaged.tflite' is damaged", tmp_path / "damaged.tflite")
 
 
-def test_a_file_that_keeps_its_reader_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_too_long_to_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "4")
     with pytest.raises(SeaformerError, match=r"repeats\.tflite' was not read .* within 4 s"):
         lint_file(repeats_itself(tmp_path))
 
 
-def test_a_file_of_others_gives_what_bytes_give(tmp_path: Path) -> None:
+def test_a_file_and_its_bytes_have_the_same_findings(tmp_path: Path) -> None:
     path = written(tmp_path, FAULTY["groups of 2"])
     assert lint_file(path) == lint(path.read_bytes())
     with pytest.raises(UnknownNameError):
@@ -251,7 +253,7 @@ def test_a_file_of_others_gives_what_bytes_give(tmp_path: Path) -> None:
 
 
 def measured(folder: Path, cases: Mapping[str, Case]) -> dict[str, float | None]:
-    """Signal to noise ratio of each file on the accelerator; None where it is refused."""
+    """Return the SQNR of each file on the accelerator in dB; None if it is refused."""
     if not DRIVER.exists():
         assert not browser.REQUIRED, "no Vulkan driver, and SEAFORMER_REQUIRE_CHROMIUM=1"
         pytest.skip("no Vulkan driver: apt-get install chromium")
@@ -274,10 +276,12 @@ def measured(folder: Path, cases: Mapping[str, Case]) -> dict[str, float | None]
 
 
 def some(cases: Mapping[str, Case]) -> dict[str, Case]:
-    """All that are not element-wise, and a share of those that are."""
+    """Return all cases that are not element-wise, and a share of the others."""
     element_wise = {name for name in cases if "((" in name}
-    kept = set(islice((name for name in cases if name in element_wise), 0, None, MEASURED_SHARE))
-    return {name: case for name, case in cases.items() if name in kept or name not in element_wise}
+    chosen = set(islice((name for name in cases if name in element_wise), 0, None, MEASURED_SHARE))
+    return {
+        name: case for name, case in cases.items() if name in chosen or name not in element_wise
+    }
 
 
 def test_faults_are_faults_on_the_gpu(tmp_path: Path) -> None:
@@ -286,6 +290,6 @@ def test_faults_are_faults_on_the_gpu(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_right_twins_are_right_on_the_gpu(tmp_path: Path) -> None:
+def test_correct_variants_are_correct_on_the_gpu(tmp_path: Path) -> None:
     results = measured(tmp_path, some(RIGHT))
     assert {n: db for n, db in results.items() if db is None or db < MIN_SQNR_DB} == {}

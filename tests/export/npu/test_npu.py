@@ -53,7 +53,7 @@ def _npu() -> None:
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
-    """The trained Tiny in both formats and both precisions of floating point, compiled."""
+    """Export and compile the trained Tiny in both formats and floating-point precisions."""
     folder = tmp_path_factory.mktemp("npu")
     precisions = ("--precision", "fp32", "--precision", "fp16")
     done = run_export(
@@ -65,16 +65,14 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
 
 @pytest.fixture
 def copied(export: tuple[Done, Path], tmp_path: Path) -> Path:
-    """The compiled .onnx with its binary, in a folder that a test may change."""
+    """Copy the compiled .onnx and its binary to a folder that a test may change."""
     for name in (f"{COMPILED}.onnx", f"{COMPILED}_qnn.bin"):
         shutil.copy(export[1] / name, tmp_path)
     return tmp_path / f"{COMPILED}.onnx"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_an_onnx_is_compiled_and_computes_the_same_on_the_emulator(
-    export: tuple[Done, Path], precision: str
-) -> None:
+def test_a_compiled_onnx_matches_on_the_emulator(export: tuple[Done, Path], precision: str) -> None:
     path = export[1] / f"{STEM}_{precision}_SM8650.onnx"
     described = json.loads(path.with_name(f"{path.name}.json").read_text())
     metadata = parse_metadata(json.dumps(described), "test")
@@ -83,7 +81,7 @@ def test_an_onnx_is_compiled_and_computes_the_same_on_the_emulator(
     assert (parity.name, parity.chip, parity.status) == ("npu", "SM8650", "verified")
     assert len(parity.comparisons) == 3
     assert all((row.sqnr_db or 0) >= needed.min_sqnr_db for row in parity.comparisons)
-    # In single precision it would be above 100: the emulator computes as the NPU does.
+    # In single precision it would be above 100: the emulator has the arithmetic of the NPU.
     assert all((row.sqnr_db or 0) < 80 for row in parity.comparisons)
     compilation = metadata.compilation
     assert compilation is not None
@@ -113,19 +111,19 @@ def test_a_compiled_tflite_is_labelled_as_never_run(export: tuple[Done, Path]) -
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
-def test_the_app_takes_no_compiled_file(export: tuple[Done, Path], suffix: str) -> None:
+def test_the_app_refuses_compiled_files(export: tuple[Done, Path], suffix: str) -> None:
     with pytest.raises(UsageError, match="the chip it is compiled for is SM8650"):
         read_model(export[1] / f"{COMPILED}{suffix}")
 
 
-def test_nothing_of_the_compiler_is_printed(export: tuple[Done, Path]) -> None:
+def test_output_of_the_compiler_is_not_printed(export: tuple[Done, Path]) -> None:
     assert export[0].stderr == ""
     assert "LIBNATIVE" not in export[0].stdout
     assert "onnxruntime:" not in export[0].stdout
 
 
 @pytest.mark.slow
-def test_a_compiled_file_is_checked_again(export: tuple[Done, Path]) -> None:
+def test_self_check_of_a_compiled_file(export: tuple[Done, Path]) -> None:
     done = run_export("--self-check", f"{COMPILED}.onnx", cwd=export[1])
     assert done.returncode == 0, done.stderr
     assert "emulator of SM8650" in done.stdout
@@ -192,8 +190,10 @@ def test_a_mask_is_computed_on_the_npu(tmp_path: Path) -> None:
     assert all((row.argmax_agreement or 0) >= 0.999 for row in parity.comparisons)
 
 
-def test_operators_that_litert_leaves_are_named_with_the_reason(integer_export: Path) -> None:
-    """Qualcomm's NPUs have no depth-wise convolution of 16-bit integers with 64-bit biases."""
+def test_operators_that_litert_leaves_on_the_cpu_are_named_with_the_reason(
+    integer_export: Path,
+) -> None:
+    """Qualcomm's NPUs lack a depth-wise convolution of 16-bit integers with 64-bit biases."""
     compiled = compile_tflite(
         CHIPS["SM8350"], integer_export / "seaformer_tiny_shapes_256x256_int16x8.tflite"
     )
@@ -206,7 +206,7 @@ def test_operators_that_litert_leaves_are_named_with_the_reason(integer_export: 
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ("--accelerator npu", r"none is given. Add --soc, one or more of SM8350, "),
         ("--soc SM8650", "--soc applies to files compiled"),
@@ -217,15 +217,15 @@ def test_operators_that_litert_leaves_are_named_with_the_reason(integer_export: 
         ("--accelerator npu --soc SM8350", "fp32 does not run on SM8350 .* no floating point"),
     ],
 )
-def test_what_cannot_be_compiled_is_refused_at_once(
-    options: str, says: str, tmp_path: Path
+def test_requests_that_cannot_be_compiled_are_refused_at_once(
+    options: str, message: str, tmp_path: Path
 ) -> None:
     done = run_export(*SHAPES, *options.split(), cwd=tmp_path)
-    assert_one_line(done, 2, says)
+    assert_one_line(done, 2, message)
     assert names(tmp_path) == []
 
 
-def test_files_that_exist_are_kept(tmp_path: Path) -> None:
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "build").mkdir()
     mine = tmp_path / "build" / f"{COMPILED}_qnn.bin"
     mine.write_text("mine")
@@ -253,7 +253,7 @@ main()
 """
 
 
-def test_a_missing_package_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_package_is_a_one_line_error(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_PACKAGE, *SHAPES, *TO_NPU],
         cwd=tmp_path,
@@ -278,7 +278,7 @@ COMPILERS = pytest.mark.parametrize(
 
 
 def replace_compilers(folder: Path, python: str, shell: str, patch: pytest.MonkeyPatch) -> None:
-    """Replace the package and the program of the compilers by scripted stand-ins."""
+    """Replace the package and the program of the compilers with scripts."""
     package, program = folder / "onnxruntime_qnn", folder / "tools" / "apply_plugin_main"
     package.mkdir()
     (package / "__init__.py").write_text(python)
@@ -290,7 +290,7 @@ def replace_compilers(folder: Path, python: str, shell: str, patch: pytest.Monke
 
 
 @COMPILERS
-def test_a_compiler_that_hangs_is_stopped(
+def test_a_hanging_compiler_is_stopped(
     compiler: Compiler,
     suffix: str,
     shapes_export: Path,
@@ -299,14 +299,14 @@ def test_a_compiler_that_hangs_is_stopped(
 ) -> None:
     replace_compilers(tmp_path, "import time\ntime.sleep(600)", "exec sleep 600", monkeypatch)
     monkeypatch.setenv("SEAFORMER_MODEL_TIMEOUT_S", "0.2")
-    with pytest.raises(SeaformerError, match="SEAFORMER_MODEL_TIMEOUT_S") as told:
+    with pytest.raises(SeaformerError, match="SEAFORMER_MODEL_TIMEOUT_S") as error:
         compiler(CHIPS["SM8650"], shapes_export / f"{STEM}_fp32{suffix}")
-    assert re.search("did not finish|was stopped", str(told.value))
-    assert "\n" not in str(told.value)
+    assert re.search("did not finish|was stopped", str(error.value))
+    assert "\n" not in str(error.value)
 
 
 @COMPILERS
-def test_a_compiler_that_crashes_is_one_line(
+def test_a_crashing_compiler_is_a_one_line_error(
     compiler: Compiler,
     suffix: str,
     shapes_export: Path,
@@ -314,15 +314,15 @@ def test_a_compiler_that_crashes_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replace_compilers(tmp_path, "import os\nos.abort()", "kill -ABRT $$", monkeypatch)
-    with pytest.raises(SeaformerError, match=r"aborted.*\. Try another") as told:
+    with pytest.raises(SeaformerError, match=r"aborted.*\. Try another") as error:
         compiler(CHIPS["SM8650"], shapes_export / f"{STEM}_fp32{suffix}")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_nothing_is_written_when_the_compiler_crashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file that would be compiled, which is right, is not left behind either."""
+    """The correct source file is not left behind either."""
     replace_compilers(tmp_path, "import os\nos.abort()", "", monkeypatch)
     (tmp_path / "unusual.py").write_text(UNUSUAL)
     done = run_export(*FOR_UNUSUAL, "--format", "onnx", *TO_NPU, "--output", "out", cwd=tmp_path)
@@ -331,17 +331,17 @@ def test_nothing_is_written_when_the_compiler_crashes(
 
 
 @COMPILERS
-def test_a_compiler_that_fails_is_one_line(
+def test_a_failing_compiler_is_a_one_line_error(
     compiler: Compiler, suffix: str, shapes_export: Path
 ) -> None:
-    """A chip without floating point, past the check of the command."""
+    """A chip without floating point, which the command would have refused."""
     with pytest.raises(SeaformerError, match=r"fails on .* for SM8350 .*Try another") as caught:
         compiler(CHIPS["SM8350"], shapes_export / f"{STEM}_fp32{suffix}")
     assert "\n" not in str(caught.value)
 
 
 def changed(path: Path, **compilation: object) -> None:
-    """Change what a compiled file says of its compilation."""
+    """Change the metadata of a compiled file about its compilation."""
     model = onnx.load(path, load_external_data=False)
     (text,) = (one for one in model.metadata_props if one.key == "seaformer")
     described = json.loads(text.value)
@@ -350,7 +350,7 @@ def changed(path: Path, **compilation: object) -> None:
     onnx.save(model, path)
 
 
-def test_what_does_not_belong_to_a_compiled_file_is_refused(copied: Path) -> None:
+def test_compiled_files_with_wrong_options_or_binaries_are_refused(copied: Path) -> None:
     with pytest.raises(UsageError, match="run it with --accelerator npu"):
         open_session(copied)
     with pytest.raises(UsageError, match="compiled for 'SM8650', but --soc is SM8750"):
@@ -373,7 +373,7 @@ def test_a_file_of_newer_libraries_is_refused(copied: Path) -> None:
     assert not is_newer("2.51.0", "2.51.0")
 
 
-def test_a_compiled_file_does_not_decide_what_is_read(copied: Path) -> None:
+def test_a_compiled_file_does_not_determine_which_files_are_read(copied: Path) -> None:
     model = onnx.load(copied, load_external_data=False)
     (place,) = (one for one in model.graph.node[0].attribute if one.name == "ep_cache_context")
     place.s = f"../{copied.parent.name}/{COMPILED}_qnn.bin".encode()
@@ -383,14 +383,14 @@ def test_a_compiled_file_does_not_decide_what_is_read(copied: Path) -> None:
         open_session(copied, accelerator="npu")
 
 
-def test_a_file_described_beside_it_alone_passes_onnxruntimes_preprocessing(tmp_path: Path) -> None:
+def test_a_file_without_embedded_metadata_passes_onnxruntimes_preprocessing(tmp_path: Path) -> None:
     """With any metadata property, `qnn_preprocess_model` of onnxruntime 1.32 raises a TypeError."""
     done = run_export(*SHAPES, "--metadata", "beside", "--output", ".", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.glob("*.onnx")
     assert not onnx.load(path).metadata_props
     output = tmp_path / "preprocessed.onnx"
-    assert not qnn_preprocess_model(path, output)  # nothing is left to do
+    assert not qnn_preprocess_model(path, output)  # nothing to do
     assert not output.exists()
     with open_session(path) as session:
         metadata = session.metadata
@@ -399,7 +399,7 @@ def test_a_file_described_beside_it_alone_passes_onnxruntimes_preprocessing(tmp_
 
 
 @pytest.mark.parametrize("others", [("--format", "tflite"), TO_NPU])
-def test_only_onnx_files_are_described_beside_them_alone(
+def test_only_onnx_files_can_have_only_external_metadata(
     others: tuple[str, ...], tmp_path: Path
 ) -> None:
     done = run_export(*SHAPES, "--metadata", "beside", *others, "--output", ".", cwd=tmp_path)

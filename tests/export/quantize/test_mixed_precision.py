@@ -1,4 +1,4 @@
-"""The search keeps what was spoiled, and no more than the budget needs."""
+"""The search keeps modules with widened ranges in floating point, and no more than necessary."""
 
 import re
 from collections.abc import Iterator
@@ -50,16 +50,16 @@ def reference(session: Session) -> Reference:
 
 
 @pytest.fixture
-def spoil(engine: TFLiteEngine) -> Iterator[None]:
-    kept = engine.ranges
+def restore_ranges(engine: TFLiteEngine) -> Iterator[None]:
+    ranges = engine.ranges
     yield
-    engine.ranges = kept
+    engine.ranges = ranges
 
 
 def found_by(
     engine: TFLiteEngine, reference: Reference, budget_points: float, *quantized: str
 ) -> Search:
-    """Search where only some modules are quantized at all, so that it takes seconds."""
+    """Search among a few modules, so that it takes seconds."""
     chosen = match(quantized, engine.operators) - engine.always_float
     kept = {operator.index for operator in engine.operators} - chosen
 
@@ -78,20 +78,24 @@ def found_by(
 
 
 def no_order() -> tuple[Row, ...]:
-    raise AssertionError("nothing was to be ranked")
+    raise AssertionError("the ranking is not needed")
 
 
-def test_a_file_that_fits_is_found_at_once(engine: TFLiteEngine, reference: Reference) -> None:
-    told: list[Step] = []
-    found = search(engine, "int8", TFLITE, reference, 30.0, no_order, progress=told.append)
-    assert found.steps == (found.found,) == tuple(told)
+def test_a_file_within_the_budget_is_found_at_once(
+    engine: TFLiteEngine, reference: Reference
+) -> None:
+    steps: list[Step] = []
+    found = search(engine, "int8", TFLITE, reference, 30.0, no_order, progress=steps.append)
+    assert found.steps == (found.found,) == tuple(steps)
     assert found.found.kept_modules == ()
     assert found.found.bytes == len(engine.quantize("int8"))
     assert found.found.accuracy == reference.measure_file(engine.quantize("int8"), TFLITE)
 
 
-@pytest.mark.usefixtures("spoil")
-def test_the_one_spoiled_module_is_kept(engine: TFLiteEngine, reference: Reference) -> None:
+@pytest.mark.usefixtures("restore_ranges")
+def test_only_the_module_with_a_widened_range_is_kept(
+    engine: TFLiteEngine, reference: Reference
+) -> None:
     stretched(engine, ["logits"], 50)
     found = found_by(engine, reference, 1.0, "light_head", "spatial_branch.fusion_blocks.1")
     first, second = found.steps
@@ -111,21 +115,21 @@ def test_the_one_spoiled_module_is_kept(engine: TFLiteEngine, reference: Referen
     }
 
 
-@pytest.mark.usefixtures("spoil")
-def test_all_that_share_a_spoiled_tensor_are_kept_and_nothing_else(
+@pytest.mark.usefixtures("restore_ranges")
+def test_all_modules_of_a_widened_tensor_are_kept_and_no_others(
     engine: TFLiteEngine, reference: Reference
 ) -> None:
-    """Keeping only the producer of the tensor gains nothing, nor does keeping only its consumer."""
-    spoiled = [n for n in engine.producers if n.startswith("light_head.fuse@")]
-    stretched(engine, spoiled, 200)
+    """Keeping only the producer or only the consumer of the tensor gains nothing."""
+    widened = [n for n in engine.producers if n.startswith("light_head.fuse@")]
+    stretched(engine, widened, 200)
     found = found_by(engine, reference, 1.0, "light_head", "spatial_branch.fusion_blocks.1")
     assert set(found.found.kept_modules) == {"light_head.fuse", "light_head.classifier"}
     assert found.found.fits
     assert [step.fits for step in found.steps[:3]] == [False, False, True]
 
 
-@pytest.mark.usefixtures("spoil")
-def test_what_was_kept_in_vain_is_quantized_again(
+@pytest.mark.usefixtures("restore_ranges")
+def test_unnecessarily_kept_modules_are_quantized_again(
     engine: TFLiteEngine, reference: Reference
 ) -> None:
     stretched(engine, ["logits"], 50)
@@ -146,8 +150,8 @@ def test_what_was_kept_in_vain_is_quantized_again(
     assert Search.model_validate_json(found.text()) == found
 
 
-@pytest.mark.usefixtures("spoil")
-def test_without_truth_the_agreement_decides(engine: TFLiteEngine, session: Session) -> None:
+@pytest.mark.usefixtures("restore_ranges")
+def test_without_ground_truth_the_agreement_decides(engine: TFLiteEngine, session: Session) -> None:
     drawn = scenes(8, SIZE)
     bare = Images("scenes", drawn.count, lambda place: (drawn.read(place)[0], None))
     reference = Reference(session, bare, TASK.preprocessing, True, None)
@@ -159,7 +163,7 @@ def test_without_truth_the_agreement_decides(engine: TFLiteEngine, session: Sess
         assert step.fits == (step.accuracy.argmax_agreement >= found.min_agreement)
 
 
-@pytest.mark.usefixtures("spoil")
+@pytest.mark.usefixtures("restore_ranges")
 def test_a_budget_that_cannot_be_met_is_an_error(
     engine: TFLiteEngine, reference: Reference
 ) -> None:
@@ -168,7 +172,7 @@ def test_a_budget_that_cannot_be_met_is_an_error(
         search(engine, "int8", TFLITE, reference, 1.0, lambda: ())
 
 
-def test_table_has_a_line_for_each_step(engine: TFLiteEngine, reference: Reference) -> None:
+def test_the_table_has_a_row_for_each_step(engine: TFLiteEngine, reference: Reference) -> None:
     found = search(engine, "int8", TFLITE, reference, 30.0, no_order, latency=lambda _file: LATENCY)
     console = Console(width=200)
     with console.capture() as captured:
@@ -183,7 +187,7 @@ def test_table_has_a_line_for_each_step(engine: TFLiteEngine, reference: Referen
 
 
 def steps_of(*losses: float | None) -> Search:
-    """A search whose steps lose so many points; None if there is no truth. The last one fits."""
+    """Return a search whose steps lose these points (None: no ground truth); the last one fits."""
     steps = []
     for place, loss in enumerate(losses):
         has_truth = loss is not None
@@ -230,7 +234,7 @@ def drawn(found: Search, folder: Path) -> Page:
     return page
 
 
-def test_page_shows_accuracy_size_and_latency_of_every_step(tmp_path: Path) -> None:
+def test_the_page_shows_accuracy_size_and_latency_of_every_step(tmp_path: Path) -> None:
     found = steps_of(4.0, 2.5, 0.5)
     page = drawn(found, tmp_path)
     words = " ".join(page.text.split())
@@ -253,12 +257,12 @@ def test_page_shows_accuracy_size_and_latency_of_every_step(tmp_path: Path) -> N
 
 
 def heights_in(plot: Plot, kind: str) -> list[list[float]]:
-    """Of every mark of a kind, the distances from the top in its path."""
+    """Return the distances from the top in the path of every mark of a kind."""
     paths = [mark.path for mark in plot.marks if mark.kind.split()[0] == kind]
     return [[float(y) for y in re.findall(r"(?: |V)(-?[\d.]+)", path)] for path in paths]
 
 
-def test_plot_puts_losses_beside_the_budget() -> None:
+def test_the_plot_shows_losses_and_the_budget() -> None:
     plot = loss_plot(steps_of(4.0, 2.5, 0.5), "mIoU")
     assert plot.y is not None
     assert (plot.y.low, plot.y.high) == (0, 5)
@@ -274,7 +278,7 @@ def test_plot_puts_losses_beside_the_budget() -> None:
     assert 0 < places[0] < places[-1] < 100
 
 
-def test_page_without_truth_shows_changed_positions(tmp_path: Path) -> None:
+def test_the_page_without_ground_truth_shows_changed_positions(tmp_path: Path) -> None:
     found = steps_of(None, None)
     page = drawn(found, tmp_path)
     assert "2.20 % of positions may change their class" in page.text
@@ -284,19 +288,19 @@ def test_page_without_truth_shows_changed_positions(tmp_path: Path) -> None:
     assert (plot.y.low, plot.y.high) == (0, 10)
 
 
-def test_page_of_a_file_that_fits_at_once(tmp_path: Path) -> None:
+def test_the_page_of_a_file_within_the_budget(tmp_path: Path) -> None:
     page = drawn(steps_of(0.0), tmp_path)
     assert "No module has to stay in floating point" in page.text
     assert "--keep-float" not in page.text.partition("Search method")[0]
 
 
-# Latency against the twin
+# Latency relative to fp32
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 @pytest.mark.slow
 def test_a_file_is_as_fast_as_itself(shapes_export: Path, suffix: str) -> None:
-    """Nothing is asserted of the time but what holds on a computer that is busy otherwise."""
+    """Only properties of the time that also hold on a busy computer are asserted."""
     from seaformer.artifact.precisions import format_of
 
     file = shapes_export / f"seaformer_tiny_shapes_128x128_fp32{suffix}"
@@ -312,6 +316,6 @@ def test_a_quantized_file_can_be_timed(engine: TFLiteEngine) -> None:
     assert measure_latency(engine.model, engine.quantize("int8"), TFLITE).ratio > 0
 
 
-def test_a_benchmark_that_fails_says_why(engine: TFLiteEngine) -> None:
+def test_a_failed_benchmark_has_a_reason(engine: TFLiteEngine) -> None:
     with pytest.raises(SeaformerError, match=r"quantized\.tflite.*Command: seaformer-benchmark"):
         measure_latency(engine.model, b"no model", TFLITE)

@@ -1,4 +1,4 @@
-"""The images that a quantizer sees, and the ranges that come of them."""
+"""Calibration images, and the ranges computed from them."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def photographs(folder: Path, count: int, colour: int | None = None) -> Path:
     return folder
 
 
-def test_the_task_shapes_brings_its_own_images_and_their_truth() -> None:
+def test_the_task_shapes_provides_images_with_ground_truth() -> None:
     calibration = open_calibration(None, 12, SHAPES)
     assert calibration.images.count == 12
     assert calibration.test is not None
@@ -45,7 +45,7 @@ def test_the_task_shapes_brings_its_own_images_and_their_truth() -> None:
     drawn, truth = ShapesDataset("val")[3]
     assert np.array_equal(image, drawn)
     assert np.array_equal(mask, truth)
-    # What it is measured on was not calibrated with.
+    # Images for measuring are not calibration images.
     first, _ = calibration.images.read(3)
     assert not np.array_equal(first, image)
 
@@ -76,7 +76,9 @@ def test_a_folder_is_split_into_calibration_and_test(tmp_path: Path) -> None:
     assert any("20 images are too few" in note for note in calibration.notes)
 
 
-def test_a_folder_without_spare_images_says_what_it_is_measured_on(tmp_path: Path) -> None:
+def test_a_folder_without_spare_images_is_measured_on_the_calibration_images(
+    tmp_path: Path,
+) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 5)), 200, ADE20K)
     assert calibration.test is not None
     assert calibration.test.count == 5
@@ -88,7 +90,7 @@ def test_enough_images_raise_no_warning(tmp_path: Path) -> None:
     assert calibration.notes == ()
 
 
-def test_a_data_set_of_the_task_gives_the_truth(tmp_path: Path) -> None:
+def test_a_data_set_of_the_task_provides_ground_truth(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 6, validation=4, size=(64, 64))
     calibration = open_calibration(str(tmp_path / "scenes"), 5, SHAPES)
     assert calibration.test is not None
@@ -100,7 +102,7 @@ def test_a_data_set_of_the_task_gives_the_truth(tmp_path: Path) -> None:
 
 
 def folder_of_classes(folder: Path) -> Path:
-    """Two classes of ImageNet, 0 and 7: three images each to train with, two to validate."""
+    """Write two classes of ImageNet, 0 and 7: three training and two validation images each."""
     assert IMAGENET.ids is not None
     for split, count in (("train", 3), ("val", 2)):
         for index in (0, 7):
@@ -108,7 +110,7 @@ def folder_of_classes(folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_of_classes_gives_the_truth(tmp_path: Path) -> None:
+def test_a_folder_of_classes_provides_ground_truth(tmp_path: Path) -> None:
     calibration = open_calibration(str(folder_of_classes(tmp_path)), 200, IMAGENET)
     assert calibration.test is not None
     assert (calibration.images.count, calibration.test.count) == (6, 4)
@@ -118,7 +120,7 @@ def test_a_folder_of_classes_gives_the_truth(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_classifier_is_judged_by_its_top_1(tmp_path: Path) -> None:
+def test_a_classifier_is_measured_by_top_1_accuracy(tmp_path: Path) -> None:
     folder_of_classes(tmp_path / "ilsvrc")
     done = run_export(
         *("--variant", "tiny", "--task", "imagenet", "--input-size", "64", "--format", "onnx"),
@@ -139,7 +141,7 @@ def test_a_classifier_is_judged_by_its_top_1(tmp_path: Path) -> None:
     ("where", "message"),
     [("missing", "--calibration: there is no folder"), ("empty", "no images in")],
 )
-def test_a_folder_that_holds_nothing_is_an_error(tmp_path: Path, where: str, message: str) -> None:
+def test_a_folder_without_images_is_an_error(tmp_path: Path, where: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SeaformerError, match=message):
         open_calibration(str(tmp_path / where), 10, ADE20K)
@@ -151,7 +153,7 @@ def test_samples_are_one_or_more(samples: int) -> None:
         open_calibration("random", samples, ADE20K)
 
 
-def test_broken_images_are_left_out_and_named_at_once(tmp_path: Path) -> None:
+def test_broken_images_are_skipped_and_all_named(tmp_path: Path) -> None:
     folder = photographs(tmp_path / "p", 6)
     for name in ("001.png", "003.png"):
         content = (folder / name).read_bytes()
@@ -166,7 +168,7 @@ def test_broken_images_are_left_out_and_named_at_once(tmp_path: Path) -> None:
         open_calibration(str(folder), 200, ADE20K)
 
 
-def test_links_are_followed_and_what_is_no_image_is_counted(tmp_path: Path) -> None:
+def test_links_are_followed_and_other_files_are_counted(tmp_path: Path) -> None:
     photographs(tmp_path / "elsewhere", 3)
     folder = photographs(tmp_path / "p", 2)
     (folder / "more").symlink_to(tmp_path / "elsewhere")
@@ -179,7 +181,7 @@ def test_links_are_followed_and_what_is_no_image_is_counted(tmp_path: Path) -> N
     assert "2 hidden, 1 in .txt" in calibration.skipped
 
 
-def test_all_that_is_wrong_in_a_data_set_is_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_a_data_set_are_reported_together(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 4, validation=3, size=(64, 64))
     for path in sorted((tmp_path / "scenes" / "masks").rglob("*.png"))[:2]:
         path.write_bytes(b"")
@@ -193,7 +195,7 @@ def test_images_of_one_colour_are_refused(tmp_path: Path) -> None:
         list(network_inputs(calibration.images, ADE20K.preprocessing, (32, 32), True))
 
 
-def test_inputs_are_those_of_the_exported_file() -> None:
+def test_inputs_are_preprocessed_for_the_exported_file() -> None:
     scenes = ShapesDataset("val")
     images = Images("two", 2, scenes.__getitem__)
     raw = list(network_inputs(images, SHAPES.preprocessing, (96, 64), inside=True))
@@ -208,7 +210,7 @@ def test_inputs_are_those_of_the_exported_file() -> None:
         assert np.allclose((x - mean) / std, y, atol=1e-6)
 
 
-def test_classification_takes_photographs_too(tmp_path: Path) -> None:
+def test_classifiers_can_be_calibrated_with_photos(tmp_path: Path) -> None:
     calibration = open_calibration(str(photographs(tmp_path / "p", 4)), 2, IMAGENET)
     assert calibration.images.count == 2
 
@@ -219,7 +221,7 @@ values = arrays(
 
 
 @given(st.lists(values, min_size=1, max_size=5))
-def test_no_value_is_lost_however_the_histogram_grows(images: list[np.ndarray]) -> None:
+def test_a_growing_histogram_loses_no_value(images: list[np.ndarray]) -> None:
     activation = Activation.of(images[0])
     for image in images[1:]:
         activation.add(image)
@@ -234,7 +236,9 @@ def test_no_value_is_lost_however_the_histogram_grows(images: list[np.ndarray]) 
 
 
 @given(st.lists(values, min_size=1, max_size=4), st.sampled_from(list(METHODS)))
-def test_every_range_holds_zero_and_nothing_unseen(images: list[np.ndarray], method: str) -> None:
+def test_every_range_contains_zero_and_only_observed_values(
+    images: list[np.ndarray], method: str
+) -> None:
     seen = collect({"x": image} for image in images)
     low, high = choose(seen, method)["x"]
     assert low <= 0 <= high
@@ -242,7 +246,7 @@ def test_every_range_holds_zero_and_nothing_unseen(images: list[np.ndarray], met
     assert high <= max(0.0, *(float(p.max()) for p in images))
 
 
-def test_methods_cut_what_they_say() -> None:
+def test_methods_clip_the_stated_outliers() -> None:
     generator = np.random.default_rng(0)
     images = [generator.normal(size=100_000).astype(np.float32) for _ in range(4)]
     images[2][7] = 1000.0
@@ -250,7 +254,7 @@ def test_methods_cut_what_they_say() -> None:
     ranges = {method: choose(seen, method)["x"] for method in METHODS}
     assert ranges["min-max"] == (min(p.min() for p in images), 1000.0)
     assert ranges["average"][1] == pytest.approx(np.mean([p.max() for p in images]))
-    # One value of 400,000 is rarer than one of 10,000, and 1000 cost more steps than it saves.
+    # One of 400,000 values is rarer than 1 in 10,000, and covering it would widen every step.
     assert ranges["percentile"][1] < 10
     assert rounding_error(images, ranges["mse"]) <= min(
         rounding_error(images, ranges[method]) for method in METHODS
@@ -264,7 +268,7 @@ def rounding_error(images: list[np.ndarray], chosen: tuple[float, float]) -> flo
     return float(sum(np.square(s - p).sum() for s, p in zip(stored, images, strict=True)))
 
 
-def test_a_plain_data_set_of_other_classes_is_no_truth(tmp_path: Path) -> None:
+def test_a_data_set_of_other_classes_provides_no_ground_truth(tmp_path: Path) -> None:
     write(tmp_path / "scenes", 3, validation=2, size=(64, 64))
     labels = json.loads((tmp_path / "scenes" / "labels.json").read_text())
     assert labels

@@ -1,4 +1,4 @@
-"""Integers throughout, as NPUs take them: every operator, at 8 bits, at 16, and some at each."""
+"""Integers throughout, for NPUs: every operator at 8 bits, at 16 bits, or some at each."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ KEPT = ("context_branch.stage5", "light_head")
 
 @dataclass(frozen=True)
 class Quantized:
-    """An engine, what it made, and what the single-precision graph computes of the inputs."""
+    """An engine, its files, and the outputs of the single-precision graph."""
 
     engine: OnnxEngine
     files: dict[str, bytes]
@@ -51,7 +51,7 @@ class Quantized:
     logits: np.ndarray
 
     def sqnr_db(self, name: str) -> float:
-        """Of a file's logits."""
+        """Return the SQNR of the logits of a file in dB."""
         return sqnr_db(self.logits, outputs(self.files[name], self.inputs))
 
 
@@ -66,14 +66,14 @@ def tiny(shapes_export: Path) -> Quantized:
 
 
 def stored_types(data: bytes) -> set[int]:
-    """Types of the integers that activations are converted to."""
+    """Return the integer types that activations are converted to."""
     graph = onnx.load_from_string(data).graph
     stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
     return {stored[n.input[2]] for n in graph.node if n.op_type == "QuantizeLinear"}
 
 
 @pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])
-def test_every_operator_takes_and_gives_integers(name: str, tiny: Quantized) -> None:
+def test_every_operator_has_integer_inputs_and_outputs(name: str, tiny: Quantized) -> None:
     graph = onnx.load_from_string(tiny.files[name]).graph
     stored = {tensor.name for tensor in graph.initializer}
     by_output = {output: node.op_type for node in graph.node for output in node.output}
@@ -92,17 +92,17 @@ def test_every_operator_takes_and_gives_integers(name: str, tiny: Quantized) -> 
 def test_activations_have_the_width_of_the_precision(tiny: Quantized) -> None:
     engine, files = tiny.engine, tiny.files
     assert stored_types(files["w8a8"]) == {TensorProto.UINT8}
-    # The bytes of an image are converted; they need no more.
+    # The bytes of an image are converted; they need no more than 8 bits.
     assert stored_types(files["w8a16"]) == {TensorProto.UINT16}
-    for data, given in ((files["w8a8"], "uint8"), (files["w8a16"], "uint16")):
+    for data, dtype in ((files["w8a8"], "uint8"), (files["w8a16"], "uint16")):
         taken, output = engine.ports(data)
         assert (taken.dtype, taken.scale) == ("uint8", Scale(scale=1.0, zero_point=0))
-        assert output.dtype == given
+        assert output.dtype == dtype
     assert tiny.sqnr_db("w8a8") > 20
     assert tiny.sqnr_db("w8a16") > tiny.sqnr_db("w8a8") + 6
 
 
-def test_what_is_kept_has_16_bits_and_nothing_else(tiny: Quantized) -> None:
+def test_only_kept_operators_have_16_bits(tiny: Quantized) -> None:
     engine, data = tiny.engine, tiny.files["mixed"]
     operators = engine.map_operators(data)
     wide = {node for index in engine.wide_operators(data) for node in operators[index].nodes}
@@ -124,7 +124,7 @@ def test_a_softmax_needs_no_images(tiny: Quantized) -> None:
             assert stored[f"{name}_zero_point"] == 0
 
 
-def test_scales_that_the_npu_fixes_are_kept_at_16_bits() -> None:
+def test_scales_fixed_by_the_npu_are_also_used_at_16_bits() -> None:
     engine = small_engine(
         [
             helper.make_node("Sigmoid", ["image"], ["gate"]),
@@ -138,7 +138,7 @@ def test_scales_that_the_npu_fixes_are_kept_at_16_bits() -> None:
     assert stored_in(engine.quantize("w8a8"))["gate_scale"] > 2**-9
 
 
-def test_a_clip_that_zero_does_not_pass_is_computed() -> None:
+def test_a_clip_that_changes_zero_is_a_separate_operator() -> None:
     engine = small_engine(
         [
             helper.make_node("Conv", ["image", "kernel"], ["a"]),
@@ -155,7 +155,7 @@ def test_a_clip_that_zero_does_not_pass_is_computed() -> None:
     assert engine.float_operators(data, "w8a8") == []
 
 
-def test_a_constant_of_operators_of_two_widths_is_stored_in_each() -> None:
+def test_a_constant_shared_by_two_widths_is_stored_in_both() -> None:
     engine = small_engine(
         [
             helper.make_node("Mul", ["image", "scale"], ["a"]),
@@ -211,7 +211,7 @@ def test_a_tflite_has_integers_throughout(shapes_export: Path) -> None:
     assert engine.ports(wide)[1].dtype == "int16"
 
 
-def test_channels_with_next_to_no_weights_have_steps_in_a_tflite_too(shapes_export: Path) -> None:
+def test_channels_with_tiny_weights_have_minimum_steps_in_a_tflite(shapes_export: Path) -> None:
     engine, _ = calibrated(shapes_export / "seaformer_tiny_shapes_128x128_fp32.tflite", "shapes")
     parsed = parse(engine.model)
     operators = parsed.subgraphs[0].operators
@@ -232,12 +232,12 @@ def test_channels_with_next_to_no_weights_have_steps_in_a_tflite_too(shapes_expo
     with open_bytes(engine.model, TFLITE) as single, open_bytes(data, TFLITE) as integers:
         expected, found = single.run(image), integers.run(image)
     step = scales[parse(data).subgraphs[0].tensors[last.outputs[0]].name][0]
-    # Without weights, a class is its bias everywhere.
+    # Without weights, the logit of a class is its bias everywhere.
     np.testing.assert_allclose(found[..., :4], expected[..., :4], atol=step)
 
 
 @pytest.mark.parametrize("name", ["w8a8", "w8a16", "mixed"])
-def test_an_npu_without_floating_point_computes_it_whole(
+def test_an_npu_without_floating_point_runs_the_whole_file(
     name: str, tiny: Quantized, tmp_path: Path
 ) -> None:
     pytest.importorskip("onnxruntime_qnn")
@@ -259,8 +259,8 @@ def test_an_npu_without_floating_point_computes_it_whole(
     assert sqnr_db(expected.astype(float) - zero, found.astype(float) - zero) > 20
 
 
-def test_channels_with_next_to_no_weights_are_computed_on_the_npu(tmp_path: Path) -> None:
-    """With the finest step of each, these channels are at either end of the range there."""
+def test_channels_with_tiny_weights_run_on_the_npu(tmp_path: Path) -> None:
+    """With the smallest possible steps, these channels would saturate on the NPU."""
     pytest.importorskip("onnxruntime_qnn")
     kernel = np.random.default_rng(3).standard_normal((8, 3, 1, 1)) / 100
     kernel[4:] *= np.array([1e-6, 1e-8, 1e-10, 0]).reshape(4, 1, 1, 1)
@@ -279,7 +279,7 @@ def test_channels_with_next_to_no_weights_are_computed_on_the_npu(tmp_path: Path
         np.testing.assert_allclose(found.astype(int), expected.astype(int), atol=step)
 
 
-def test_the_npu_has_forms_of_its_own() -> None:
+def test_the_npu_has_its_own_operators() -> None:
     assert ACCELERATORS[NPU].precisions == {"int8": "w8a8", "int16x8": "w8a16"}
 
 
@@ -293,7 +293,9 @@ def test_the_npu_has_forms_of_its_own() -> None:
         ("--precision w8a8 --keep-16bit stemm", "no module or operator .* matches 'stemm'"),
     ],
 )
-def test_what_does_not_go_together(arguments: str, message: str, tmp_path: Path) -> None:
+def test_options_that_cannot_be_combined_are_refused(
+    arguments: str, message: str, tmp_path: Path
+) -> None:
     quick = ("--weights", "shapes", "--format", "onnx", "--input-size", "64", "--output", ".")
     assert_one_line(run_export(*quick, *arguments.split(), cwd=tmp_path), 2, message)
     assert names(tmp_path) == []

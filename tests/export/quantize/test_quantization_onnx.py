@@ -1,4 +1,4 @@
-"""The ONNX quantizer on a trained network: what it changes, what it leaves, and what it costs."""
+"""The ONNX quantizer on a trained network: what is quantized, what is not, and the accuracy."""
 
 import hashlib
 import json
@@ -36,13 +36,13 @@ from seaformer.export.quantize.saturation import unsaturated_steps
 
 @dataclass(frozen=True)
 class Quantized:
-    """An engine and what it made, by precision."""
+    """An engine, and its files by precision."""
 
     engine: OnnxEngine
     files: dict[str, bytes]
     inputs: list[np.ndarray]
     logits: np.ndarray
-    """Of the single-precision graph."""
+    """Return the outputs of the single-precision graph."""
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_the_output_is_close_to_single_precision(tiny: Quantized, precision: str
     assert len(tiny.files[precision]) < 0.36 * tiny.engine.graph.ByteSize()
 
 
-def test_the_integer_kernels_compute_what_the_file_says(tiny: Quantized) -> None:
-    """They do not saturate: executed node by node in floating point it is nearly the same."""
+def test_integer_kernels_match_the_graph(tiny: Quantized) -> None:
+    """They do not saturate: running each node in floating point gives nearly the same output."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     by_node = onnxruntime.InferenceSession(tiny.files["int8"], options)
@@ -78,7 +78,7 @@ def test_the_integer_kernels_compute_what_the_file_says(tiny: Quantized) -> None
     assert sqnr_db(slow.astype(float) - zero, fast.astype(float) - zero) > 28
 
 
-def test_int8_takes_and_gives_bytes(tiny: Quantized) -> None:
+def test_int8_has_byte_inputs_and_outputs(tiny: Quantized) -> None:
     data = tiny.files["int8"]
     port_in, port_out = tiny.engine.ports(data)
     assert (port_in.dtype, port_out.dtype) == ("uint8", "uint8")
@@ -91,7 +91,7 @@ def test_int8_takes_and_gives_bytes(tiny: Quantized) -> None:
     assert np.array_equal(outputs(data, tiny.inputs[:1]), real.astype(np.float32))
 
 
-def test_dynamic_int8_takes_and_gives_real_numbers(tiny: Quantized) -> None:
+def test_dynamic_int8_has_float_inputs_and_outputs(tiny: Quantized) -> None:
     for port in tiny.engine.ports(tiny.files["dynamic-int8"]):
         assert (port.dtype, port.scale) == ("float32", None)
 
@@ -144,17 +144,19 @@ def test_kept_operators_keep_their_weights_and_values(tiny: Quantized) -> None:
     )
 
 
-def test_with_everything_kept_only_the_bytes_of_the_logits_are_left(tiny: Quantized) -> None:
+def test_with_everything_kept_only_the_output_is_quantized(tiny: Quantized) -> None:
     data = tiny.engine.quantize("int8", range(len(tiny.engine.operators)))
     logits = outputs(data, tiny.inputs)
     scale = tiny.engine.ports(data)[1].scale
     assert scale is not None
     lowest, highest = (np.array([0, 255]) - scale.zero_point) * scale.scale
     difference = np.abs(logits - tiny.logits.clip(lowest, highest))
-    assert difference.max() < 0.6 * scale.scale  # half a step, and the weights' half precision
+    assert (
+        difference.max() < 0.6 * scale.scale
+    )  # half a step, and rounding of the weights to half precision
 
 
-def test_nothing_of_a_kept_network_is_quantized_dynamically(tiny: Quantized) -> None:
+def test_kept_modules_are_not_quantized_dynamically(tiny: Quantized) -> None:
     kept = [row.index for row in tiny.engine.operators if row.module.startswith("stem")]
     data = tiny.engine.quantize("dynamic-int8", kept)
     mapped = tiny.engine.map_operators(data)
@@ -177,13 +179,13 @@ def test_every_node_has_its_module(tiny: Quantized, precision: str) -> None:
     owners = {name: row.module for row in mapped for name in row.nodes}
     absorbed = {
         name for row in mapped for name in row.nodes[1:]
-    }  # activations that became the range of what stands before them
+    }  # activations that are replaced by the range of their producer
     for row in engine.operators:
         if row.nodes[0] not in absorbed:
             assert owners[row.nodes[0]] == row.module
 
 
-def test_conversions_belong_to_what_takes_them(tiny: Quantized) -> None:
+def test_conversions_belong_to_their_consumer(tiny: Quantized) -> None:
     data = tiny.files["int8"]
     nodes = onnx.load_from_string(data).graph.node
     modules = [row.module for row in tiny.engine.map_operators(data)]
@@ -210,7 +212,9 @@ for precision in ("int8", "dynamic-int8"):
 """
 
 
-def test_another_process_makes_the_same_bytes(tiny: Quantized, shapes_export: Path) -> None:
+def test_quantization_is_reproducible_in_another_process(
+    tiny: Quantized, shapes_export: Path
+) -> None:
     file = shapes_export / "seaformer_tiny_shapes_128x128_fp32.onnx"
     done = subprocess.run(
         [sys.executable, "-c", DIGEST, str(file)],
@@ -239,7 +243,9 @@ def test_weights_that_are_not_finite_are_named(tiny: Quantized) -> None:
 @pytest.mark.parametrize("ending", ["Gemm", "Gemm, transposed", "MatMul"])
 def test_a_classifier_is_quantized_per_channel(ending: str) -> None:
     random = np.random.default_rng(1)
-    magnitudes = 10.0 ** np.linspace(-2, 2, 10)  # one step for all would round most to zero
+    magnitudes = 10.0 ** np.linspace(
+        -2, 2, 10
+    )  # one step for all channels would round most weights to zero
     classes = random.standard_normal((8, 10)) * magnitudes
     kind, *transposed = ending.split(", ")
     engine = small_engine(
@@ -264,7 +270,7 @@ def test_a_classifier_is_quantized_per_channel(ending: str) -> None:
     assert (np.abs(integers).max(axis=1 if transposed else 0) >= 64).all()
 
 
-def test_a_clip_that_zero_does_not_pass_stays_in_floating_point() -> None:
+def test_a_clip_that_changes_zero_stays_in_floating_point() -> None:
     engine = small_engine(
         [
             helper.make_node("Conv", ["image", "first"], ["a"]),
@@ -285,7 +291,7 @@ def test_a_clip_that_zero_does_not_pass_stays_in_floating_point() -> None:
     assert outputs(engine.quantize("int8"), inputs).min() > 1.9
 
 
-def test_conversions_of_what_nothing_takes_belong_to_what_gives_it() -> None:
+def test_conversions_without_a_consumer_belong_to_their_producer() -> None:
     engine = small_engine(
         [
             helper.make_node("Conv", ["image", "kernel"], ["features"]),
@@ -318,7 +324,7 @@ def test_no_pair_of_weights_saturates_16_bits(weights: np.ndarray) -> None:
         assert 255 * np.maximum(sign * pairs, 0).sum(axis=2).max() <= 32767
 
 
-def test_weights_too_small_for_a_step_are_rounded_to_nothing() -> None:
+def test_weights_below_the_minimum_step_are_rounded_to_zero() -> None:
     weights = np.full((2, 1, 1, 2), 1e-45, np.float32)
     weights[1] = 1.0
     steps = unsaturated_steps(weights)
@@ -328,7 +334,7 @@ def test_weights_too_small_for_a_step_are_rounded_to_nothing() -> None:
     assert (unsaturated_steps(weights[:1]) == 1).all()
 
 
-def test_depthwise_weights_have_all_of_their_eight_bits() -> None:
+def test_depthwise_weights_use_all_eight_bits() -> None:
     weights = np.random.default_rng(0).standard_normal((16, 3, 3, 1)).astype(np.float32)
     integers = np.round(weights / unsaturated_steps(weights).reshape(-1, 1, 1, 1))
     assert (np.abs(integers).max(axis=(1, 2, 3)) == 127).all()

@@ -1,4 +1,4 @@
-"""A file against its single-precision twin: the numbers are those that arithmetic says."""
+"""A file compared with its single-precision version: the measures have the expected values."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ CLASSES = 3
 
 
 def images(count: int, truth: str | None = "masks") -> Images:
-    """Noise. Of the pixels half are of the class of their strongest colour, images of any."""
+    """Return images of noise; half of the pixels have the class of their strongest colour."""
 
     def read(place: int) -> tuple[np.ndarray, np.ndarray | None]:
         random = np.random.default_rng(place)
@@ -55,7 +55,7 @@ def scaled(folder: Path, scale: float) -> bytes:
 
 
 def permuted(folder: Path) -> bytes:
-    """Gives green what is red's: half of the decisions change."""
+    """Write a model with permuted classes, which changes half of the decisions."""
     import onnx
     from onnx import helper
 
@@ -69,7 +69,7 @@ def permuted(folder: Path) -> bytes:
     return data
 
 
-def test_the_twin_itself_differs_in_nothing(averages: ImageSession) -> None:
+def test_the_reference_itself_has_no_difference(averages: ImageSession) -> None:
     same = reference(averages, images(3)).measure(averages)
     assert same.sqnr_db == 300.0
     assert same.argmax_agreement == 1.0
@@ -78,7 +78,9 @@ def test_the_twin_itself_differs_in_nothing(averages: ImageSession) -> None:
     assert (same.count, same.pictures) == (3, "3 images of noise")
 
 
-def test_half_of_it_is_6_db_and_changes_no_class(averages: ImageSession, tmp_path: Path) -> None:
+def test_half_of_the_logits_is_6_db_and_changes_no_class(
+    averages: ImageSession, tmp_path: Path
+) -> None:
     found = reference(averages, images(3)).measure_file(scaled(tmp_path, 0.5), ONNX)
     assert found.sqnr_db == pytest.approx(10 * np.log10(4))
     assert found.argmax_agreement == 1.0
@@ -99,7 +101,7 @@ def test_scores_are_those_of_the_confusion_matrix(averages: ImageSession, tmp_pa
             positions += logits[0].size
             matrix.update(truth, upsample_argmax(logits[order], (SIDE, SIDE)))
         expected.append(100 * matrix.scores().miou)
-    # The first order agrees with itself everywhere, which is half of what was counted.
+    # The original order agrees with itself everywhere, which is half of the counted positions.
     assert found.argmax_agreement == pytest.approx(2 * agreed / positions - 1)
     assert found.argmax_agreement < 1.0
     assert (found.reference_score, found.score) == (pytest.approx(expected[0]), expected[1])
@@ -127,7 +129,7 @@ def test_interval_is_that_of_resampled_images(averages: ImageSession, tmp_path: 
     assert difference(file, np.arange(12)) == found.model_copy(update={"pictures": "drawn"})
 
 
-def test_without_truth_there_is_no_score(averages: ImageSession, tmp_path: Path) -> None:
+def test_without_ground_truth_there_is_no_score(averages: ImageSession, tmp_path: Path) -> None:
     found = reference(averages, images(2, truth=None)).measure_file(permuted(tmp_path), ONNX)
     assert found.argmax_agreement < 1.0
     assert found.reference_score is found.score is found.difference_points is None
@@ -138,8 +140,8 @@ def test_classification_counts_images(tmp_path: Path) -> None:
     some = images(9, truth="classes")
     file = write_onnx(tmp_path / "classes.onnx", classify=True)
     with open_model(file, input_size=(SIDE, SIDE)) as session:
-        twin = reference(session, some)
-        found = twin.measure_file(
+        fp32 = reference(session, some)
+        found = fp32.measure_file(
             write_onnx(tmp_path / "n.onnx", classify=True, scale=-1.0).read_bytes(), ONNX
         )
     means = [image.reshape(-1, 3).mean(0) for image, _ in some]
@@ -153,7 +155,7 @@ def test_classification_counts_images(tmp_path: Path) -> None:
     )
 
 
-def test_the_twin_computes_each_image_once(averages: ImageSession, tmp_path: Path) -> None:
+def test_the_reference_is_computed_once_per_image(averages: ImageSession, tmp_path: Path) -> None:
     read: list[int] = []
     every = images(3)
 
@@ -161,36 +163,36 @@ def test_the_twin_computes_each_image_once(averages: ImageSession, tmp_path: Pat
         read.append(place)
         return every.read(place)
 
-    twin = reference(averages, Images("counted", 3, counted))
-    first = twin.measure_file(scaled(tmp_path, 1.1), ONNX)
-    assert twin.measure_file(scaled(tmp_path, 1.1), ONNX) == first
+    fp32 = reference(averages, Images("counted", 3, counted))
+    first = fp32.measure_file(scaled(tmp_path, 1.1), ONNX)
+    assert fp32.measure_file(scaled(tmp_path, 1.1), ONNX) == first
     assert read == [0, 1, 2]
 
 
-def test_what_does_not_fit_the_memory_is_computed_again(
+def test_outputs_that_exceed_the_memory_are_computed_again(
     averages: ImageSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = reference(averages, images(3)).measure_file(permuted(tmp_path), ONNX)
-    monkeypatch.setattr(quality, "CACHED_BYTES", 20_000)  # of one image
-    twin = reference(averages, images(3))
+    monkeypatch.setattr(quality, "CACHED_BYTES", 20_000)  # memory for one image
+    fp32 = reference(averages, images(3))
     for _ in range(2):
-        assert twin.measure_file(permuted(tmp_path), ONNX) == expected
+        assert fp32.measure_file(permuted(tmp_path), ONNX) == expected
 
 
-def test_spread_takes_images_from_all_over(averages: ImageSession) -> None:
+def test_a_subset_of_images_is_evenly_spaced(averages: ImageSession) -> None:
     read: list[int] = []
     every = images(10)
     listed = Images("ten", 10, lambda place: (read.append(place), every.read(place))[1])  # type: ignore[func-returns-value]
-    twin = reference(averages, listed)
-    assert twin.spread(4).measure(averages).pictures == "4 of ten"
+    fp32 = reference(averages, listed)
+    assert fp32.spread(4).measure(averages).pictures == "4 of ten"
     assert read == [0, 2, 5, 7]
-    assert twin.spread(99).images.count == 10
+    assert fp32.spread(99).images.count == 10
 
 
-def test_progress_is_told(averages: ImageSession) -> None:
-    told: list[tuple[int, int]] = []
-    reference(averages, images(3)).measure(averages, lambda *now: told.append(now))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+def test_progress_is_reported(averages: ImageSession) -> None:
+    reports: list[tuple[int, int]] = []
+    reference(averages, images(3)).measure(averages, lambda *now: reports.append(now))
+    assert reports == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_no_images_is_an_error(averages: ImageSession) -> None:

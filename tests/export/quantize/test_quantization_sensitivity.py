@@ -1,4 +1,4 @@
-"""The blame falls on what was spoiled, and the names that it uses are those of --keep-float."""
+"""Modules with widened ranges are ranked first, by names that --keep-float accepts."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def test_patterns(pattern: str, indices: set[int]) -> None:
     assert match([pattern], OPERATORS) == indices
 
 
-def test_patterns_join() -> None:
+def test_patterns_are_combined() -> None:
     assert match(["stem.conv", "type:SOFTMAX"], OPERATORS) == {1, 5}
     assert match([], OPERATORS) == frozenset()
 
@@ -95,12 +95,12 @@ MODULES = ["", *sorted({row.module for row in OPERATORS} - {""} | {"stem", "head
 
 
 @pytest.mark.parametrize("pattern", ["stem", "stem.*", "head.c[kl]*", "stem.nothing@7", "type:MUL"])
-def test_modules_are_known_before_there_are_operators(pattern: str) -> None:
+def test_patterns_of_modules_are_checked_before_the_conversion(pattern: str) -> None:
     require_modules(["stem.conv", pattern], MODULES)
 
 
 @pytest.mark.parametrize("pattern", ["stem.blok", "head.clasifier", "stem.conv.*"])
-def test_a_module_is_missed_before_there_are_operators(pattern: str) -> None:
+def test_an_unknown_module_is_reported_before_the_conversion(pattern: str) -> None:
     with pytest.raises(UnknownNameError) as early:
         require_modules(["stem", pattern], MODULES)
     assert f"'{pattern}'" in str(early.value)
@@ -108,7 +108,7 @@ def test_a_module_is_missed_before_there_are_operators(pattern: str) -> None:
         match([pattern], OPERATORS)
 
 
-# What is ranked
+# Ranked groups
 
 
 def test_every_level_has_its_groups() -> None:
@@ -143,12 +143,12 @@ def test_names_of_groups_are_patterns() -> None:
         assert match([group.name], OPERATORS) & quantized == group.operators
 
 
-# Blame
+# Ranking
 
 
 @dataclass
 class Trained:
-    """The procedural fixture at 128 x 128, calibrated, and its twin on scenes."""
+    """The procedural fixture at 128 x 128, calibrated, and its fp32 reference on scenes."""
 
     engine: TFLiteEngine
     seen: dict[str, Activation]
@@ -164,22 +164,22 @@ def trained(shapes_export: Path) -> Iterator[Trained]:
         reference = Reference(
             session, scenes(25, (128, 128)), task.preprocessing, True, task.num_classes
         )
-        # What is quantized of it in these tests, so that they take seconds.
+        # The modules that are quantized in these tests, so that they take seconds.
         some = match(["light_head", "spatial_branch"], engine.operators)
         every = {operator.index for operator in engine.operators}
         yield Trained(engine, seen, reference, frozenset(every - some))
 
 
 @pytest.fixture(scope="module")
-def unspoiled(trained: Trained) -> Ranking:
+def baseline(trained: Trained) -> Ranking:
     return ranked(trained, "module")
 
 
 @pytest.fixture
-def spoil(trained: Trained) -> Iterator[None]:
-    kept = trained.engine.ranges
+def restore_ranges(trained: Trained) -> Iterator[None]:
+    ranges = trained.engine.ranges
     yield
-    trained.engine.ranges = kept
+    trained.engine.ranges = ranges
 
 
 def ranked(trained: Trained, *levels: sensitivity.Level) -> Ranking:
@@ -194,7 +194,7 @@ def ranked(trained: Trained, *levels: sensitivity.Level) -> Ranking:
     )
 
 
-@pytest.mark.usefixtures("spoil")
+@pytest.mark.usefixtures("restore_ranges")
 @pytest.mark.parametrize(
     ("tensor", "factor", "blamed"),
     [
@@ -207,12 +207,12 @@ def ranked(trained: Trained, *levels: sensitivity.Level) -> Ranking:
         ),
     ],
 )
-def test_who_computes_a_spoiled_tensor_and_who_takes_it_are_ranked_first(
-    trained: Trained, unspoiled: Ranking, tensor: str, factor: float, blamed: set[str]
+def test_producer_and_consumer_of_a_widened_tensor_are_ranked_first(
+    trained: Trained, baseline: Ranking, tensor: str, factor: float, blamed: set[str]
 ) -> None:
-    before = {row.name: row.only.sqnr_db for row in unspoiled.rows}
-    (spoiled,) = (name for name in trained.engine.producers if name.startswith(tensor))
-    stretched(trained.engine, [spoiled], factor)
+    before = {row.name: row.only.sqnr_db for row in baseline.rows}
+    (widened,) = (name for name in trained.engine.producers if name.startswith(tensor))
+    stretched(trained.engine, [widened], factor)
     after = {row.name: row.only.sqnr_db for row in ranked(trained, "module").rows}
     assert set(list(after)[: len(blamed)]) == blamed
     for name, sqnr_db in after.items():
@@ -222,9 +222,9 @@ def test_who_computes_a_spoiled_tensor_and_who_takes_it_are_ranked_first(
             assert sqnr_db == before[name]
 
 
-@pytest.mark.usefixtures("spoil")
-def test_a_spoiled_block_is_ranked_first(trained: Trained) -> None:
-    """The noise is attributed to both the producer and the consumer of the tensor."""
+@pytest.mark.usefixtures("restore_ranges")
+def test_a_block_with_widened_ranges_is_ranked_first(trained: Trained) -> None:
+    """The noise is attributed to both the producer and the consumer of each tensor."""
     stretched(
         trained.engine,
         [n for n in trained.engine.producers if n.startswith("spatial_branch.fusion_blocks.1")],
@@ -234,8 +234,8 @@ def test_a_spoiled_block_is_ranked_first(trained: Trained) -> None:
     assert {row.name for row in found[:2]} == {"spatial_branch", "spatial_branch.fusion_blocks.1"}
 
 
-def test_both_ways_and_scores(trained: Trained) -> None:
-    told: list[tuple[int, int]] = []
+def test_both_measures_and_the_scores(trained: Trained) -> None:
+    reports: list[tuple[int, int]] = []
     found = rank(
         trained.engine,
         "int8",
@@ -244,9 +244,9 @@ def test_both_ways_and_scores(trained: Trained) -> None:
         kept=trained.deep,
         levels=("part",),
         seconds=0.0,
-        progress=lambda *now: told.append(now),
+        progress=lambda *now: reports.append(now),
     )
-    assert told == [(1, 2), (2, 2)] * 2
+    assert reports == [(1, 2), (2, 2)] * 2
     assert found.whole.count == 25
     assert found.whole.interval_points is not None
     assert [row.name for row in found.rows] == [
@@ -258,7 +258,7 @@ def test_both_ways_and_scores(trained: Trained) -> None:
         assert row.only.sqnr_db > found.whole.sqnr_db
         assert row.all_but.sqnr_db > found.whole.sqnr_db
         assert row.only.difference_points is not None
-    # Noise of parts that share few tensors adds up.
+    # The noise of modules that share few tensors adds up.
     assert 0.7 < sum(row.share for row in found.rows) < 1.6
 
 
@@ -266,7 +266,7 @@ def test_both_ways_and_scores(trained: Trained) -> None:
 
 
 @pytest.fixture(scope="module")
-def report(trained: Trained, unspoiled: Ranking) -> Sensitivity:
+def report(trained: Trained, baseline: Ranking) -> Sensitivity:
     found = rank(
         trained.engine,
         "int8",
@@ -276,7 +276,7 @@ def report(trained: Trained, unspoiled: Ranking) -> Sensitivity:
         levels=("part",),
         seconds=0.0,
     )
-    rows = (*found.rows, *unspoiled.rows)
+    rows = (*found.rows, *baseline.rows)
     tensors = tensors_of(
         rows,
         trained.engine.operators,
@@ -299,12 +299,12 @@ def report(trained: Trained, unspoiled: Ranking) -> Sensitivity:
     )
 
 
-def test_json_is_read_back(report: Sensitivity) -> None:
+def test_the_report_survives_writing_and_reading(report: Sensitivity) -> None:
     assert json.loads(report.text())["schema_version"] == 2
     assert Sensitivity.model_validate_json(report.text()) == report
 
 
-def test_page_holds_everything_and_loads_nothing(report: Sensitivity, tmp_path: Path) -> None:
+def test_the_page_is_complete_and_self_contained(report: Sensitivity, tmp_path: Path) -> None:
     write_report(tmp_path / "page.html", report)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     page = Page(text)
@@ -319,7 +319,7 @@ def test_page_holds_everything_and_loads_nothing(report: Sensitivity, tmp_path: 
     assert "these weights &amp; those" in text
 
 
-def test_page_without_truth_has_no_scores(report: Sensitivity, tmp_path: Path) -> None:
+def test_the_page_without_ground_truth_has_no_scores(report: Sensitivity, tmp_path: Path) -> None:
     nothing = {"difference_points": None, "interval_points": None}
     rows = tuple(
         row.model_copy(
@@ -337,7 +337,7 @@ def test_page_without_truth_has_no_scores(report: Sensitivity, tmp_path: Path) -
     assert "points" not in re.sub(r"<style>.*</style>", "", text, flags=re.DOTALL)
 
 
-def test_table_lists_the_worst_modules(report: Sensitivity) -> None:
+def test_the_table_lists_the_worst_modules(report: Sensitivity) -> None:
     console = Console(width=200)
     with console.capture() as captured:
         console.print(ranking_table(report))
@@ -349,7 +349,7 @@ def test_table_lists_the_worst_modules(report: Sensitivity) -> None:
 # Tensors
 
 
-def test_tensor_facts_are_those_of_its_values() -> None:
+def test_tensor_statistics_are_those_of_its_values() -> None:
     values = np.concatenate([np.linspace(-1.0, 1.0, 20_000), [4.0] * 200]).astype(np.float32)
     seen = collect([{"stem.conv@1": values}])
     (tensor,) = tensors_of(
@@ -366,7 +366,7 @@ def test_tensor_facts_are_those_of_its_values() -> None:
     assert tensor.sqnr_db == pytest.approx(expected, abs=0.5)
 
 
-def test_tensors_that_fit_worst_come_first() -> None:
+def test_tensors_with_the_largest_error_come_first() -> None:
     values = {"stem.conv@1": np.linspace(-1, 1, 999), "stem.block@4": np.linspace(0, 1, 999)}
     seen = collect([values])
     ranges = {"stem.conv@1": (-1.0, 1.0), "stem.block@4": (0.0, 50.0)}

@@ -1,4 +1,4 @@
-"""Files of integers that the real command wrote: what they take and give, keep, and are worth."""
+"""Quantized files of the real command: their tensors, operators, size and accuracy."""
 
 import json
 import re
@@ -41,7 +41,7 @@ FILES = [
 
 @pytest.fixture(params=FILES)
 def file(request: pytest.FixtureRequest, integer_export: Path) -> Path:
-    """Each quantized file, one by one."""
+    """Each quantized file."""
     path: Path = integer_export / request.param
     return path
 
@@ -52,7 +52,7 @@ def metadata_of(file: Path) -> Metadata:
         return session.metadata
 
 
-def test_the_record_says_how_it_came_to_its_integers(file: Path) -> None:
+def test_the_metadata_describes_the_quantization(file: Path) -> None:
     metadata = metadata_of(file)
     precision = PRECISIONS[metadata.precision]
     quantization = metadata.quantization
@@ -64,7 +64,7 @@ def test_the_record_says_how_it_came_to_its_integers(file: Path) -> None:
     assert metadata.parity.passed
 
 
-def test_latency_is_beside_the_file_whose_bytes_are_always_the_same(file: Path) -> None:
+def test_latency_is_only_in_the_json_so_that_files_are_reproducible(file: Path) -> None:
     inside, beside = metadata_of(file), read_beside(file)
     assert beside is not None
     assert beside.quantization is not None
@@ -79,7 +79,7 @@ def test_latency_is_beside_the_file_whose_bytes_are_always_the_same(file: Path) 
     assert embed(content_of(file), again) == file.read_bytes()
 
 
-def test_the_accuracy_is_within_the_bar_and_has_an_interval(file: Path) -> None:
+def test_the_accuracy_is_within_the_threshold_and_has_an_interval(file: Path) -> None:
     metadata = metadata_of(file)
     precision, quantization = PRECISIONS[metadata.precision], metadata.quantization
     assert quantization is not None
@@ -92,13 +92,13 @@ def test_the_accuracy_is_within_the_bar_and_has_an_interval(file: Path) -> None:
     assert -accuracy.difference_points <= precision.max_miou_loss
     low, high = accuracy.interval_points
     assert low <= accuracy.difference_points <= high
-    # Enough images that a tenth of a point means something, for the files that are fast enough.
+    # Enough images to resolve a tenth of a point, for files that are fast enough.
     if accuracy.count == 500:
         assert high - low < 0.4
 
 
 def test_the_recorded_score_is_that_of_the_file(integer_export: Path) -> None:
-    """Measured again by other means: the session of the runtime, and the metrics' own matrix."""
+    """Measured independently: with a session of the runtime, and the confusion matrix."""
     file = integer_export / f"{STEM}_int8.tflite"
     quantization = metadata_of(file).quantization
     assert quantization is not None
@@ -113,13 +113,13 @@ def test_the_recorded_score_is_that_of_the_file(integer_export: Path) -> None:
     assert quantization.accuracy.score == pytest.approx(100 * matrix.scores().miou, abs=1e-9)
 
 
-def test_the_file_takes_and_gives_what_its_table_says(file: Path) -> None:
+def test_inputs_and_outputs_are_those_of_the_table_of_precisions(file: Path) -> None:
     metadata = metadata_of(file)
     precision = PRECISIONS[metadata.precision]
     types = {metadata.input.dtype, metadata.output.dtype}
     if precision.name == "int8":
         assert types == ({"int8"} if file.suffix == ".tflite" else {"uint8"})
-        # One step of the bytes is one step of the image.
+        # One quantization step is one step of the image.
         scale = metadata.input.quantization
         assert scale is not None
         assert scale.scale == pytest.approx(1.0, abs=1e-6)
@@ -129,8 +129,8 @@ def test_the_file_takes_and_gives_what_its_table_says(file: Path) -> None:
         assert types == {precision.input_output}
 
 
-def test_a_byte_is_a_value_of_the_image(integer_export: Path) -> None:
-    """What an app feeds: pixels less 128, without arithmetic in floating point."""
+def test_quantized_inputs_are_shifted_pixels(integer_export: Path) -> None:
+    """The input of an app: pixels minus 128, without floating-point arithmetic."""
     file = integer_export / f"{STEM}_int8.tflite"
     image, _ = ShapesDataset("val")[7]
     interpreter = Interpreter(model_path=str(file))
@@ -139,13 +139,13 @@ def test_a_byte_is_a_value_of_the_image(integer_export: Path) -> None:
     interpreter.set_tensor(entry["index"], (image.astype(np.int16) - 128).astype(np.int8)[None])
     interpreter.invoke()
     scale, zero_point = end["quantization"]
-    given = (interpreter.get_tensor(end["index"]).astype(np.float32) - zero_point) * scale
+    output = (interpreter.get_tensor(end["index"]).astype(np.float32) - zero_point) * scale
     with open_model(file) as session:
         expected = session.run(image.astype(np.float32)[None])
-    assert np.array_equal(given, expected)
+    assert np.array_equal(output, expected)
 
 
-def test_int8_is_one_partition_of_xnnpack_with_nothing_outside(integer_export: Path) -> None:
+def test_int8_is_a_single_partition_of_xnnpack(integer_export: Path) -> None:
     file = integer_export / f"{STEM}_int8.tflite"
     interpreter = Interpreter(model_path=str(file))
     interpreter.allocate_tensors()
@@ -201,7 +201,7 @@ def test_every_operator_has_its_module(file: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["int8", "dynamic-int8"])
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
-def test_the_file_is_small_with_its_metadata(
+def test_the_file_including_metadata_is_small(
     integer_export: Path, precision: str, suffix: str
 ) -> None:
     file = integer_export / f"{STEM}_{precision}{suffix}"
@@ -229,13 +229,13 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     assert "light_head.classifier" in left
     assert metadata.output.dtype == "float32"
     assert metadata.input.dtype == "int8"
-    # Nothing more has to be, which the search wrote down beside the file.
+    # The search found that no other module has to be; its page is beside the file.
     searched = Path(f"{file}.mixed-precision.json")
     assert Search.model_validate_json(searched.read_text()).found.kept_modules == ()
     assert "No module has to stay" in searched.with_suffix(".html").read_text()
 
 
-def test_a_misspelt_module_is_found_before_the_conversion(tmp_path: Path) -> None:
+def test_a_misspelt_module_is_reported_before_the_conversion(tmp_path: Path) -> None:
     done = export(
         tmp_path, "--weights", "shapes", "--precision", "int8", "--keep-float", "light_hed",
     )  # fmt: skip
@@ -246,7 +246,7 @@ def test_a_misspelt_module_is_found_before_the_conversion(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_precision_is_cautioned_of_once_for_all_its_files(tmp_path: Path) -> None:
+def test_the_caution_about_a_precision_is_printed_once(tmp_path: Path) -> None:
     done = export(
         tmp_path, "--variant", "tiny", "--precision", "dynamic-int8",
         "--format", "onnx", "--format", "tflite", "--input-size", "96", "--accept-loss",
@@ -257,7 +257,7 @@ def test_a_precision_is_cautioned_of_once_for_all_its_files(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_noise_marks_the_file_and_holds_it_against_no_bar(tmp_path: Path) -> None:
+def test_a_file_calibrated_with_noise_is_marked_and_has_no_threshold(tmp_path: Path) -> None:
     done = export(
         tmp_path, "--variant", "tiny", "--precision", "int8", "--calibration", "random",
         "--calibration-samples", "3", "--format", "onnx",
@@ -283,7 +283,7 @@ def dark_scenes(count: int, divisor: int = 12) -> list[np.ndarray]:
 
 
 def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
-    """The file is right on the dark images that it was calibrated with, and on no others."""
+    """The file is accurate only on the dark images that it was calibrated with."""
     write_images(tmp_path / "dark", dark_scenes(12))
     arguments = (
         "--weights", "shapes", "--precision", "int8", "--calibration", "dark", "--format", "onnx"
@@ -306,7 +306,7 @@ def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
     assert json.loads(path_beside(file).read_text())["parity"]["passed"] is False
 
 
-def test_a_channel_that_is_lost_stops_the_export(tmp_path: Path) -> None:
+def test_a_lost_channel_stops_the_export(tmp_path: Path) -> None:
     write_networks(tmp_path)
     scenes = ShapesDataset("val", (96, 64))
     write_images(tmp_path / "scenes", [scenes[place][0] for place in range(12)])
@@ -319,7 +319,7 @@ def test_a_channel_that_is_lost_stops_the_export(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_for_a_network_of_ones_own_independent_images_warn_or_decide(tmp_path: Path) -> None:
+def test_for_user_defined_networks_independent_images_warn_or_decide(tmp_path: Path) -> None:
     write_networks(tmp_path)
     write_images(tmp_path / "dark", dark_scenes(24, 3))
     arguments = (
@@ -355,7 +355,7 @@ INT8 = "--weights shapes --precision int8"
         (f"{INT8} --calibration-samples 0", 2, "samples is 0"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_invalid_requests_are_refused(
     tmp_path: Path, arguments: str, status: int, message: str
 ) -> None:
     done = export(tmp_path, *arguments.split())

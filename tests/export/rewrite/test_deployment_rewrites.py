@@ -1,6 +1,6 @@
-"""Every rewrite of the deployment form: where it applies, that it changes nothing, and refusals.
+"""Every rewrite of the deployment form: where it applies, that it is exact, and refusals.
 
-A rewrite alone is compared in float64, where its algebra is exact but for the order of additions.
+A single rewrite is compared in float64, where it is exact up to the order of additions.
 """
 
 import copy
@@ -51,7 +51,7 @@ def no_gradients() -> Iterator[None]:
 
 
 def prepared(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give a network float64 weights at random: no BatchNorm is an identity, no sign is special."""
+    """Give a network random float64 weights: no BatchNorm is an identity, all signs occur."""
     generator = torch.Generator().manual_seed(seed)
     model = model.double().eval().requires_grad_(False)
     for name, tensor in model.state_dict().items():
@@ -121,7 +121,7 @@ def test_batch_norm_is_folded() -> None:
     assert fold_batch_norm(model) == RewriteReport("fold_batch_norm", 3, [])
     assert not kinds(model, nn.BatchNorm2d)
     assert error(model(x), expected) < 1e-12
-    # The path stays, and with it the name in every exported file.
+    # The path is unchanged, and so is the name in every exported file.
     assert isinstance(model.get_submodule("3.0"), nn.Conv2d)
 
 
@@ -161,7 +161,7 @@ def sizes(height: int, width: int) -> dict[str, tuple[int, int]]:
     return {"first": (height, width), "second": (height, width)}
 
 
-# As many tokens as heads, one token, and a side longer than the 16 positions that were learned.
+# As many tokens as heads, one token, and a side longer than the 16 learned positions.
 @pytest.mark.parametrize("size", [(7, 5), (3, 3), (1, 4), (2, 1), (20, 33)])
 def test_attention_is_joined(size: tuple[int, int]) -> None:
     model = folded_attentions()
@@ -187,7 +187,7 @@ def test_constants_of_the_joint_attention_are_folded(rewrite, name: str) -> None
     assert error(model(x), expected) < 1e-12
 
 
-def test_the_scale_is_gone_and_the_bias_stands_behind() -> None:
+def test_the_scale_is_folded_and_the_bias_follows_the_products() -> None:
     model = folded_attentions()
     join_attention(model, sizes(6, 9))
     axes = [axis for joint in kinds(model, JointAttention) for axis in (joint.row, joint.column)]
@@ -199,7 +199,7 @@ def test_the_scale_is_gone_and_the_bias_stands_behind() -> None:
     assert all(axis.value_bias.shape == (1, 1, 24) for axis in axes)
 
 
-def test_attention_that_has_no_one_size_is_refused() -> None:
+def test_attention_called_with_several_sizes_is_refused() -> None:
     model = folded_attentions()
     x = random(1, 20, 6, 9)
     expected = model(x)
@@ -263,7 +263,7 @@ def tiny(seed: int = 0) -> SeaFormer:
 
 def test_light_head_is_folded() -> None:
     model = tiny()
-    # Factors of either sign, and a zero factor.
+    # Positive, negative and zero factors.
     assert (model.light_head.fuse.norm.weight < 0).any()
     model.light_head.fuse.norm.weight[3] = 0.0
     x = random(1, 3, 72, 96)
@@ -307,7 +307,7 @@ def test_light_head_of_another_network_is_refused() -> None:
     assert error(model(x), expected) < 1e-12
 
 
-# Normalisation inside
+# Normalisation in the graph
 
 
 def random_image(height: int, width: int) -> Tensor:
@@ -320,31 +320,31 @@ def normalized(image: Tensor) -> Tensor:
     return (image - mean) / std
 
 
-def test_normalization_goes_inside() -> None:
+def test_normalization_is_folded_into_the_stem() -> None:
     model = tiny()
     image = random_image(72, 88)
     expected, first = model(normalized(image)), model.stem.conv(normalized(image))
     fold_batch_norm(model)
     assert normalize_inside(model, MEAN, STD, 88) == RewriteReport("normalize_inside", 1, [])
     inside = model.stem.conv(model.stem.normalize(image))
-    # All four borders read padding: top and left, and for an odd side the others too.
+    # Every border reads padding: the top and left ones, and with an odd side the others too.
     for border in (inside[:, :, 0] - first[:, :, 0], inside[..., 0] - first[..., 0]):
         assert border.abs().max() < 1e-12 * first.abs().max()
     assert error(inside, first) < 1e-12
     assert error(model(image), expected) < 1e-12
 
 
-def test_padding_is_the_zero_of_the_normalized_image() -> None:
+def test_padding_is_the_mean_in_the_image() -> None:
     model = tiny()
     fold_batch_norm(model)
     normalize_inside(model, MEAN, STD, 71)
     gray = torch.tensor(MEAN, dtype=torch.float64).reshape(1, 3, 1, 1).expand(1, 3, 65, 71)
     first = model.stem.conv(model.stem.normalize(gray))
-    # An image of the mean is zero everywhere, and so the padding around it is nothing new.
+    # An image of the mean is zero after normalisation, like the padding around it.
     assert torch.equal(first, first[:, :, 5:6, 5:6].expand_as(first))
 
 
-def test_another_model_is_normalized_by_operators_of_its_own() -> None:
+def test_other_models_are_normalized_by_separate_operators() -> None:
     model = prepared(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()))
     image = random_image(9, 7)
     expected = model(normalized(image))
@@ -355,7 +355,7 @@ def test_another_model_is_normalized_by_operators_of_its_own() -> None:
 
 
 class Bgr(nn.Module):
-    """A user's wrapper, whose stem does not read the image itself; nor is the head the end."""
+    """A user's wrapper: its stem does not read the image, and its head is not the last module."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -366,7 +366,7 @@ class Bgr(nn.Module):
 
 
 @pytest.mark.parametrize("head", ["logits", "classes"])
-def test_a_wrapped_network_is_normalized_and_decided_around_the_wrapper(head: str) -> None:
+def test_normalisation_and_arg_max_are_added_around_a_wrapper(head: str) -> None:
     model = Bgr().eval()
     image = random_image(64, 96)
     expected = model(normalized(image))
@@ -396,7 +396,7 @@ def test_the_graph_ends_with_the_arg_max(size: tuple[int, int] | None) -> None:
 
 
 @pytest.mark.parametrize("size", [None, (18, 22)])
-def test_another_model_ends_with_the_arg_max_too(size: tuple[int, int] | None) -> None:
+def test_other_models_also_end_with_the_arg_max(size: tuple[int, int] | None) -> None:
     model = prepared(nn.Sequential(nn.Conv2d(3, 6, 3, stride=2)))
     x = random(1, 3, 18, 22)
     logits = model(x)
@@ -408,7 +408,7 @@ def test_another_model_ends_with_the_arg_max_too(size: tuple[int, int] | None) -
     assert torch.equal(model(x), logits.argmax(1))
 
 
-# A model without sites
+# A model without matches
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def test_another_model_ends_with_the_arg_max_too(size: tuple[int, int] | None) -
         (lambda model: make_upsampling_static(model, {}), "fusion block"),
     ],
 )
-def test_a_model_without_sites_is_left_alone(rewrite, missing: str) -> None:
+def test_a_model_without_matches_is_unchanged(rewrite, missing: str) -> None:
     model = prepared(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()))
     before = copy.deepcopy(model.state_dict())
     modules = list(model.modules())
@@ -434,7 +434,7 @@ def test_a_model_without_sites_is_left_alone(rewrite, missing: str) -> None:
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
-# All of them together
+# All rewrites
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -447,13 +447,13 @@ def test_the_deployment_form_is_the_same_function(network, size: tuple[int, int]
     image = random_image(*size)
     expected = copy.deepcopy(network).double()(normalized(image))
     form = deployment_form(network, size, ADE20K)
-    # Its weights were rounded to float32 once, which is all that float64 can find.
+    # The only difference in float64 is the rounding of its weights to float32.
     output = form.model.double()(image)
     assert error(output, expected) < 2e-6
     assert (output.argmax(1) == expected.argmax(1)).all()
 
 
-def test_every_rewrite_finds_all_its_sites(network) -> None:
+def test_every_rewrite_finds_all_its_matches(network) -> None:
     layers = len(kinds(network, SqueezeEnhancedAxialAttention))
     fusions = len(kinds(network, FusionBlock))
     form = deployment_form(network, (96, 128), ADE20K, "mask")
@@ -481,11 +481,11 @@ def test_no_weight_is_stored_twice(network) -> None:
     fuse = folded.light_head.fuse
     positions = [p for name, p in folded.named_parameters() if name.endswith("embedding")]
     count = sum(p.numel() for p in folded.parameters())
-    # What interpolates positions is gone, and of the light head's first convolution the bias is
-    # left, as a constant.
-    gone = sum(p.numel() for p in positions) + fuse.weight.numel() + fuse.bias.numel()
-    assert sum(p.numel() for p in form.parameters()) == count - gone
-    # What came is constants: per axis the positions at their length, the masks of the heads and
+    # The interpolation of positions is removed, and of the light head's first convolution only
+    # the bias remains, as a constant.
+    removed = sum(p.numel() for p in positions) + fuse.weight.numel() + fuse.bias.numel()
+    assert sum(p.numel() for p in form.parameters()) == count - removed
+    # Added are constants: per axis the positions at their length, the masks of the heads and
     # the value's bias; the light head's bias; the mean of every column.
     constants = fuse.bias.numel() + 3 * 192
     for joint in kinds(form, JointAttention):
@@ -497,8 +497,8 @@ def test_no_weight_is_stored_twice(network) -> None:
             constants += length * (2 * keys + values) + values
             constants += axis.heads * length * (keys + values)
     assert sum(b.numel() for b in form.buffers()) == constants
-    # All in all not more than the network had, whose BatchNorm is gone: layers of one stage have
-    # equal masks, which a file stores once.
+    # In total hardly more than in the network, with its BatchNorm: layers of one stage have equal
+    # masks, which a file stores once.
     stored = {(t.shape, t.detach().numpy().tobytes()) for t in form.state_dict().values()}
     assert sum(shape.numel() for shape, _ in stored) < 1.02 * count
 
@@ -512,7 +512,7 @@ def test_equal_constants_are_stored_once(network) -> None:
     assert len(set(large)) == len(large)
 
 
-def test_the_model_is_left_as_it_was(network) -> None:
+def test_the_original_model_is_unchanged(network) -> None:
     state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     modules = [(path, type(module)) for path, module in network.named_modules()]
     deployment_form(network, (64, 96), ADE20K, "classes")
@@ -525,7 +525,7 @@ def test_the_model_is_left_as_it_was(network) -> None:
 
 
 class TwoScales(nn.Module):
-    """A user's wrapper that looks at an image twice."""
+    """A user's wrapper that runs a network on an image at two scales."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -536,7 +536,7 @@ class TwoScales(nn.Module):
         return self.network(image)[:, :, ::2, ::2] + self.network(small)
 
 
-def test_a_network_that_looks_at_two_scales_keeps_its_attention() -> None:
+def test_a_network_run_at_two_scales_keeps_its_attention() -> None:
     model = TwoScales().eval()
     x = random(1, 3, 128, 192)
     expected = model(x)

@@ -7,7 +7,7 @@ from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels,
 
 
 def errors_of(spreads: np.ndarray, noise: float, inputs: int = 3) -> ChannelErrors:
-    """The errors of channels of these spreads that all have the same noise."""
+    """Return the errors of channels with these spreads and the same noise."""
     generator, errors = np.random.default_rng(0), ChannelErrors()
     for _ in range(inputs):
         reference = generator.standard_normal((len(spreads), 16, 16)) * spreads[:, None, None]
@@ -19,7 +19,7 @@ def lost(errors: ChannelErrors, labels: tuple[str, ...] = ()) -> str | None:
     return lost_channels(errors.worst(), min_channel_db(15.0, is_quantized=True), labels)
 
 
-def test_each_channel_is_measured_by_its_own_spread() -> None:
+def test_each_channel_is_measured_relative_to_its_own_spread() -> None:
     spreads = np.array([100.0, 10.0, 1.0, 1.0])
     worst = {row.channel: row.sqnr_db for row in errors_of(spreads, 0.1).worst()}
     assert worst[0] == pytest.approx(60, abs=0.5)
@@ -28,7 +28,7 @@ def test_each_channel_is_measured_by_its_own_spread() -> None:
 
 
 def test_small_channels_are_lost_beside_large_ones() -> None:
-    """All together such an output has 45 dB."""
+    """Over all channels, such an output has 45 dB."""
     spreads = np.array([100.0] * 4 + [1.0] * 4)
     warning = lost(errors_of(spreads, 0.8), tuple("abcdefgh"))
     assert warning is not None
@@ -36,13 +36,13 @@ def test_small_channels_are_lost_beside_large_ones() -> None:
 
 
 @pytest.mark.parametrize("constant", [0, 1, 30])
-def test_channels_that_are_nearly_constant_are_not_lost(constant: int) -> None:
+def test_nearly_constant_channels_are_not_lost(constant: int) -> None:
     spreads = np.ones(150)
     spreads[:constant] = 1e-4
     assert lost(errors_of(spreads, 10 ** (-25 / 20))) is None
 
 
-def test_an_output_of_zeros_that_is_right_is_not_lost() -> None:
+def test_a_correct_output_of_zeros_is_not_lost() -> None:
     errors = ChannelErrors()
     errors.add(np.zeros((3, 4, 4)), np.zeros((3, 4, 4)))
     assert lost(errors) is None

@@ -1,4 +1,4 @@
-"""What a file has to reach, and that a file which cannot be right is refused."""
+"""Thresholds of verification, and networks that cannot be exported correctly."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -61,7 +61,7 @@ def test_the_threshold_is_at_most_pytorchs_own_float32(
     assert passes([compared(sqnr_db, agreement, own_db)], PRECISIONS[precision]) is passed
 
 
-def test_the_agreement_allowed_goes_on_where_the_usual_one_ends() -> None:
+def test_the_relaxed_agreement_continues_the_usual_one() -> None:
     fp32 = PRECISIONS["fp32"]
     just_below = threshold_for(compared(100.0, 1.0, 102.999), fp32)
     assert just_below.is_of_float32
@@ -82,7 +82,7 @@ def test_weights_that_amplify_rounding_are_exported(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_weights_that_single_precision_cannot_compute_are_refused(folder: Path) -> None:
+def test_weights_that_overwhelm_single_precision_are_refused(folder: Path) -> None:
     done = run_export("--model", "my_networks:hopeless", *ONNX, cwd=folder)
     assert_one_line(done, 1, "in float32 reaches only .* cannot be computed in single precision")
 
@@ -95,7 +95,7 @@ def test_a_branch_on_the_input_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_branch_that_is_allowed_is_still_verified(folder: Path) -> None:
+def test_an_allowed_branch_is_still_verified(folder: Path) -> None:
     allowed = (*ONNX, "--allow-tracer-warnings")
     done = run_export("--model", "my_networks:branching", *allowed, cwd=folder)
     assert_one_line(done, 1, "does not match PyTorch: on the .* SQNR -6.0 dB")
@@ -136,9 +136,9 @@ def test_which_values_become_constants(
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_the_inputs_differ(inside: bool) -> None:
+def test_verification_inputs_are_distinct(inside: bool) -> None:
     inputs = images(PREPROCESSING, (96, 128), inside)
-    by_name = {given.name: given.values for given in inputs}
+    by_name = {one.name: one.values for one in inputs}
     assert len(by_name) == 7
     for values in by_name.values():
         assert (values.dtype, values.shape) == (np.float32, (1, 3, 96, 128))
@@ -150,7 +150,7 @@ def test_the_inputs_differ(inside: bool) -> None:
     assert (edges[0] != edges[-1]).all()
 
 
-def test_an_output_of_zeros_is_compared_with_what_the_network_usually_gives() -> None:
+def test_an_output_of_zeros_is_compared_with_the_usual_scale_of_the_network() -> None:
     class Dark(torch.nn.Module):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return image * (image > image.new_zeros(1))

@@ -1,4 +1,4 @@
-"""The documents say what the tables of the code say, and their links lead somewhere."""
+"""Generated tables of the documents are current, and links are valid."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ DOCUMENTS = [
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_section_is_what_the_code_says(name: str) -> None:
+def test_generated_sections_are_current(name: str) -> None:
     document, table = SECTIONS[name]
     text = (ROOT / document).read_text(encoding="utf-8")
     section = text.split(f"<!-- section:{name} -->")[1].split(f"<!-- /section:{name} -->")[0]
@@ -22,13 +22,13 @@ def test_section_is_what_the_code_says(name: str) -> None:
 
 
 def anchors(document: Path) -> set[str]:
-    """Return the anchors of the headings of a document, as GitHub makes them."""
+    """Return the anchors that GitHub creates for the headings of a document."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_to_a_file_and_a_heading(document: Path) -> None:
+def test_links_are_valid(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if link.startswith("https://"):
@@ -39,7 +39,7 @@ def test_links_lead_to_a_file_and_a_heading(document: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_readme_fits_two_screens() -> None:
+def test_the_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 150
     assert next(n for n, line in enumerate(lines) if line.startswith("![")) < 40

@@ -1,4 +1,4 @@
-"""The phone that other tests rely on, seen through the real adb client."""
+"""The loopback phone, used with the real adb client."""
 
 import os
 import signal
@@ -29,22 +29,22 @@ def push(phone: LoopbackPhone, file: Path) -> subprocess.CompletedProcess:
     return phone.adb_server.adb("-s", phone.serial, "push", str(file), f"{STORAGE}/pushed")
 
 
-def test_shell_commands_have_their_output_errors_and_exit_status_apart(loopback_phone):
+def test_shell_commands_have_separate_output_errors_and_exit_status(loopback_phone):
     done = shell(loopback_phone, "echo out; echo err >&2; exit 7")
     assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 7)
 
 
-def test_a_program_ended_by_a_signal_has_128_and_the_signal_as_its_status(loopback_phone):
+def test_the_status_of_a_program_killed_by_a_signal_is_128_plus_the_signal(loopback_phone):
     assert shell(loopback_phone, "kill -9 $$").returncode == 128 + signal.SIGKILL
 
 
-def test_programs_are_arm_programs(loopback_phone):
+def test_programs_are_for_arm64(loopback_phone):
     assert shell(loopback_phone, "uname -m").stdout == b"aarch64\n"
     header = (loopback_phone.storage.parents[2] / "system/bin/toybox").read_bytes()[:20]
     assert header[18:20] == (183).to_bytes(2, "little")  # EM_AARCH64
 
 
-def test_input_of_this_computer_reaches_a_command(loopback_phone):
+def test_a_command_reads_input_of_this_computer(loopback_phone):
     data = os.urandom(300_000)
     done = loopback_phone.adb_server.adb(
         "-s", loopback_phone.serial, "shell", "cat", input=data, stdin=None
@@ -52,7 +52,7 @@ def test_input_of_this_computer_reaches_a_command(loopback_phone):
     assert done.stdout == data
 
 
-def test_a_file_comes_back_from_the_phone_as_it_went(loopback_phone, big_file, tmp_path):
+def test_a_file_is_unchanged_after_push_and_pull(loopback_phone, big_file, tmp_path):
     name = 'it\'s "a" $(file)\n— of ours'
     adb, serial = loopback_phone.adb_server.adb, loopback_phone.serial
     assert adb("-s", serial, "push", str(big_file), f"{STORAGE}/{name}").returncode == 0
@@ -62,7 +62,7 @@ def test_a_file_comes_back_from_the_phone_as_it_went(loopback_phone, big_file, t
     assert back.read_bytes() == big_file.read_bytes()
 
 
-def test_folders_come_and_go_with_their_files(loopback_phone, tmp_path):
+def test_folders_are_pushed_and_pulled_with_their_files(loopback_phone, tmp_path):
     folder = tmp_path / "folder"
     for name in ("a", "b/c"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def test_folders_come_and_go_with_their_files(loopback_phone, tmp_path):
     assert {str(path) for path in loopback_phone.left_files()} >= {"folder/a", "folder/b/c"}
 
 
-def test_permissions_of_pushed_files_are_kept(loopback_phone, tmp_path):
+def test_permissions_of_pushed_files_are_preserved(loopback_phone, tmp_path):
     script = tmp_path / "script"
     script.write_text("#!/system/bin/sh\necho ran\n")
     script.chmod(0o755)
@@ -82,14 +82,14 @@ def test_permissions_of_pushed_files_are_kept(loopback_phone, tmp_path):
     assert shell(loopback_phone, f"{STORAGE}/pushed").stdout == b"ran\n"
 
 
-def test_a_file_that_is_not_there_is_refused(loopback_phone, tmp_path):
+def test_a_missing_file_is_an_error(loopback_phone, tmp_path):
     adb, serial = loopback_phone.adb_server.adb, loopback_phone.serial
     done = adb("-s", serial, "pull", f"{STORAGE}/nothing", str(tmp_path))
     assert done.returncode != 0
     assert b"No such file" in done.stderr
 
 
-def test_it_says_that_it_is_an_emulated_snapdragon_865(loopback_phone):
+def test_it_reports_an_emulated_snapdragon_865(loopback_phone):
     listed = shell(loopback_phone, "getprop").stdout.decode().splitlines()
     expected = android_facts.properties("arm64-v8a").items()
     assert listed == [f"[{name}]: [{value}]" for name, value in expected]
@@ -101,7 +101,7 @@ def test_it_says_that_it_is_an_emulated_snapdragon_865(loopback_phone):
     assert shell(loopback_phone, "nproc").stdout == b"8\n"
 
 
-def test_heat_and_battery_are_what_was_set(loopback_phone):
+def test_heat_and_battery_can_be_set(loopback_phone):
     loopback_phone.set_heat(status=3, skin_c=44.5)
     heat = shell(loopback_phone, "dumpsys thermalservice").stdout.decode()
     assert "Thermal Status: 3\n" in heat
@@ -113,7 +113,7 @@ def test_heat_and_battery_are_what_was_set(loopback_phone):
     assert "Can't find service" in shell(loopback_phone, "dumpsys nothing").stdout.decode()
 
 
-def test_programs_get_the_cores_they_ask_for_if_those_are_online(loopback_phone):
+def test_programs_get_requested_cores_that_are_online(loopback_phone):
     done = shell(loopback_phone, "taskset 80 sh -c 'taskset -p $$'")
     assert done.stdout.strip().endswith(b"current affinity mask: 80")
     loopback_phone.set_online_cores("0-6")
@@ -122,13 +122,13 @@ def test_programs_get_the_cores_they_ask_for_if_those_are_online(loopback_phone)
     assert b"Invalid argument" in refused.stderr
 
 
-def test_a_phone_sees_its_own_processes_only(loopback_phone):
+def test_a_phone_sees_only_its_own_processes(loopback_phone):
     listed = shell(loopback_phone, "ps -A -o PID,ARGS").stdout.decode().splitlines()
     assert "boot.sh" in listed[1]
-    assert len(listed) == 4  # a heading, process 1, the daemon, ps
+    assert len(listed) == 4  # heading, process 1, daemon, ps
 
 
-def test_a_full_phone_refuses_a_file_and_keeps_nothing_of_it(switch_on, big_file):
+def test_a_full_phone_refuses_a_file_and_removes_its_part(switch_on, big_file):
     phone = switch_on(storage_mb=4)
     done = push(phone, big_file)
     assert done.returncode != 0
@@ -136,7 +136,7 @@ def test_a_full_phone_refuses_a_file_and_keeps_nothing_of_it(switch_on, big_file
     assert phone.left_files() == []
 
 
-def test_a_phone_that_does_not_execute_refuses_programs(switch_on, tmp_path):
+def test_a_phone_mounted_noexec_runs_no_programs(switch_on, tmp_path):
     phone = switch_on(executes=False)
     script = tmp_path / "script"
     script.write_text("#!/system/bin/sh\n")
@@ -147,13 +147,13 @@ def test_a_phone_that_does_not_execute_refuses_programs(switch_on, tmp_path):
     assert b"ermission denied" in done.stderr
 
 
-def test_a_phone_that_nobody_unlocks_stays_unauthorized(switch_on):
+def test_a_phone_without_authorization_stays_unauthorized(switch_on):
     phone = switch_on(authorizes=False)
     assert phone.adb_server.states() == {phone.serial: "unauthorized"}
     assert b"unauthorized" in shell(phone, "true").stderr
 
 
-def test_two_phones_are_two(switch_on):
+def test_two_phones_are_independent(switch_on):
     first, second = switch_on(), switch_on(abi="x86_64")
     assert first.adb_server.states() == {first.serial: "device", second.serial: "device"}
     assert shell(second, "getprop ro.product.cpu.abi").stdout == b"x86_64\n"
@@ -163,7 +163,7 @@ def test_two_phones_are_two(switch_on):
     assert b"more than one device" in more_than_one.stderr
 
 
-def test_a_phone_unplugged_while_a_file_is_sent_keeps_nothing_of_it(loopback_phone, big_file):
+def test_a_phone_unplugged_during_a_push_removes_the_partial_file(loopback_phone, big_file):
     loopback_phone.cable.when(b"SEND", 1 << 20, loopback_phone.unplug)
     assert push(loopback_phone, big_file).returncode != 0
     wait_until(lambda: loopback_phone.left_files() == [], "the phone dropped the file")
@@ -172,9 +172,7 @@ def test_a_phone_unplugged_while_a_file_is_sent_keeps_nothing_of_it(loopback_pho
     assert shell(loopback_phone, "echo back").stdout == b"back\n"
 
 
-def test_a_phone_unplugged_while_a_file_is_fetched_ends_the_transfer(
-    loopback_phone, big_file, tmp_path
-):
+def test_unplugging_during_a_pull_ends_the_transfer(loopback_phone, big_file, tmp_path):
     push(loopback_phone, big_file)
     loopback_phone.cable.when(b"RECV", 1 << 20, loopback_phone.unplug)
     done = loopback_phone.adb_server.adb(
@@ -190,8 +188,8 @@ def running(phone: LoopbackPhone, command: str) -> threading.Thread:
     return thread
 
 
-def test_unplugging_hangs_up_the_shell_but_not_what_it_started(loopback_phone):
-    """As with the real daemon: who wants more has to see to it."""
+def test_unplugging_hangs_up_the_shell_but_not_its_children(loopback_phone):
+    """As with the real daemon; more is up to the commands."""
     thread = running(loopback_phone, "sleep 1000 & wait")
     loopback_phone.unplug()
     thread.join()
@@ -199,7 +197,7 @@ def test_unplugging_hangs_up_the_shell_but_not_what_it_started(loopback_phone):
     assert loopback_phone.program_called("sleep") is not None
 
 
-def test_a_frozen_cable_carries_on_where_it_stood(loopback_phone):
+def test_a_thawed_cable_continues(loopback_phone):
     loopback_phone.cable.freeze()
     answers: list[subprocess.CompletedProcess] = []
     thread = threading.Thread(target=lambda: answers.append(shell(loopback_phone, "echo late")))
@@ -221,14 +219,14 @@ def test_a_frozen_phone_that_is_plugged_in_again_is_offline(loopback_phone):
     )
 
 
-def test_a_program_can_be_ended_from_outside(loopback_phone):
+def test_a_program_can_be_killed_from_outside(loopback_phone):
     thread = running(loopback_phone, "sleep 1000")
     loopback_phone.wait_for("sleep").send_signal(signal.SIGKILL)
     thread.join()
     assert loopback_phone.programs() == []
 
 
-def test_switching_off_ends_all_that_runs(switch_on):
+def test_switching_off_ends_all_programs(switch_on):
     phone = switch_on()
     thread = running(phone, "sleep 1000")
     program = phone.wait_for("sleep")
@@ -237,7 +235,7 @@ def test_switching_off_ends_all_that_runs(switch_on):
     wait_until(lambda: not program.is_running(), "the program ended with the phone")
 
 
-def test_a_restarted_server_knows_the_phone_after_a_connect(loopback_phone):
+def test_a_restarted_server_lists_the_phone_after_a_connect(loopback_phone):
     loopback_phone.adb_server.kill()
     loopback_phone.adb_server.start()
     loopback_phone.connect()

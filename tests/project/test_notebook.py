@@ -19,7 +19,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     outputs = [output for cell in cells for output in cell.outputs]
     kinds = {kind for output in outputs for kind in output.get("data", {})}
     assert {"image/png", "text/html"} <= kinds, "overlay and plots, and tables"
-    # Nothing is printed but by the cells themselves.
+    # Only the cells themselves print.
     shown = [output for output in outputs if output.output_type in ("stream", "display_data")]
     printed = [output.get("text") or output.data["text/plain"] for output in shown]
     figure = "<Figure size"

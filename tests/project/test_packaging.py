@@ -1,4 +1,4 @@
-"""The package that users install: its folders, its data, what it imports, and when."""
+"""The package that users install: its folders, its data, and its imports."""
 
 import ast
 import subprocess
@@ -56,7 +56,7 @@ RUNNERS = {
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
-    """Every module by its import name."""
+    """Return every module by its import name."""
     for package, folder in FOLDERS.items():
         for path in sorted(folder.rglob("*.py")):
             parts = path.relative_to(folder).with_suffix("").parts
@@ -73,19 +73,19 @@ def _imports(path: Path) -> set[str]:
     return names
 
 
-def test_the_list_of_packages_is_that_of_the_folders() -> None:
+def test_the_list_of_packages_matches_the_folders() -> None:
     found = {name for name, path in _modules() if path.name == "__init__.py"}
     assert sorted(PROJECT["tool"]["setuptools"]["packages"]) == sorted(found | {LIBRARY_SOURCES})
 
 
 @pytest.mark.parametrize(("name", "path"), list(_modules()))
-def test_imports_go_one_way(name: str, path: Path) -> None:
+def test_imports_respect_the_layers(name: str, path: Path) -> None:
     forbidden = ("seaformer.export", "seaformer.benchmark", "seaformer.api")
     if name.startswith("seaformer.api"):
         forbidden = ()
-    elif name == "seaformer":  # the names of the API, which it imports when they are asked for
+    elif name == "seaformer":  # the names of the API, which are imported on access
         forbidden = forbidden[:2]
-    elif name == "seaformer.cli.evaluate":  # --device, in the function that opens one
+    elif name == "seaformer.cli.evaluate":  # --device, inside the function that opens a device
         forbidden = ("seaformer.export", "seaformer.api")
     forbidden = tuple(package for package in forbidden if not name.startswith(package))
     assert not [i for i in _imports(path) if i.startswith(forbidden)]
@@ -93,7 +93,7 @@ def test_imports_go_one_way(name: str, path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def distributions(once: Once) -> Path:
-    """The folder of the wheel and the sdist, built from a copy of the sources."""
+    """Return the folder of the wheel and the sdist, built from a copy of the sources."""
     return once("distributions", _build)
 
 
@@ -115,7 +115,7 @@ def _build(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_distributions_carry_the_data(distributions: Path) -> None:
+def test_the_distributions_contain_the_data(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     (sdist,) = distributions.glob("*.tar.gz")
     in_wheel = set(zipfile.ZipFile(wheel).namelist())
@@ -123,7 +123,7 @@ def test_the_distributions_carry_the_data(distributions: Path) -> None:
         in_sdist = {name.partition("/")[2] for name in archive.getnames()}
     assert set(DATA) | PAGES <= in_wheel
     assert set(DATA) <= in_sdist
-    # Compiled for who installs the wheel; their sources for who has another computer.
+    # Binaries for users of the wheel; their sources for other computers.
     assert {name for name in in_wheel if "/runner/bin/" in name} == RUNNERS
     assert "seaformer/benchmark/runner/src/bionic/crt.c" in in_wheel
     assert "seaformer/benchmark/results/imagenet.csv" in in_wheel
@@ -158,12 +158,12 @@ def test_the_distributions_carry_the_data(distributions: Path) -> None:
     assert sources | {"android_demo/gradlew", "android_demo/smoke_build/__main__.py"} <= in_sdist
 
 
-# ---- Installed as users install it: no link to the sources, no make
+# ---- Installed as by a user: without a link to the sources, and without make
 
 
 @pytest.fixture(scope="session")
 def installed(once: Once, distributions: Path) -> Path:
-    """The folder of the commands of a virtual environment that has the wheel."""
+    """Return the folder of the commands in a virtual environment with the wheel."""
     return once("installed", lambda folder: _install(folder, distributions)) / "bin"
 
 
@@ -173,8 +173,8 @@ def _install(folder: Path, distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
     subprocess.run([*pip, wheel], check=True)
-    # What the wheel needs is found where the tests find it. A folder named so is only looked into:
-    # what makes the sources importable there, a .pth file too, has no effect.
+    # Requirements are imported from the environment of the tests. Such a folder is only searched:
+    # its .pth files, which would make the sources importable, have no effect.
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout
     shared = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}
@@ -182,7 +182,7 @@ def _install(folder: Path, distributions: Path) -> None:
 
 
 @pytest.mark.tools  # pip fetches what the package needs
-# The first is that of all other tests.
+# The first one runs all other tests.
 @pytest.mark.parametrize(
     "version", [VERSIONS[1], *(pytest.param(v, marks=pytest.mark.slow) for v in VERSIONS[2:])]
 )
@@ -196,7 +196,7 @@ def test_a_plain_install_of_each_python_uses_exported_files(
     Install(python, tmp_path / "plain", str(wheel)).check_use(model)
 
 
-def test_the_versions_of_python_are_those_of_the_package() -> None:
+def test_the_tested_versions_of_python_are_those_of_the_package() -> None:
     stated = [line.rpartition(" :: ")[2] for line in PROJECT["project"]["classifiers"]]
     assert [line for line in stated if line.startswith("3.")] == list(VERSIONS)
     lowest, above = PROJECT["project"]["requires-python"].split(",")
@@ -219,7 +219,7 @@ def _run_installed(
 
 @pytest.fixture
 def hiding(tmp_path: Path) -> Path:
-    """A folder whose modules hide those of their names, where it is looked into."""
+    """Return a folder with modules that shadow others if it is on the path."""
     folder = tmp_path / "hiding"
     folder.mkdir()
     write_hiding_modules(folder)
@@ -243,7 +243,7 @@ def test_an_installed_export_works_in_the_checkout(installed: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_an_installed_export_finds_a_users_factory_and_nothing_else_where_it_is_run(
+def test_an_installed_export_imports_only_the_users_factory_from_the_working_directory(
     installed: Path, hiding: Path
 ) -> None:
     write_networks(hiding)
@@ -254,10 +254,10 @@ def test_an_installed_export_finds_a_users_factory_and_nothing_else_where_it_is_
     assert names(hiding / "out") == [f"{stem}.{suffix}" for suffix in EXPORTED]
 
 
-def test_installed_commands_start_each_other_anywhere(
+def test_installed_commands_start_each_other_in_any_folder(
     installed: Path, hiding: Path, tmp_path: Path
 ) -> None:
-    """The benchmark has models exported and evaluated by the other commands."""
+    """The benchmark exports and evaluates models with the other commands."""
     script = tmp_path / "start.py"
     script.write_text(
         "import seaformer\n"
@@ -273,18 +273,18 @@ def test_installed_commands_start_each_other_anywhere(
 
 
 @pytest.mark.parametrize("command", sorted(PROJECT["project"]["scripts"]))
-def test_installed_commands_answer_anywhere(command: str, installed: Path, hiding: Path) -> None:
+def test_installed_commands_run_in_any_folder(command: str, installed: Path, hiding: Path) -> None:
     for folder in (ROOT, hiding):
         done = _run_installed(installed, command, "--help", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f"Usage: {command}")
 
 
-# ---- What importing it costs
+# ---- Cost of imports
 
 
 @pytest.mark.parametrize("command", sorted(PROJECT["project"]["scripts"]))
-def test_help_waits_for_no_heavy_import(command: str) -> None:
+def test_help_has_no_slow_imports(command: str) -> None:
     module, _, function = PROJECT["project"]["scripts"][command].partition(":")
     code = f"""
 import sys

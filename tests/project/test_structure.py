@@ -1,7 +1,7 @@
-"""The shape of the code: no circle of imports between files or folders, file names that are found.
+"""The structure of the code: no import cycles between files or folders, and unique file names.
 
-A folder is a directory with the modules right in it. Every import counts: inside functions, and for
-type checkers alone.
+A folder is a directory with only its direct modules. Every import counts, also inside functions and
+for type checkers only.
 """
 
 import ast
@@ -22,7 +22,7 @@ PACKAGES = {
 MAX_FILES_OF_A_NAME = 2
 
 PUBLIC_API = "seaformer"
-"""Imports, when a name is asked for, what users need from everywhere; nothing here imports it."""
+"""Imports the public names on access, from all layers; no other module imports it."""
 
 WITHOUT_TORCH = (
     "seaformer.artifact",
@@ -37,13 +37,13 @@ WITHOUT_TORCH = (
 """Packages that are imported where neither torch nor TensorFlow is installed."""
 
 NEEDS_TORCH = {"seaformer.runtimes.pytorch"}
-"""The modules of them which are not."""
+"""Modules of these packages that need torch or TensorFlow."""
 
 Graph = Mapping[str, set[str]]
 
 
 def _modules() -> dict[str, Path]:
-    """Import name -> file."""
+    """Return import name -> file."""
     found = {}
     for package, folder in PACKAGES.items():
         for path in sorted(folder.rglob("*.py")):
@@ -56,12 +56,12 @@ MODULES = _modules()
 
 
 def _imported(source: str, modules: Iterable[str]) -> Iterator[str]:
-    """Yield those of the modules that a source imports, wherever it does."""
+    """Yield the modules among these that a source imports, anywhere in it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            # A name from a package can be a module of it.
+            # A name imported from a package can be one of its modules.
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
             names = [name if name in modules else node.module for name in inner]
         else:
@@ -84,7 +84,7 @@ def _folder_graph() -> Graph:
     return graph
 
 
-def _circles(graph: Graph) -> list[set[str]]:
+def _cycles(graph: Graph) -> list[set[str]]:
     """Return the sets of nodes that reach each other."""
     reached = {node: _reachable(graph, node) for node in graph}
     found: list[set[str]] = []
@@ -104,24 +104,24 @@ def _reachable(graph: Graph, start: str) -> set[str]:
     return reached
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert _circles(_module_graph()) == []
+def test_modules_have_no_import_cycles() -> None:
+    assert _cycles(_module_graph()) == []
 
 
-def test_no_folders_import_each_other_in_a_circle() -> None:
-    assert _circles(_folder_graph()) == []
+def test_folders_have_no_import_cycles() -> None:
+    assert _cycles(_folder_graph()) == []
 
 
 def test_nothing_imports_the_public_api() -> None:
     assert [name for name, imported in _module_graph().items() if PUBLIC_API in imported] == []
 
 
-def test_file_names_are_found() -> None:
+def test_file_names_are_unique_enough() -> None:
     names = Counter(path.name for path in MODULES.values() if path.name != "__init__.py")
     assert [name for name, count in names.items() if count > MAX_FILES_OF_A_NAME] == []
 
 
-def test_what_runs_no_network_in_pytorch_is_imported_without_torch() -> None:
+def test_modules_that_run_no_pytorch_network_are_imported_without_torch() -> None:
     packages = tuple(f"{package}." for package in WITHOUT_TORCH)
     names = [name for name in MODULES if f"{name}.".startswith(packages)]
     program = """
@@ -156,5 +156,5 @@ def test_every_import_counts(source: str) -> None:
 
 def test_circles_are_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
-    assert _circles(graph) == [{"b", "c"}]
-    assert _circles({"a": {"a"}}) == [{"a"}]
+    assert _cycles(graph) == [{"b", "c"}]
+    assert _cycles({"a": {"a"}}) == [{"a"}]

@@ -1,6 +1,6 @@
-"""A plain install, and what asks for more: the error names the extra to install.
+"""Commands in a plain install: the error names the extra to install.
 
-The modules that extras bring are hidden in a process of their own.
+The modules of extras are hidden in a separate process.
 """
 
 import json
@@ -55,7 +55,7 @@ NEEDING = {
 
 
 def _distributions(extra: str) -> set[str]:
-    """Names of what an extra installs, those of the extras in it too."""
+    """Return the names of the distributions of an extra, including nested extras."""
     found = set()
     for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
         inner = [_distributions(name) for name in requirement.extras]
@@ -63,8 +63,8 @@ def _distributions(extra: str) -> set[str]:
     return found
 
 
-def _brought(extra: str) -> set[str]:
-    """Names of the distributions of the modules in the table."""
+def _in_table(extra: str) -> set[str]:
+    """Return the names of the distributions of the modules in the table."""
     homes = packages_distributions()
     return {
         homes.get(module, [module])[0].lower().replace("_", "-") for module in EXTRAS[extra].modules
@@ -72,8 +72,8 @@ def _brought(extra: str) -> set[str]:
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_the_table_is_that_of_the_package(extra: str) -> None:
-    assert _brought(extra) == _distributions(extra)
+def test_the_table_matches_the_package(extra: str) -> None:
+    assert _in_table(extra) == _distributions(extra)
 
 
 def test_all_has_every_extra_but_that_of_other_libraries_and_a_plain_install_none() -> None:
@@ -84,7 +84,7 @@ def test_all_has_every_extra_but_that_of_other_libraries_and_a_plain_install_non
     assert not plain & _distributions("all")
 
 
-def test_commands_name_the_extra_that_they_lack(tmp_path: Path) -> None:
+def test_commands_name_the_missing_extra(tmp_path: Path) -> None:
     for name in ("weights.pth", "weights.safetensors"):
         (tmp_path / name).touch()
     lines = [(extra, line) for extra, lines in NEEDING.items() for line in lines]
@@ -113,7 +113,7 @@ def test_the_api_raises_the_same_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.extra == "torch"
 
 
-def test_what_is_installed_is_no_missing_extra() -> None:
+def test_an_installed_extra_is_not_reported() -> None:
     require("export")
     assert missing_extra(ModuleNotFoundError("no 'torch.nowhere'", name="torch.nowhere")) is None
     assert missing_extra(ModuleNotFoundError("no 'elsewhere'", name="elsewhere")) is None

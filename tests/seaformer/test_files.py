@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and nothing is overwritten unasked."""
+"""Files appear completely or not at all, and are not overwritten without force."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_an_interrupted_write_leaves_the_old_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_file_obeys_the_umask(tmp_path: Path) -> None:
+def test_the_file_respects_the_umask(tmp_path: Path) -> None:
     plain, written = tmp_path / "plain", tmp_path / "written"
     plain.touch()
     with atomic_write(written) as temporary:
@@ -46,7 +46,7 @@ def test_the_file_obeys_the_umask(tmp_path: Path) -> None:
     assert written.stat().st_mode == plain.stat().st_mode
 
 
-def test_a_link_keeps_pointing(tmp_path: Path) -> None:
+def test_a_link_is_preserved(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"old")
     link.symlink_to(target)

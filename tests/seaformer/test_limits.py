@@ -1,4 +1,4 @@
-"""What answers without end, or is larger than it can be, costs an error and no memory."""
+"""Endless output and implausibly large data are an error, and use little memory."""
 
 import json
 import pickle
@@ -32,7 +32,7 @@ MODULES = {"export": "export.cli", "benchmark": "benchmark.cli"}
 ANDROID_DEMO = ROOT / "android_demo"
 
 HUGE = 8_000_000_000
-"""Bytes of files with a hole, which take no room."""
+"""Size in bytes of sparse files, which take no space."""
 
 
 def command(name: str, *arguments: str | Path, cwd: Path, **extra: str) -> Measured:
@@ -42,7 +42,7 @@ def command(name: str, *arguments: str | Path, cwd: Path, **extra: str) -> Measu
 
 
 def script(text: str, cwd: Path, **extra: str) -> Measured:
-    """Run lines of Python that end with an error of ours, as a command would."""
+    """Run lines of Python; print one of our errors as a command would."""
     lines = "\n".join(f"    {line}" for line in text.splitlines())
     whole = (
         f"from pathlib import Path\nfrom seaformer.errors import SeaformerError\ntry:\n{lines}\n"
@@ -51,8 +51,8 @@ def script(text: str, cwd: Path, **extra: str) -> Measured:
     return run_measured([sys.executable, "-c", whole], cwd, extra)
 
 
-def hole(path: Path, start: bytes = b"") -> Path:
-    """Write a file of `HUGE` bytes: `start`, and then zeros."""
+def sparse_file(path: Path, start: bytes = b"") -> Path:
+    """Write a sparse file of `HUGE` bytes: `start`, followed by zeros."""
     with path.open("wb") as file:
         file.write(start)
         file.truncate(HUGE)
@@ -61,7 +61,7 @@ def hole(path: Path, start: bytes = b"") -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A model, and a program that does not stop printing."""
+    """Return a folder with a model, and a program that prints endlessly."""
     write_onnx(tmp_path / "model.onnx", metadata())
     write_script(tmp_path / "endless", "/bin/sh", "exec yes\n").chmod(0o755)
     return tmp_path
@@ -74,7 +74,7 @@ ANSWERS = [(STDOUT, TEXT, None), (STDOUT, LINE, None), (STDERR, TEXT, None), (ST
 
 
 @pytest.mark.parametrize(("kind", "answer", "claimed"), ANSWERS)
-def test_a_phone_that_answers_without_end(
+def test_a_phone_with_endless_answers(
     folder: Path, kind: int, answer: bytes, claimed: int | None
 ) -> None:
     with endless_phone(kind, answer, claimed) as phone:
@@ -92,7 +92,7 @@ def test_a_phone_that_answers_without_end(
 
 
 @pytest.mark.parametrize("answer", [TEXT, LINE])
-def test_a_program_on_a_phone_that_prints_without_end(
+def test_a_program_on_a_phone_that_prints_endlessly(
     monkeypatch: pytest.MonkeyPatch, answer: bytes
 ) -> None:
     with endless_phone(STDOUT, answer) as phone:
@@ -105,7 +105,7 @@ def test_a_program_on_a_phone_that_prints_without_end(
         assert len(lines.all) <= 8 * 2**20 / processes.LINE_BYTES
 
 
-def test_a_file_of_a_phone_that_is_longer_than_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_on_a_phone_that_is_longer_than_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     with endless_phone() as phone:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(phone.port))
         with pytest.raises(TooMuchOutput, match="'/data/out' has more than the 1,000,000 bytes"):
@@ -115,7 +115,7 @@ def test_a_file_of_a_phone_that_is_longer_than_it_can_be(monkeypatch: pytest.Mon
 # ---- programs on this computer
 
 
-def test_a_program_that_does_not_stop_printing_is_ended(folder: Path) -> None:
+def test_a_program_that_prints_endlessly_is_killed(folder: Path) -> None:
     with Host().workspace("test") as workspace:
         workspace.place(folder / "endless", "endless", executable=True)
         with pytest.raises(TooMuchOutput, match="'endless' printed more than 64 MiB"):
@@ -126,7 +126,7 @@ def test_a_program_that_does_not_stop_printing_is_ended(folder: Path) -> None:
         assert len(workspace.read("output", 1001)) == 1001
 
 
-def test_an_official_tool_that_does_not_stop_printing(folder: Path) -> None:
+def test_an_official_tool_that_prints_endlessly(folder: Path) -> None:
     (folder / "model.tflite").write_bytes(tflite())
     options = ("--backend", "benchmark_model", "--binary", "endless", "--device", "host")
     done = command("benchmark", "model.tflite", *options, "--output", "out", cwd=folder)
@@ -149,13 +149,13 @@ def test_an_official_tool_that_does_not_stop_printing(folder: Path) -> None:
     ],
     ids=["tools of the smoke build", "npm", "seaformer-export", "onnx2tf"],
 )
-def test_tools_that_do_not_stop_printing(folder: Path, text: str) -> None:
+def test_tools_that_print_endlessly(folder: Path, text: str) -> None:
     (folder / "npm").symlink_to("endless")
     done = script(text, folder, PATH=f"{folder}:/usr/bin:/bin")
     assert_refused(done, "MiB and was stopped")
 
 
-def test_a_compiler_that_does_not_stop_printing(folder: Path) -> None:
+def test_a_compiler_that_prints_endlessly(folder: Path) -> None:
     text = (
         "from seaformer.benchmark.runner import build\n"
         "try:\n    build._run([str(Path('talk').resolve())], Path())\n"
@@ -165,7 +165,7 @@ def test_a_compiler_that_does_not_stop_printing(folder: Path) -> None:
     assert_refused(script(text, folder), "the runner cannot be compiled: y y y")
 
 
-def test_a_program_has_its_time_and_says_what_it_has_to(tmp_path: Path) -> None:
+def test_programs_have_a_time_limit_and_their_output_is_returned(tmp_path: Path) -> None:
     done = processes.run(["/bin/sh", "-c", "echo out; echo err >&2; exit 3"], time_limit_s=60)
     assert (done.status, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
     done = processes.run(["/bin/sh", "-c", "echo out; echo err >&2"], time_limit_s=60, merge=True)
@@ -179,7 +179,7 @@ def test_a_program_has_its_time_and_says_what_it_has_to(tmp_path: Path) -> None:
 # ---- files
 
 
-def test_a_small_file_is_read_and_a_long_one_not(tmp_path: Path) -> None:
+def test_a_small_file_is_read_and_a_large_one_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(1000))
     assert read_limited(path, 1000) == bytes(1000)
@@ -207,7 +207,7 @@ def test_metadata_of_an_onnx_that_is_too_large(folder: Path) -> None:
     assert_refused(done, "the metadata in 'model.onnx' has more than 16 MiB")
 
 
-def test_json_that_is_endlessly_deep(folder: Path) -> None:
+def test_deeply_nested_json(folder: Path) -> None:
     write_onnx(folder / "model.onnx")
     (folder / "model.json").write_text('{"schema_version": ' + "[" * 1_000_000)
     done = command("predict", "--model", "model.onnx", cwd=folder)
@@ -235,13 +235,13 @@ def test_json_that_is_endlessly_deep(folder: Path) -> None:
         ),
     ],
 )
-def test_files_that_are_too_long(
+def test_files_that_are_too_large(
     folder: Path, name: str, arguments: tuple[str, ...], message: str
 ) -> None:
     (folder / "data").mkdir()
     (folder / "app/app/src/main").mkdir(parents=True)
     (folder / "app/app/src/main/AndroidManifest.xml").touch()
-    hole(folder / name, b'{"schema_version": 1, ')
+    sparse_file(folder / name, b'{"schema_version": 1, ')
     assert_refused(command(*arguments, cwd=folder), message)
 
 
@@ -249,7 +249,7 @@ def test_files_that_are_too_long(
 
 
 class _Call:
-    """Pickled, it asks for a call."""
+    """Calls a function when it is unpickled."""
 
     def __init__(self, function: object, *arguments: object) -> None:
         self.function, self.arguments = function, arguments
@@ -301,7 +301,7 @@ def _replace(path: Path, ending: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("make", [_large_bytearray, _doubled, _inflating, _repeated])
-def test_checkpoints_that_grow(folder: Path, make: Callable[[Path], None]) -> None:
+def test_checkpoints_that_expand(folder: Path, make: Callable[[Path], None]) -> None:
     make(folder / "bomb.pth")
     text = "from seaformer.weights.checkpoint import read_checkpoint\n"
     done = script(f"{text}read_checkpoint(Path('bomb.pth'))", folder)
@@ -310,7 +310,7 @@ def test_checkpoints_that_grow(folder: Path, make: Callable[[Path], None]) -> No
     assert done.peak_bytes < 2 * LIMIT_BYTES, f"{done.peak_bytes / 1e6:.0f} MB"
 
 
-def test_large_honest_checkpoints_are_read(tmp_path: Path) -> None:
+def test_large_valid_checkpoints_are_read(tmp_path: Path) -> None:
     path = tmp_path / "large.pth"
     torch.save({"head.weight": torch.ones(50_000_000, dtype=torch.float16)}, path)
     assert read_checkpoint(path).tensors["head.weight"].numel() == 50_000_000
@@ -321,7 +321,7 @@ def test_large_honest_checkpoints_are_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def data(folder: Path) -> Path:
-    """A data set of four images, one of which is a bomb."""
+    """Write a data set of four images, one of which is a decompression bomb."""
     for kind in ("images", "masks"):
         (folder / "data" / kind).mkdir(parents=True)
         for number in range(4):

@@ -1,4 +1,4 @@
-"""Names that come from data: what can be part of a path, and what is refused."""
+"""Names from untrusted data: which can be part of a path, and which are refused."""
 
 import re
 import shutil
@@ -37,17 +37,15 @@ BAD = [
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_plain_names_stay_as_they_are(name: str, tmp_path: Path) -> None:
+def test_plain_names_are_unchanged(name: str, tmp_path: Path) -> None:
     assert plain_name(name, "the name") == name
     path_in(tmp_path, name, "the name").write_text("content")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("name", [*BAD, None, 7, ["a"], {"a": "b"}, b"a", True])
-def test_what_is_no_plain_name_is_refused_in_one_printable_line(
-    name: object, tmp_path: Path
-) -> None:
-    for take in (plain_name, lambda *asked: path_in(tmp_path, *asked)):
+def test_other_names_are_refused_in_one_printable_line(name: object, tmp_path: Path) -> None:
+    for take in (plain_name, lambda *arguments: path_in(tmp_path, *arguments)):
         with pytest.raises(SeaformerError) as caught:
             take(name, "file.name in 'm.json'", "Export the model again.")
         message = str(caught.value)
@@ -65,7 +63,7 @@ PIECES = st.sampled_from([*BAD, *GOOD, "/", "\\", ":", ".", "..", " ", "-", "NUL
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=4).map("".join)))
 @example("..")
 @example("C:evil")
-def test_whatever_passes_is_one_name_in_the_folder_on_every_system(name: str) -> None:
+def test_accepted_names_are_inside_the_folder_on_every_system(name: str) -> None:
     try:
         plain_name(name, "the name")
     except SeaformerError:
@@ -77,21 +75,21 @@ def test_whatever_passes_is_one_name_in_the_folder_on_every_system(name: str) ->
     assert not PureWindowsPath(name).is_reserved()
     assert 0 < len(name.encode()) <= MAX_BYTES
     assert name.isprintable()
-    assert name.strip(" ") == name.rstrip(".") == name  # else Windows opens another file
+    assert name.strip(" ") == name.rstrip(".") == name  # otherwise Windows opens another file
     assert not name.startswith("-")
 
 
 @given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,60}[A-Za-z0-9_]", fullmatch=True))
-def test_ordinary_names_pass(name: str) -> None:
+def test_ordinary_names_are_accepted(name: str) -> None:
     if not PureWindowsPath(name).is_reserved():
         assert plain_name(name, "the name") == name
 
 
-def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     folder, outside = tmp_path / "folder", tmp_path / "outside"
     folder.mkdir()
     outside.mkdir()
-    (folder / "file").symlink_to(outside / "file")  # which need not exist
+    (folder / "file").symlink_to(outside / "file")  # which may be missing
     (folder / "up").symlink_to("..")
     (folder / "twice").symlink_to("file")
     (folder / "away").symlink_to(outside)
@@ -102,12 +100,12 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> 
             path_in(folder, name, "the name")
 
 
-def test_a_link_that_stays_in_the_folder_is_one_of_its_files(tmp_path: Path) -> None:
+def test_a_link_inside_the_folder_is_accepted(tmp_path: Path) -> None:
     real = tmp_path / "real"
     real.mkdir()
     (real / "file").touch()
     (real / "link").symlink_to("file")
-    linked = tmp_path / "linked"  # the name that the user gives does not matter
+    linked = tmp_path / "linked"  # the user's own name for the folder does not matter
     linked.symlink_to(real)
     assert path_in(linked, "link", "the name") == linked / "link"
     shutil.rmtree(real)

@@ -1,4 +1,4 @@
-"""What was measured is kept, whatever ends a benchmark: signals, full disks, faults of others.
+"""Measurements are saved, however a benchmark ends: by signals, full disks or faults.
 
 On this computer, with a model of microseconds.
 """
@@ -32,7 +32,7 @@ INT, TERM, HUP, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGK
 
 @pytest.fixture
 def pair(tmp_path: Path) -> list[Path]:
-    """Two models of the same content."""
+    """Return two models with the same content."""
     return [Path(shutil.copy(PROBE, tmp_path / name)) for name in ("a.tflite", "b.tflite")]
 
 
@@ -40,9 +40,9 @@ def pair(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    "signals", [(INT,) * 20, (HUP, HUP, TERM)], ids=["Ctrl-C 20 times", "HUP and TERM"]
+    "signals", [(INT,) * 20, (HUP, HUP, TERM)], ids=["20 times Ctrl-C", "HUP and TERM"]
 )
-def test_signals_end_the_work_once_and_it_is_saved(
+def test_signals_end_the_benchmark_and_measurements_are_saved(
     tmp_path: Path, signals: Sequence[signal.Signals]
 ) -> None:
     status, errors = interrupted(*LONG, "--output", tmp_path / "out", signals=signals)
@@ -56,21 +56,21 @@ def test_signals_end_the_work_once_and_it_is_saved(
     assert names == {FILE_NAME, "results.csv", "report.html"}
 
 
-def test_after_kill_9_the_rounds_are_there_and_are_not_overwritten(tmp_path: Path) -> None:
+def test_rounds_before_kill_9_are_saved_and_not_overwritten(tmp_path: Path) -> None:
     output = tmp_path / "out"
     status, _ = interrupted(*LONG, "--output", output, signals=(KILL,))
     assert status == -KILL
-    kept = output / UNFINISHED_NAME
+    unfinished = output / UNFINISHED_NAME
     results = read_results(output)
     assert not results.complete
     assert "killed while measuring" in str(results.problem)
     assert results.models[0].latency is not None
     again = _run(PROBE, "--device", "host", "--runs", "1", "--output", output)
     assert again.returncode == 2
-    assert f"'{kept}' exists" in again.stderr
+    assert f"'{unfinished}' exists" in again.stderr
     forced = _run(PROBE, "--device", "host", "--runs", "1", "--output", output, "--force")
     assert forced.returncode == 0, forced.stderr
-    assert not kept.exists()
+    assert not unfinished.exists()
     assert read_results(output).complete
 
 
@@ -97,7 +97,7 @@ print("ended")
 """
 
 
-def test_a_signal_while_results_are_saved_waits_and_later_ones_are_ignored() -> None:
+def test_a_signal_during_saving_is_deferred_and_later_ones_are_ignored() -> None:
     assert _run_python(IN_ORDER) == ["saved True", "interrupted", "cleaned up", "ended"]
 
 
@@ -116,7 +116,7 @@ def _run_python(code: str) -> list[str]:
 # ---- the folder of the results
 
 
-def test_two_benchmarks_do_not_write_into_one_folder(tmp_path: Path) -> None:
+def test_two_benchmarks_cannot_share_a_folder(tmp_path: Path) -> None:
     endless = ("--until", "0.0001%", "--output", str(tmp_path / "out"))
     first = subprocess.Popen(
         [BENCHMARK, str(PROBE), "--device", "host", *endless],
@@ -135,8 +135,8 @@ def test_two_benchmarks_do_not_write_into_one_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / LOCK_NAME).exists()
 
 
-def test_a_full_disk_at_the_end_keeps_the_rounds_and_the_table(tmp_path: Path) -> None:
-    """A file system of which the results fill more than half."""
+def test_rounds_and_table_survive_a_full_disk_at_the_end(tmp_path: Path) -> None:
+    """On a file system of less than twice the size of the results."""
     disk = tmp_path / "disk"
     disk.mkdir()
     command = f"{BENCHMARK} {PROBE} --device host --runs 200 --output {disk}/out"
@@ -153,13 +153,13 @@ def test_a_full_disk_at_the_end_keeps_the_rounds_and_the_table(tmp_path: Path) -
     assert done.returncode == 1, done.stderr
     assert "median ms" in done.stdout
     assert "No space left on device" in done.stderr.splitlines()[-1]
-    (kept,) = tmp_path.glob("seaformer-results-*/results.json")
-    assert f"'{kept}' has the measurements" in done.stderr
-    timed = [block for one in read_results(kept).rounds for block in one.blocks]
+    (saved,) = tmp_path.glob("seaformer-results-*/results.json")
+    assert f"'{saved}' has the measurements" in done.stderr
+    timed = [block for one in read_results(saved).rounds for block in one.blocks]
     assert sum(len(block.durations_ns) for block in timed) == 200
 
 
-def test_a_table_that_cannot_be_printed_does_not_keep_results_from_being_saved(
+def test_results_are_saved_even_if_the_table_cannot_be_printed(
     tmp_path: Path,
 ) -> None:
     with Path("/dev/full").open("w") as full:
@@ -181,14 +181,14 @@ def test_a_table_that_cannot_be_printed_does_not_keep_results_from_being_saved(
     assert read_results(tmp_path / "out").complete
 
 
-def test_results_whose_folder_went_away_are_among_the_temporary_files(
+def test_results_without_a_folder_are_saved_as_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     class Replacing(EmulatedComputer):
-        """Has a file in the place of the folder as soon as it is looked at."""
+        """Replaces the folder with a file during the first check of the device."""
 
         def conditions(self):  # type: ignore[no-untyped-def]
             shutil.rmtree(output, ignore_errors=True)
@@ -200,15 +200,15 @@ def test_results_whose_folder_went_away_are_among_the_temporary_files(
     assert finished.paths == ()
     assert "Not all results can be saved" in finished.problems[0]
     assert output.read_text() == "mine"
-    (kept,) = tmp_path.glob("seaformer-results-*/results.json")
-    assert f"'{kept}' has the measurements" in finished.problems[0]
-    assert read_results(kept) == finished.results[0]
+    (saved,) = tmp_path.glob("seaformer-results-*/results.json")
+    assert f"'{saved}' has the measurements" in finished.problems[0]
+    assert read_results(saved) == finished.results[0]
 
 
 # ---- devices and models
 
 
-def test_a_fault_that_nobody_foresaw_on_one_device_loses_nothing_of_the_others(
+def test_an_unexpected_fault_of_one_device_does_not_affect_the_others(
     pair: list[Path], tmp_path: Path
 ) -> None:
     devices = [named(Host, "R58"), named(BrokenComputer, "R59")]
@@ -222,7 +222,7 @@ def test_a_fault_that_nobody_foresaw_on_one_device_loses_nothing_of_the_others(
     assert "R59: unexpected KeyError: 'skin' (a bug in seaformer" in finished.problems[0]
 
 
-def test_a_fault_before_anything_was_measured_is_told_beside_the_results_of_others(
+def test_a_fault_before_measuring_is_reported_with_the_results_of_others(
     tmp_path: Path,
 ) -> None:
     broken = named(BrokenComputer, "R59")
@@ -232,7 +232,7 @@ def test_a_fault_before_anything_was_measured_is_told_beside_the_results_of_othe
     assert "R59: unexpected KeyError" in finished.problems[0]
 
 
-def test_a_fault_in_a_report_loses_nothing_of_the_results(
+def test_results_survive_a_fault_in_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -249,7 +249,7 @@ def test_a_fault_in_a_report_loses_nothing_of_the_results(
         assert f"'{file}' has the measurements" in problem
 
 
-def test_devices_of_names_that_look_alike_have_folders_of_their_own(tmp_path: Path) -> None:
+def test_devices_with_similar_names_have_separate_folders(tmp_path: Path) -> None:
     devices = [named(Host, "R58:1"), named(Host, "R58 1")]
     finished = measure([PROBE], devices, tmp_path / "out", runs=1)
     assert len(finished.paths) == len(set(finished.paths)) == 2
@@ -284,7 +284,7 @@ def test_a_model_that_cannot_be_opened_here_does_not_stop_the_others(
         measure(pair, [Host()], tmp_path / "other", runs=2)
 
 
-def test_a_clock_that_stands_still_is_named_and_the_check_kept(tmp_path: Path) -> None:
+def test_a_stopped_clock_is_reported_and_the_check_saved(tmp_path: Path) -> None:
     finished = measure([PROBE], [StoppedClock()], tmp_path / "out", runs=2)
     (results,) = finished.results
     assert results.models[0].parity is not None
@@ -293,7 +293,7 @@ def test_a_clock_that_stands_still_is_named_and_the_check_kept(tmp_path: Path) -
     assert read_results(tmp_path / "out") == results
 
 
-def test_a_round_that_was_not_asked_for_does_not_count(tmp_path: Path) -> None:
+def test_a_round_that_differs_from_its_plan_does_not_count(tmp_path: Path) -> None:
     finished = measure([PROBE], [AskedOtherwise()], tmp_path / "out", runs=10)
     (results,) = finished.results
     assert "threads: 2, planned: 1" in finished.problems[0]

@@ -1,4 +1,4 @@
-"""Nothing that is started reports to anyone, whatever the user's environment says."""
+"""No process reports to anyone, whatever the user's environment variables are."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from seaformer.privacy import SWITCHES
 BIN = Path(sys.executable).parent
 
 CONNECTS_AFTER_S = 11
-"""ONNX Runtime 1.32 looks its maker's server up nine seconds after it was loaded."""
+"""ONNX Runtime 1.32 looks up its vendor's server nine seconds after loading."""
 
 SESSION = """
 import sys
@@ -30,11 +30,11 @@ from seaformer.runtimes import open_model
 session = open_model(sys.argv[1], channels=2)
 sys.stdin.read()
 """
-"""A process that has a model open until its stdin ends."""
+"""A process that keeps a model open until its stdin ends."""
 
 
 def reporting(home: Path) -> dict[str, str]:
-    """The environment of a user who lets everything report; HOME is a new folder."""
+    """Return an environment that enables all telemetry; HOME is a new folder."""
     home.mkdir()
     (home / "cache").mkdir()
     folders = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
@@ -42,12 +42,12 @@ def reporting(home: Path) -> dict[str, str]:
 
 
 def written(home: Path) -> list[str]:
-    """What there is in the folder of `reporting` besides the cache's."""
+    """Return the files in the folder of `reporting`, except those of the cache."""
     return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
 
 
 @pytest.mark.tools
-def test_an_attempt_to_reach_the_network_is_seen(tmp_path: Path) -> None:
+def test_an_attempt_to_use_the_network_is_detected(tmp_path: Path) -> None:
     require_tools(tmp_path)
     code = "import socket; socket.getaddrinfo('seaformer.invalid', 443)"
     command = watched([sys.executable, "-c", code], tmp_path / "trace")
@@ -56,7 +56,7 @@ def test_an_attempt_to_reach_the_network_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
-def test_onnx_runtime_connects_to_nobody_and_leaves_no_device_id(tmp_path: Path) -> None:
+def test_onnx_runtime_opens_no_connection_and_leaves_no_device_id(tmp_path: Path) -> None:
     require_tools(tmp_path)
     plan = basic_plan("onnxruntime", add_probe(tmp_path, "onnxruntime"), blocks=3000)
     (tmp_path / "plan").write_text(plan.text())
@@ -74,7 +74,7 @@ def test_onnx_runtime_connects_to_nobody_and_leaves_no_device_id(tmp_path: Path)
         )
         for name, command in commands.items()
     }
-    # One waits for its stdin, the other for somebody who reads its lines.
+    # One blocks on its stdin, the other until its output is read.
     time.sleep(CONNECTS_AFTER_S)
     for name, process in processes.items():
         assert process.poll() is None, f"{name} ended early"
@@ -88,7 +88,7 @@ def test_onnx_runtime_connects_to_nobody_and_leaves_no_device_id(tmp_path: Path)
 def test_a_command_that_runs_an_onnx_file_leaves_no_device_id(name: str, tmp_path: Path) -> None:
     write_onnx(tmp_path / "model.onnx", metadata())
     Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
-    runner_for(TARGET)  # compiled once, with the compiler's own cache
+    runner_for(TARGET)  # compiled once, by the compiler with its own cache
     arguments = {
         "seaformer-predict": ["photo.png", "--model", "model.onnx"],
         "seaformer-benchmark": ["model.onnx", "--device", "host", "--runs", "2"],
@@ -105,7 +105,7 @@ def test_a_command_that_runs_an_onnx_file_leaves_no_device_id(name: str, tmp_pat
     assert written(tmp_path / "home") == []
 
 
-def test_hugging_face_is_told_nothing(tmp_path: Path) -> None:
+def test_telemetry_of_hugging_face_is_disabled(tmp_path: Path) -> None:
     code = "import seaformer, huggingface_hub.constants as hub; print(hub.HF_HUB_DISABLE_TELEMETRY)"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -117,7 +117,7 @@ def test_hugging_face_is_told_nothing(tmp_path: Path) -> None:
     assert done.stdout == "True\n"
 
 
-def test_an_onnx_runtime_that_was_there_before_is_asked_to_stop() -> None:
+def test_telemetry_of_an_imported_onnx_runtime_is_disabled() -> None:
     code = """
 import onnxruntime
 disable, calls = onnxruntime.disable_telemetry_events, []
@@ -129,7 +129,7 @@ print(calls)
     assert done.stdout == "[None]\n"
 
 
-def test_a_program_on_a_phone_gets_the_switches(
+def test_telemetry_is_disabled_for_programs_on_a_phone(
     loopback_phone: LoopbackPhone, tmp_path: Path
 ) -> None:
     names = list(SWITCHES)

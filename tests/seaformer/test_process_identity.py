@@ -11,7 +11,7 @@ from seaformer.benchmark.devices.process_identity import has_ended, own_identity
 PRINT = "from seaformer.benchmark.devices.process_identity import *; print(own_identity())"
 
 
-def test_a_process_that_has_ended_is_told_from_one_that_runs_under_its_number() -> None:
+def test_an_ended_process_is_distinguished_from_another_with_its_pid() -> None:
     child = subprocess.run(
         [sys.executable, "-c", PRINT], capture_output=True, text=True, check=True
     )
@@ -35,6 +35,6 @@ def test_a_process_that_has_ended_is_told_from_one_that_runs_under_its_number() 
         "",
     ],
 )
-def test_of_other_places_and_of_nonsense_nothing_is_known(identity: str) -> None:
+def test_processes_elsewhere_and_invalid_identities_are_unknown(identity: str) -> None:
     boot, namespace, pid, _ = own_identity().split()
     assert not has_ended(identity.format(boot=boot, namespace=namespace, pid=pid))

@@ -1,4 +1,4 @@
-"""Progress between our own processes: events on a pipe, from commands that run for real."""
+"""Progress events of our own commands on a pipe, from real processes."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ def written_by(code: str, **variables: str) -> str:
     return done.stdout
 
 
-def test_events_arrive_as_they_were_written() -> None:
+def test_events_arrive_unchanged() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as lines:
         process = subprocess.Popen(
@@ -60,22 +60,22 @@ def test_events_arrive_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize("variables", [{}, {VARIABLE: "97"}, {VARIABLE: "no number"}])
-def test_without_a_listener_nothing_is_written(variables: dict[str, str]) -> None:
+def test_without_a_listener_no_event_is_written(variables: dict[str, str]) -> None:
     assert written_by(WRITER, **variables) == "done\n"
 
 
-def test_the_descriptor_is_not_handed_on() -> None:
+def test_the_descriptor_is_not_inherited() -> None:
     code = f"import os; {WRITER}\nprint({VARIABLE!r} in os.environ)"
     assert written_by(code, **{VARIABLE: "97"}) == "done\nFalse\n"
 
 
 @pytest.mark.parametrize("line", ["✓ trace to ONNX", "{}", '{"event": "stage finished"}'])
-def test_what_is_no_event_is_refused(line: str) -> None:
+def test_invalid_events_are_refused(line: str) -> None:
     with pytest.raises(ValueError, match="validation error"):
         read_event(line)
 
 
-def test_an_evaluation_reports_how_far_it_is_and_its_results(
+def test_an_evaluation_reports_its_progress_and_results(
     shapes_export: Path, tmp_path: Path
 ) -> None:
     scenes, report = tmp_path / "scenes", tmp_path / "report"

@@ -1,4 +1,4 @@
-"""What a terminal is sent: text from elsewhere never acts on it, whichever command prints it."""
+"""Untrusted text never controls the terminal, whichever command prints it."""
 
 import io
 import json
@@ -28,7 +28,7 @@ TITLE, CLEAR, LINK = "\x1b]0;pwned\x07", "\x1b[2J", "\x1b]8;;http://evil\x1b\\"
 EVIL = f"{TITLE}{CLEAR}{LINK}\x9b31m\x85\x7f\u202egnp\u2066\u200b\u2028\ufeff\b\t\r\nerror: no"
 MARKUP = "[bold]x[/] [link=http://evil]y[/link] [/] :warning:"
 NAME = f"a{TITLE}{CLEAR}\x9b1m\u202e\n[red]b"
-"""As `EVIL`, of letters that a file's name can hold."""
+"""Like `EVIL`, of characters that are allowed in a file name."""
 
 PACKAGE = "seaformer"
 MODULES = {
@@ -42,7 +42,7 @@ MODULES = {
 
 
 def run(command: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
-    """Run a command without a terminal; return its exit status, and what it printed, all of it."""
+    """Run a command without a terminal; return its exit status and its complete output."""
     done = subprocess.run(
         [sys.executable, "-m", MODULES[command], *map(str, arguments)],
         cwd=cwd,
@@ -56,7 +56,7 @@ def run(command: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
 
 
 def on_a_terminal(command: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
-    """Run a command on a terminal of 256 colours; return its exit status and what it was sent."""
+    """Run a command on a terminal with 256 colours; return its exit status and its output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", MODULES[command], *map(str, arguments)],
@@ -71,14 +71,14 @@ def on_a_terminal(command: str, *arguments: str | Path, cwd: Path) -> tuple[int,
     try:
         while data := os.read(ours, 1 << 16):
             sent += data
-    except OSError:  # Linux ends a terminal that nobody holds any more with an error.
+    except OSError:  # On Linux, reading from a closed terminal is an error.
         pass
     os.close(ours)
     return process.wait(), sent.decode("utf-8").replace("\r\n", "\n")
 
 
 def assert_harmless(text: str) -> None:
-    """Expect letters and line ends, and no line that somebody else began."""
+    """Check for only printable characters and line ends, and no injected line."""
     unprintable = ("Cc", "Cf", "Cs", "Zl", "Zp")
     found = {letter for letter in text if unicodedata.category(letter) in unprintable} - {"\n"}
     assert not found, text
@@ -87,7 +87,7 @@ def assert_harmless(text: str) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A photograph, and models that say evil things, all under evil names."""
+    """Return a folder with a photo and models, with malicious metadata and names."""
     image = np.full((SIDE, SIDE, 3), 200, np.uint8) * np.array([1, 0, 0], np.uint8)
     Image.fromarray(image).save(tmp_path / f"{NAME}.png")
     (tmp_path / f"{NAME}.tflite").write_bytes(tflite())
@@ -110,12 +110,12 @@ def folder(tmp_path: Path) -> Path:
         ("\udc80.jpg", r"\udc80.jpg"),
     ],
 )
-def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])
-def test_the_console_prints_text_wherever_it_stands(is_terminal: bool) -> None:
+def test_the_console_escapes_text_everywhere(is_terminal: bool) -> None:
     text = io.StringIO()
     console = Console(file=text, force_terminal=is_terminal, width=500)
     evil = EVIL + MARKUP
@@ -131,15 +131,15 @@ def test_the_console_prints_text_wherever_it_stands(is_terminal: bool) -> None:
         bars.add_task(evil)
     printed = text.getvalue()
     if is_terminal:
-        # Rich's own: styles, and the cursor of the displays that it draws over.
+        # Rich's own sequences: styles, and the cursor of its live displays.
         printed = re.sub(r"\x1b\[(\d*(;\d+)*m|\?25[lh]|2K|1A)|\r", "", printed)
     assert_harmless(printed)
     assert printed.count(MARKUP) >= 9
-    assert printed.count(printable(EVIL)) >= 6  # Rich leaves the bell out where it makes a Text.
+    assert printed.count(printable(EVIL)) >= 6  # Rich drops the bell when it creates a Text.
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
-def test_predict_shows_what_models_and_names_hold(folder: Path, suffix: str) -> None:
+def test_predict_escapes_models_and_names(folder: Path, suffix: str) -> None:
     status, output = run("predict", f"{NAME}.png", "--model", f"{NAME}{suffix}", cwd=folder)
     assert status == 0, output
     assert_harmless(output)
@@ -148,7 +148,7 @@ def test_predict_shows_what_models_and_names_hold(folder: Path, suffix: str) -> 
     assert MARKUP in output
 
 
-def test_on_a_terminal_only_colours_are_sent(folder: Path) -> None:
+def test_a_terminal_receives_only_colours(folder: Path) -> None:
     status, sent = on_a_terminal("predict", f"{NAME}.png", "--model", f"{NAME}.onnx", cwd=folder)
     assert status == 0, sent
     styles = r"\x1b\[[\d;]*m"
@@ -180,7 +180,7 @@ def test_on_a_terminal_only_colours_are_sent(folder: Path) -> None:
         ("benchmark", ["report", NAME]),
     ],
 )
-def test_errors_quote_what_was_given(folder: Path, command: str, arguments: list[str]) -> None:
+def test_errors_escape_arguments(folder: Path, command: str, arguments: list[str]) -> None:
     status, output = run(command, *arguments, cwd=folder)
     assert status in (1, 2), output
     assert_harmless(output)
@@ -188,7 +188,7 @@ def test_errors_quote_what_was_given(folder: Path, command: str, arguments: list
     assert "[red]b" in output or "[bold]x[/]" in output, output
 
 
-def test_an_evaluation_shows_a_data_set_of_evil_names(folder: Path) -> None:
+def test_an_evaluation_escapes_a_data_set(folder: Path) -> None:
     data = folder / NAME / "data"
     for kind, pixels in (("images", np.zeros((8, 8, 3), np.uint8)), ("masks", np.zeros((8, 8)))):
         (data / kind).mkdir(parents=True)
@@ -204,7 +204,7 @@ def test_an_evaluation_shows_a_data_set_of_evil_names(folder: Path) -> None:
     assert printable("broken\x1b[2J.png") in output
 
 
-def test_training_lists_files_of_evil_names(folder: Path) -> None:
+def test_training_escapes_file_names(folder: Path) -> None:
     (folder / "data/images").mkdir(parents=True)
     (folder / "data/masks").mkdir()
     for kind in ("images", "masks"):
@@ -218,7 +218,7 @@ def test_training_lists_files_of_evil_names(folder: Path) -> None:
     assert printable(f"{NAME}0.png") in output
 
 
-def test_a_benchmark_shows_models_of_evil_names(folder: Path) -> None:
+def test_a_benchmark_escapes_models(folder: Path) -> None:
     models = (f"{NAME}.onnx",)
     arguments = ("--device", "host", "--runs", "3", "--output", NAME)
     status, output = run("benchmark", *models, *arguments, cwd=folder)
@@ -230,9 +230,7 @@ def test_a_benchmark_shows_models_of_evil_names(folder: Path) -> None:
     assert_harmless(output)
 
 
-def test_a_phone_cannot_write_to_the_terminal(
-    loopback_phone: LoopbackPhone, tmp_path: Path
-) -> None:
+def test_output_of_a_phone_is_escaped(loopback_phone: LoopbackPhone, tmp_path: Path) -> None:
     evil = EVIL.replace("\n", "").replace("\r", "") + MARKUP
     for name in ("product.manufacturer", "product.model", "soc.model", "build.version.release"):
         loopback_phone.set_property(f"ro.{name}", evil)
@@ -240,7 +238,7 @@ def test_a_phone_cannot_write_to_the_terminal(
         _, output = run("benchmark", *command, cwd=tmp_path)
         assert_harmless(output)
         assert loopback_phone.serial in output
-        # Tables fold it.
+        # Tables wrap it.
         assert printable(evil).replace(" ", "") in re.sub(r"\s+", "", output) or "pwned" in output
     loopback_phone.set_property("ro.product.cpu.abi", evil)
     _, output = run("benchmark", "doctor", loopback_phone.serial, cwd=tmp_path)

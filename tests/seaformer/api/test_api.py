@@ -1,4 +1,4 @@
-"""The Python API: it does what the commands do, from the same parts, and prints nothing."""
+"""The Python API: the same results as the commands, without output."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def _scene(scenes: Path) -> Path:
     return scenes / "images/val/000000.png"
 
 
-def test_predict_finds_what_the_command_finds(
+def test_predict_matches_the_command(
     model: Model, scenes: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = model.predict(_scene(scenes))
@@ -63,13 +63,13 @@ def test_predict_finds_what_the_command_finds(
     assert Image.open(io.BytesIO(shown)).size == found.overlay.size
 
 
-def test_an_image_is_a_path_of_pillow_or_an_array(model: Model, scenes: Path) -> None:
+def test_an_image_is_a_path_a_pillow_image_or_an_array(model: Model, scenes: Path) -> None:
     expected = model.predict(str(_scene(scenes))).mask
     image = Image.open(_scene(scenes))
     pixels = np.asarray(image.convert("RGB"))
     for one in (image, pixels, pixels[:, ::-1][:, ::-1]):
         np.testing.assert_array_equal(model.predict(one).mask, expected)
-    assert image.getbbox() is not None, "the caller's image is as it was"
+    assert image.getbbox() is not None, "the caller's image is unchanged"
     grey = np.asarray(image.convert("L"))
     np.testing.assert_array_equal(
         model.predict(grey).mask, model.predict(Image.fromarray(grey)).mask
@@ -91,7 +91,7 @@ def test_other_images_are_refused(model: Model, image: object, message: str) -> 
         model.predict(image)  # type: ignore[arg-type]
 
 
-def test_a_classifier_gives_probabilities(classifier_export: Path) -> None:
+def test_a_classifier_returns_probabilities(classifier_export: Path) -> None:
     (file,) = classifier_export.glob("*.onnx")
     with seaformer.load(file) as classifier:
         found = classifier.predict(Image.new("RGB", (96, 96), (200, 30, 30)))
@@ -103,7 +103,7 @@ def test_a_classifier_gives_probabilities(classifier_export: Path) -> None:
     assert list(found.to_pandas()["probability"]) == [share for _, share in found.top]
 
 
-def test_evaluate_scores_what_the_command_scores(
+def test_evaluate_matches_the_command(
     model: Model, scenes: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     events: list[Event] = []
@@ -123,30 +123,39 @@ def test_evaluate_scores_what_the_command_scores(
         model.evaluate(scenes, report=page)
 
 
-def test_a_reference_is_compared_with_and_an_interrupted_evaluation_continues(
+def test_an_interrupted_comparison_with_a_reference_resumes(
     model: Model, shapes_export: Path, scenes: Path, tmp_path: Path
 ) -> None:
     (other,) = shapes_export.glob("*.onnx")
-    kept = tmp_path / "evaluation/images.jsonl"
-    options = ["--data", str(scenes), "--reference", str(other), "--report", str(kept.parent)]
+    progress_file = tmp_path / "evaluation/images.jsonl"
+    options = [
+        "--data",
+        str(scenes),
+        "--reference",
+        str(other),
+        "--report",
+        str(progress_file.parent),
+    ]
     evaluate([str(model.source), *options], standalone_mode=False)
-    stored = Results.model_validate_json((kept.parent / "results.json").read_text())
-    lines = kept.read_bytes().splitlines(keepends=True)
-    kept.write_bytes(b"".join(lines[:-1]))  # as if it was stopped before the last image
+    stored = Results.model_validate_json((progress_file.parent / "results.json").read_text())
+    lines = progress_file.read_bytes().splitlines(keepends=True)
+    progress_file.write_bytes(b"".join(lines[:-1]))  # as if interrupted before the last image
 
     events: list[Event] = []
     for reference in (other, seaformer.load(other)):
-        found = model.evaluate(scenes, reference=reference, resume=kept, progress=events.append)
+        found = model.evaluate(
+            scenes, reference=reference, resume=progress_file, progress=events.append
+        )
         assert found.results == stored
         assert found.difference == stored.models[-1].difference is not None
     done = [event.done for event in events if isinstance(event, StageAdvanced)]
     assert done == [1, 2, 2]
     with pytest.raises(UsageError, match="belongs to a different run; different: models, protocol"):
-        model.evaluate(scenes, resume=kept)
-    assert model.evaluate(scenes, resume=kept, force=True).difference is None
+        model.evaluate(scenes, resume=progress_file)
+    assert model.evaluate(scenes, resume=progress_file, force=True).difference is None
 
 
-def test_export_writes_what_the_command_writes(
+def test_export_matches_the_command(
     shapes_export: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     events: list[Event] = []
@@ -167,7 +176,7 @@ def test_export_writes_what_the_command_writes(
         network.export(tmp_path, format="onnx", input_size=(128, 128))
 
 
-def test_benchmark_gives_typed_results(
+def test_benchmark_returns_typed_results(
     model: Model, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     events: list[Event] = []
@@ -195,7 +204,7 @@ def test_errors_are_those_of_the_commands(model: Model, tmp_path: Path) -> None:
         seaformer.load(str(model.source), weights="shapes").predict(np.zeros((8, 8, 3), np.uint8))
 
 
-def test_without_pandas_results_are_there_and_tables_name_the_extra(
+def test_without_pandas_tables_name_the_extra(
     model: Model, scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)

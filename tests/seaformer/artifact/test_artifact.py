@@ -1,4 +1,4 @@
-"""The description of an exported file: its type, its JSON Schema, and who reads it."""
+"""The metadata of an exported file: its type, its JSON Schema, and its readers."""
 
 import json
 import re
@@ -83,7 +83,7 @@ json_values = st.recursive(
 
 
 def places(data: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """The paths of all members of a JSON object, and of all its arrays' elements."""
+    """Return the paths of all members of a JSON object, and of all elements of its arrays."""
     members = data.items() if isinstance(data, dict) else enumerate(data)
     found: list[tuple[str | int, ...]] = []
     for key, value in members:
@@ -98,7 +98,7 @@ UPGRADED = json.loads(parse_metadata(json.dumps(WHOLE), "a sample").text())
 
 
 @given(st.sampled_from(places(UPGRADED)), json_values | st.just(...))
-def test_any_other_value_is_metadata_or_one_clear_error(
+def test_any_other_value_is_valid_or_a_clear_error(
     place: tuple[str | int, ...], value: Any
 ) -> None:
     data: Any = json.loads(json.dumps(UPGRADED))
@@ -141,7 +141,7 @@ def test_any_other_value_is_metadata_or_one_clear_error(
          r"input.std\[1\] is 0.0. Allowed: a number, above 0"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_the_invalid_member_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SeaformerError, match=rf"^the metadata in 'a\.onnx' .*{message}"):
         parse_metadata(text, "'a.onnx'")
     (tmp_path / "a.onnx.json").write_text(text if "schema" in text else f'"schema_version"{text}')
@@ -149,19 +149,19 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None
         read_beside(tmp_path / "a.onnx")
 
 
-def test_a_command_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+def test_invalid_metadata_is_a_one_line_error_of_a_command(tmp_path: Path) -> None:
     write_onnx(tmp_path / "a.onnx", metadata(params=10**400))
     done = run_export("--self-check", "a.onnx", cwd=tmp_path)
     assert_one_line(done, 1, r"the metadata in 'a\.onnx' cannot be used: params is 1000")
 
 
-def test_members_of_later_versions_are_ignored() -> None:
+def test_unknown_members_are_ignored() -> None:
     assert parse_metadata(json.dumps(metadata(invented={"later": 1})), "it") == parse_metadata(
         json.dumps(metadata()), "it"
     )
 
 
-def test_a_damaged_archive_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "a.tflite"
     data = bytearray((OLD / "make_tiny_64x64_fp32.tflite").read_bytes())
     data[data.index(b'"schema_version"')] ^= 1
@@ -171,12 +171,12 @@ def test_a_damaged_archive_is_one_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["method", "flags", "data"])
-def test_an_archive_that_cannot_be_unpacked_is_one_clear_error(tmp_path: Path, place: str) -> None:
+def test_an_archive_that_cannot_be_unpacked_is_a_clear_error(tmp_path: Path, place: str) -> None:
     path = tmp_path / "a.tflite"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("seaformer.json", json.dumps(metadata("NHWC")))
     data = bytearray(path.read_bytes())
-    entry = data.rindex(b"PK\x01\x02")  # the directory at the end
+    entry = data.rindex(b"PK\x01\x02")  # the directory of the archive
     start = {"method": entry + 10, "flags": entry + 8, "data": len("seaformer.json") + 30}[place]
     data[start] = {"method": 99, "flags": 1, "data": 0xFF}[place]
     path.write_bytes(data)
@@ -184,16 +184,16 @@ def test_an_archive_that_cannot_be_unpacked_is_one_clear_error(tmp_path: Path, p
         tflite_text(path)
 
 
-# ---- The JSON Schema, and the app that reads by it -----------------------------------------------
+# ---- The JSON Schema, and its reader in the app --------------------------------------------------
 
 
-def test_the_schema_in_the_package_is_that_of_the_type() -> None:
+def test_the_schema_in_the_package_matches_the_type() -> None:
     stored = resources.files("seaformer.artifact").joinpath("metadata.schema.json").read_text()
-    assert stored == json_schema(), "write it again: see CONTRIBUTING.md"
+    assert stored == json_schema(), "regenerate it: see CONTRIBUTING.md"
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_what_kotlin_is_tested_with_is_as_the_type_says(task: str) -> None:
+def test_metadata_in_kotlins_tests_matches_the_type(task: str) -> None:
     quantized = {"dtype": "int8", "quantization": {"scale": 0.5, "zero_point": -14}}
     for changes in ({}, {"layout": "NCHW"}, {"normalization": "outside", **quantized}):
         golden = metadata_of(task, **changes)
@@ -201,7 +201,7 @@ def test_what_kotlin_is_tested_with_is_as_the_type_says(task: str) -> None:
         assert json.loads(found.text()) == golden
 
 
-# Kotlin's way to read a member -> JSON types that it takes.
+# How Kotlin reads a member -> JSON types that it accepts.
 TAKES = {
     "getString": {"string"},
     "oneOf": {"string"},
@@ -217,7 +217,7 @@ TAKES = {
     "getJSONObject": {"object"},
     "objectOrNull": {"object", "null"},
 }
-# Function of ModelMetadata.kt -> the object that it is given, by its name in the schema.
+# Function of ModelMetadata.kt -> the name in the schema of the object that it reads.
 OBJECTS = {
     "read": "Metadata",
     "inputTensor": "Input",
@@ -230,13 +230,13 @@ NULL_FOR_FEATURES_ONLY = {
     ("Metadata", "task"),
     *(("Input", name) for name in ("color_order", "mean", "std", "resize", "interpolation")),
 }
-"""Null in files whose kind the app refuses."""
+"""Null only in files of kinds that the app refuses."""
 ASKED_BEFORE = {("Input", "crop_fraction")}
-"""Read where another member says that it is not null."""
+"""Read only if another member implies that it is not null."""
 
 
 def reads_of_kotlin() -> set[tuple[str, str, str]]:
-    """Object, member and way of every read in ModelMetadata.kt."""
+    """Return object, member and method of every read in ModelMetadata.kt."""
     source = KOTLIN.read_text()
     found = set()
     for function in re.split(r"private fun ", source)[1:]:
@@ -252,7 +252,7 @@ def reads_of_kotlin() -> set[tuple[str, str, str]]:
             elif before == "it":
                 around = {"Parity": "Comparison"}[around]
             elif around == "Scale" and before == "json":
-                around = "Input"  # and Output: the tensor that may have a scale
+                around = "Input"  # and Output, the tensor that may have a scale
             if way != "isNull":
                 found.add((around, member, way))
     return found
@@ -269,7 +269,7 @@ def definition(name: str) -> dict[str, Any]:
     return schema if name == "Metadata" else schema["$defs"][name]
 
 
-def test_every_member_that_kotlin_reads_is_written_with_that_type() -> None:
+def test_members_that_kotlin_reads_have_the_expected_type() -> None:
     reads = reads_of_kotlin()
     assert len(reads) > 40
     for around, member, way in reads:
@@ -282,7 +282,7 @@ def test_every_member_that_kotlin_reads_is_written_with_that_type() -> None:
         assert types == TAKES[way], f"{around}.{member} is {types}, read by {way}"
 
 
-def test_kotlin_knows_no_value_that_is_never_written() -> None:
+def test_values_in_kotlin_exist_in_the_schema() -> None:
     source = KOTLIN.read_text()
     enums = {
         name: {value.strip().lower() for value in values.split(",")}
@@ -345,7 +345,7 @@ def test_modules_have_the_titles_and_sections_of_the_paper() -> None:
         "3.2 Squeeze-enhanced axial attention",
         "sum, gate",
     )
-    # A part is of the section of what it is in, unless it has its own.
+    # A module has the section of its parent, unless it has its own.
     assert found["stem.conv"].section == "3.1 Overall architecture (shared STEM)"
     assert found["context_branch.stage5.blocks.1.attention.row.squeeze"].section == (
         "3.2 Squeeze axial attention"
@@ -353,7 +353,7 @@ def test_modules_have_the_titles_and_sections_of_the_paper() -> None:
     assert all(module.section for module in found.values())
 
 
-def test_a_peer_is_of_its_own_paper() -> None:
+def test_a_peer_has_the_titles_of_its_paper() -> None:
     model = create_model("topformer-tiny")
     found = titles(model)
     assert found["semantics_extractor.0.attention"].title == "global attention"
@@ -363,13 +363,13 @@ def test_a_peer_is_of_its_own_paper() -> None:
     assert found["injections.2"].title == "semantics injection 3"
 
 
-def test_a_network_without_titles_goes_by_its_paths(users_export: Path) -> None:
+def test_a_network_without_titles_uses_its_paths(users_export: Path) -> None:
     found = read_metadata(users_export / "make_network_100x144_fp32.tflite")
     assert found.modules["blocks.0"] == Module(title="0")
     assert next(iter(found.modules)) == "features"
 
 
-def test_every_operator_of_an_export_is_in_a_module_with_a_title(tiny_export: Path) -> None:
+def test_every_operator_of_an_export_belongs_to_a_module_with_a_title(tiny_export: Path) -> None:
     files = [path for path in tiny_export.iterdir() if path.suffix in SUFFIXES]
     assert len(files) == 4
     for file in files:
@@ -383,13 +383,13 @@ def test_every_operator_of_an_export_is_in_a_module_with_a_title(tiny_export: Pa
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A .tflite and an .onnx as they were written with schema 1, with the .json they share."""
+    """Copy a .tflite and an .onnx of schema 1, with the .json that they share."""
     shutil.copytree(OLD, tmp_path / "old")
     return tmp_path / "old" / "make_tiny_64x64_fp32"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_old_file_is_read_inside_and_beside(old: Path, suffix: str) -> None:
+def test_metadata_in_and_beside_an_old_file_is_read(old: Path, suffix: str) -> None:
     path = old.with_name(f"{old.name}{suffix}")
     inside, beside = read_metadata(path), read_beside(path)
     assert beside is not None
@@ -446,7 +446,7 @@ def test_an_old_file_is_bundled_in_the_schema_that_the_app_reads(
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_an_old_file_is_checked_again(old: Path, suffix: str) -> None:
+def test_self_check_of_an_old_file(old: Path, suffix: str) -> None:
     named = ("--model", "old_networks:make_tiny")
     done = run_export("--self-check", f"{old.name}{suffix}", *named, cwd=old.parent)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
-"""JSON that a user can hand to a command: whatever a member is, it is used or is an error.
+"""JSON files as inputs of commands: each member is used, or refused with an error.
 
-An error is one line that names the file. A real file of each kind has one of its members replaced
-by what does not belong there.
+The error is one line that names the file. In a real file of each kind, one member is replaced by a
+wrong value.
 """
 
 import io
@@ -39,9 +39,9 @@ WRONG = (
     'null "x" "" [] {} [null] {"a":1} true 0 -1 1.5 1e-320 1e308 1e999 NaN "\\ud800" "\\u0000" '
     f"9223372036854775808 1{'0' * 400} -1{'0' * 5000} {'[' * 150}{']' * 150} {'[' * 100_000}"
 ).split()
-"""Texts of JSON, or of what is taken for it."""
+"""JSON texts, also invalid ones."""
 
-MARK = "the place of the wrong value"
+MARK = "the position of the wrong value"
 
 OLD = SAMPLES / "schema_1" / "make_tiny_64x64_fp32.json"
 MASK = np.eye(3, dtype=np.uint8)
@@ -165,6 +165,6 @@ def test_a_wrong_member_is_an_error_that_names_the_file(kind: str, tmp_path: Pat
         ("[" * 100_000, "recursion"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, message: str) -> None:
+def test_invalid_numbers_are_named(text: str, message: str) -> None:
     with pytest.raises(JsonError, match=message):
         parse_json(text)

@@ -1,4 +1,4 @@
-"""`seaformer-bundle`: what it puts into the app, and what it refuses."""
+"""`seaformer-bundle`: the files that it adds to the app, and its errors."""
 
 import json
 import os
@@ -39,7 +39,7 @@ Done = subprocess.CompletedProcess[str]
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """The app, as far as a bundle looks at it."""
+    """Write the files of an app that a bundle reads."""
     main = tmp_path / "app" / "app" / "src" / "main"
     main.mkdir(parents=True)
     shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
@@ -48,7 +48,7 @@ def app(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def copy(shapes_export: Path, tmp_path: Path) -> Path:
-    """An .onnx and its .json, which may be changed."""
+    """Copy an .onnx and its .json to a folder that a test may change."""
     for path in shapes_export.glob("*.onnx"):
         shutil.copy(path, tmp_path)
         shutil.copy(path_beside(path), tmp_path)
@@ -62,7 +62,7 @@ def bundle(*arguments: object, environment: dict[str, str] | None = None) -> Don
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_app_gets_the_model_its_own_json_and_samples(
+def test_the_app_gets_the_model_its_json_and_samples(
     shapes_export: Path, app: Path, suffix: str
 ) -> None:
     (model,) = shapes_export.glob(f"*{suffix}")
@@ -82,7 +82,7 @@ def test_the_app_gets_the_model_its_own_json_and_samples(
     assert metadata["file"]["sha256"] in done.stdout
 
 
-def test_another_model_takes_the_place_of_the_first(
+def test_another_model_replaces_the_first(
     shapes_export: Path, mask_export: Path, app: Path
 ) -> None:
     (first,) = shapes_export.glob("*.tflite")
@@ -94,7 +94,7 @@ def test_another_model_takes_the_place_of_the_first(
     assert sorted(p.name for p in (assets_of(app) / "samples").iterdir()) == ["00_photograph.jpg"]
 
 
-def test_several_models_are_offered_in_the_order_given(
+def test_several_models_are_listed_in_the_order_of_the_command(
     shapes_export: Path, mask_export: Path, app: Path
 ) -> None:
     files = [next(shapes_export.glob("*.tflite")), *mask_export.glob("*.onnx")]
@@ -141,8 +141,8 @@ def test_the_golden_output_is_that_of_the_file_on_this_computer(
 
 
 @pytest.mark.usefixtures("gpu")
-def test_the_gpu_accelerator_reaches_the_golden_output(shapes_export: Path) -> None:
-    """By LiteRT's own accelerator, as in the app; here its driver is in software."""
+def test_the_gpu_accelerator_matches_the_golden_output(shapes_export: Path) -> None:
+    """With LiteRT's accelerator, as in the app, but with a software driver."""
     model, image = read_model(next(shapes_export.glob("*.tflite"))), golden_image()
     golden = compute_golden(model, image)
     with open_model(model.path, accelerator="gpu") as session:
@@ -173,14 +173,14 @@ def test_a_large_output_is_stored_at_positions_of_all_columns(shapes_export: Pat
         ("w8a8", (20.0, 0.9), (20.0, 0.9), (20.0, 0.9)),
     ],
 )
-def test_what_an_accelerator_has_to_reach_follows_from_the_precision(
+def test_thresholds_of_accelerators_follow_from_the_precision(
     precision: str, on_cpu: tuple[float, float], on_gpu: object, on_npu: object
 ) -> None:
     for name, expected in (("cpu", on_cpu), ("gpu", on_gpu), ("npu", on_npu)):
         assert astuple(ACCELERATORS[name].device_threshold(PRECISIONS[precision])) == expected
 
 
-def test_a_model_that_computes_nothing_finite_is_not_bundled(copy: Path, app: Path) -> None:
+def test_a_model_with_infinite_outputs_is_not_bundled(copy: Path, app: Path) -> None:
     model = onnx.load(copy)
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 4:
@@ -193,7 +193,7 @@ def test_a_model_that_computes_nothing_finite_is_not_bundled(copy: Path, app: Pa
     assert not assets_of(app).exists()
 
 
-def test_two_models_of_one_name_are_refused(copy: Path, app: Path, tmp_path: Path) -> None:
+def test_two_models_with_one_name_are_refused(copy: Path, app: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     for path in (copy, path_beside(copy)):
@@ -204,7 +204,7 @@ def test_two_models_of_one_name_are_refused(copy: Path, app: Path, tmp_path: Pat
     assert not assets_of(app).exists()
 
 
-def test_users_images_are_samples_too(shapes_export: Path, app: Path, tmp_path: Path) -> None:
+def test_images_of_the_user_become_samples(shapes_export: Path, app: Path, tmp_path: Path) -> None:
     (model,) = shapes_export.glob("*.onnx")
     image = tmp_path / "my $(photo).JPG"
     shutil.copy(Path(APP).parent / "seaformer/data/photograph.jpg", image)
@@ -213,7 +213,7 @@ def test_users_images_are_samples_too(shapes_export: Path, app: Path, tmp_path: 
     assert (assets_of(app) / "samples/02_00.jpg").read_bytes() == image.read_bytes()
 
 
-def test_an_image_that_is_none_changes_nothing(
+def test_an_invalid_image_leaves_the_app_unchanged(
     shapes_export: Path, app: Path, tmp_path: Path
 ) -> None:
     (model,) = shapes_export.glob("*.onnx")
@@ -236,7 +236,7 @@ def test_a_sample_that_phones_cannot_read_is_refused(
     assert not assets_of(app).exists()
 
 
-def test_what_somebody_else_put_there_is_not_thrown_away(shapes_export: Path, app: Path) -> None:
+def test_other_files_in_the_assets_are_not_removed(shapes_export: Path, app: Path) -> None:
     (model,) = shapes_export.glob("*.onnx")
     assets_of(app).mkdir()
     (assets_of(app) / "notes.txt").write_text("mine")
@@ -246,7 +246,7 @@ def test_what_somebody_else_put_there_is_not_thrown_away(shapes_export: Path, ap
     assert (assets_of(app) / "notes.txt").read_text() == "mine"
 
 
-def test_every_export_of_ours_can_be_run(
+def test_the_app_can_run_every_export(
     shapes_export: Path, mask_export: Path, users_export: Path
 ) -> None:
     files = [
@@ -287,7 +287,7 @@ def change_beside(model: Path, change: Callable[[Any], None]) -> None:
         (_set("labels", to=["wall"]), "its output shape is"),
     ],
 )
-def test_what_the_app_cannot_run_is_refused_with_the_reason(
+def test_models_that_the_app_cannot_run_are_refused_with_the_reason(
     copy: Path, change: Callable[[Any], None], reason: str
 ) -> None:
     change_beside(copy, change)
@@ -305,10 +305,10 @@ FILE_NAMES = [
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
-def test_the_json_does_not_decide_where_the_model_is_written(
+def test_the_json_does_not_determine_where_the_model_is_written(
     copy: Path, app: Path, name: object
 ) -> None:
-    # What it could be written over: the paths are from a folder below app/src/main.
+    # Files that could be overwritten: the paths are relative to a folder below app/src/main.
     victim = app / "app" / "src" / "evil.onnx"
     victim.write_text("mine")
     absolute = name == "/etc/passwd"
@@ -324,7 +324,7 @@ def test_the_json_does_not_decide_where_the_model_is_written(
     assert victim.read_text() == "mine"
 
 
-def test_a_model_may_be_called_otherwise_here_than_in_the_app(copy: Path, app: Path) -> None:
+def test_a_model_may_have_another_name_than_in_the_app(copy: Path, app: Path) -> None:
     model = copy.with_stem("renamed")
     path_beside(copy).rename(path_beside(model))
     copy.rename(model)
@@ -361,7 +361,7 @@ def test_links_in_the_assets_are_replaced_and_not_followed(
         (_set("output", "content", to="boxes"), "output.content is 'boxes'"),
     ],
 )
-def test_a_json_with_a_value_that_none_has_is_named_with_it(
+def test_an_unsupported_value_in_the_json_is_named(
     copy: Path, change: Callable[[Any], None], reason: str
 ) -> None:
     change_beside(copy, change)
@@ -371,7 +371,7 @@ def test_a_json_with_a_value_that_none_has_is_named_with_it(
     assert reason in str(caught.value)
 
 
-def test_a_model_that_was_changed_is_refused(copy: Path) -> None:
+def test_a_changed_model_is_refused(copy: Path) -> None:
     content = bytearray(copy.read_bytes())
     content[len(content) // 2] ^= 1
     copy.write_bytes(content)
@@ -392,7 +392,9 @@ def test_a_model_without_its_json_is_refused(copy: Path) -> None:
         (("missing.onnx",), "there is no file 'missing.onnx'"),
     ],
 )
-def test_what_is_no_model_is_refused(app: Path, arguments: tuple[str, ...], reason: str) -> None:
+def test_files_that_are_not_models_are_refused(
+    app: Path, arguments: tuple[str, ...], reason: str
+) -> None:
     done = bundle(*arguments, "--app", app)
     assert done.returncode == 2
     assert reason in done.stderr
@@ -418,10 +420,10 @@ def test_a_folder_that_is_not_the_app_is_refused(copy: Path, tmp_path: Path) -> 
         (None, "source distribution"),
     ],
 )
-def test_who_has_no_sources_of_the_app_reads_where_they_are(
+def test_the_error_about_a_missing_app_names_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None, expected: str
 ) -> None:
-    """With the records of pip, as the real one writes them, of an installed package."""
+    """With records in the format of pip, of an installed package."""
     records = tmp_path / "seaformer-0.1.0.dist-info"
     records.mkdir()
     (records / "METADATA").write_text("Metadata-Version: 2.1\nName: seaformer\nVersion: 0.1.0\n")
@@ -434,7 +436,7 @@ def test_who_has_no_sources_of_the_app_reads_where_they_are(
     assert expected in str(caught.value)
 
 
-def test_an_apk_without_gradle_is_of_onnx_models_only(
+def test_an_apk_without_gradle_supports_only_onnx_models(
     shapes_export: Path, app: Path, tmp_path: Path
 ) -> None:
     (model,) = shapes_export.glob("*.tflite")
@@ -453,7 +455,7 @@ def test_an_apk_without_gradle_is_of_onnx_models_only(
 
 
 def test_an_apk_without_gradle_needs_a_checkout(copy: Path, app: Path, tmp_path: Path) -> None:
-    """What pip installs has no builder, and neither has an app folder that is copied without it."""
+    """An installation by pip has no builder, and neither has a copied app folder without it."""
     done = bundle(copy, "--app", app, "--apk", tmp_path / "out.apk")
     assert done.returncode == 2
     assert "--apk needs the builder of a checkout of seaformer" in done.stderr
@@ -461,7 +463,7 @@ def test_an_apk_without_gradle_needs_a_checkout(copy: Path, app: Path, tmp_path:
     assert not assets_of(app).exists()
 
 
-def test_all_tools_of_the_builder_are_looked_for_before_anything_is_fetched(
+def test_missing_tools_of_the_builder_are_reported_before_downloads(
     copy: Path, tmp_path: Path
 ) -> None:
     app, cache = tmp_path / "android_demo", tmp_path / "cache"
@@ -476,7 +478,7 @@ def test_all_tools_of_the_builder_are_looked_for_before_anything_is_fetched(
     assert not assets_of(app).exists()
 
 
-def test_an_old_java_is_refused_before_anything_is_fetched(
+def test_an_old_java_is_refused_before_downloads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("javac", "keytool", "apksigner", "zipalign"):

@@ -1,4 +1,4 @@
-"""`seaformer-bundle --library`: what it writes, what it refuses, and an app that uses it."""
+"""`seaformer-bundle --library`: its files, its errors, and an app that uses the module."""
 
 import json
 import re
@@ -39,7 +39,7 @@ MACHINES = {"arm64-v8a": 183, "x86_64": 62}
 
 @pytest.fixture(scope="session")
 def models(shapes_export: Path) -> list[Path]:
-    """The .onnx and the .tflite, in this order."""
+    """Return the .onnx and the .tflite, in this order."""
     return sorted(shapes_export.glob("*_fp32.*[xe]"))
 
 
@@ -55,10 +55,12 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-# ---- What is written -----------------------------------------------------------------------------
+# ---- Files --------------------------------------------------------------------------------------
 
 
-def test_a_module_has_the_models_and_what_runs_them(models: list[Path], tmp_path: Path) -> None:
+def test_a_module_contains_the_models_and_their_runtimes(
+    models: list[Path], tmp_path: Path
+) -> None:
     module = tmp_path / "segmentation"
     done = bundle(*models, "--library", module)
     assert done.exit_code == 0, done.stderr
@@ -84,23 +86,23 @@ def test_a_module_has_the_models_and_what_runs_them(models: list[Path], tmp_path
 
 
 @pytest.mark.parametrize(
-    ("index", "kept", "left", "missing"),
+    ("index", "included", "omitted", "missing"),
     [(0, "Ort", "LiteRt", "litert"), (1, "LiteRt", "Ort", "onnxruntime")],
 )
-def test_a_module_has_no_runtime_that_its_models_do_not_need(
-    models: list[Path], tmp_path: Path, index: int, kept: str, left: str, missing: str
+def test_a_module_contains_only_runtimes_that_its_models_need(
+    models: list[Path], tmp_path: Path, index: int, included: str, omitted: str, missing: str
 ) -> None:
     write([models[index]], tmp_path / "module")
     names = {path.name for path in (tmp_path / "module" / FILES / "library").iterdir()}
-    assert f"{kept}Segmenter.kt" in names
-    assert f"{left}Segmenter.kt" not in names
+    assert f"{included}Segmenter.kt" in names
+    assert f"{omitted}Segmenter.kt" not in names
     gradle = (tmp_path / "module/build.gradle.kts").read_text()
     assert "    implementation(" in gradle
     assert f"{missing}:" not in gradle
 
 
 @pytest.mark.parametrize("abi", ABIS)
-def test_the_mask_in_c_is_a_library_that_android_loads(
+def test_the_c_mask_library_can_be_loaded_by_android(
     models: list[Path], tmp_path: Path, abi: str
 ) -> None:
     write(models[:1], tmp_path / "module")
@@ -113,7 +115,7 @@ def test_the_mask_in_c_is_a_library_that_android_loads(
 
 
 @pytest.mark.slow
-def test_the_mask_in_c_is_of_the_same_bytes_when_it_is_compiled_again(tmp_path: Path) -> None:
+def test_the_build_of_the_c_mask_is_reproducible(tmp_path: Path) -> None:
     jni_library.build("arm64-v8a", tmp_path / NAME)
     built = jni_library.HERE / "bin/arm64-v8a" / NAME
     assert (tmp_path / NAME).read_bytes() == built.read_bytes()
@@ -124,9 +126,7 @@ def test_the_example_is_short(models: list[Path], tmp_path: Path) -> None:
     assert len(example(tmp_path / "module").splitlines()) <= 20
 
 
-def test_a_module_inside_a_project_is_included_by_its_name(
-    models: list[Path], tmp_path: Path
-) -> None:
+def test_a_module_inside_a_project_is_included_by_name(models: list[Path], tmp_path: Path) -> None:
     onnx, tflite = ([read_model(model)] for model in models)
     place = tmp_path / "my $(project)"
     place.mkdir()
@@ -141,7 +141,7 @@ def test_a_module_inside_a_project_is_included_by_its_name(
     assert "noCompress" not in steps  # Android's build does not compress .tflite
 
 
-# ---- What is refused -----------------------------------------------------------------------------
+# ---- Errors --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -158,8 +158,8 @@ def refused(*arguments: object, status: int = 2) -> str:
     return done.stderr
 
 
-def test_a_module_is_replaced_with_force_only(models: list[Path], module: Path) -> None:
-    (module / "build/outputs").mkdir(parents=True)  # Gradle's, which go
+def test_a_module_is_replaced_only_with_force(models: list[Path], module: Path) -> None:
+    (module / "build/outputs").mkdir(parents=True)  # files of Gradle, which are removed
     (module / "build/outputs/module.aar").touch()
     (module / "README.md").write_text("changed")
     before = content(module)
@@ -172,7 +172,7 @@ def test_a_module_is_replaced_with_force_only(models: list[Path], module: Path) 
     assert sorted(path.name for path in module.parent.iterdir()) == ["module"]
 
 
-def test_what_a_user_has_put_into_a_module_is_not_lost(models: list[Path], module: Path) -> None:
+def test_files_added_by_a_user_are_not_lost(models: list[Path], module: Path) -> None:
     mine = module / FILES / "library/Mine.kt"
     mine.write_text("mine")
     before = content(module)
@@ -181,7 +181,7 @@ def test_what_a_user_has_put_into_a_module_is_not_lost(models: list[Path], modul
     assert content(module) == before
 
 
-def test_a_folder_of_something_else_is_never_replaced(models: list[Path], tmp_path: Path) -> None:
+def test_other_folders_are_never_replaced(models: list[Path], tmp_path: Path) -> None:
     (tmp_path / "project").mkdir()
     (tmp_path / "project/mine").write_text("mine")
     for force in ([], ["--force"]):
@@ -199,7 +199,7 @@ def test_a_folder_of_something_else_is_never_replaced(models: list[Path], tmp_pa
         ("a:b", "whose last part becomes the name of a Gradle module"),
     ],
 )
-def test_a_place_that_cannot_be_a_module_is_refused(
+def test_an_invalid_path_for_a_module_is_refused(
     models: list[Path], tmp_path: Path, name: str, reason: str
 ) -> None:
     (tmp_path / "file").write_text("mine")
@@ -215,7 +215,7 @@ def test_a_damaged_list_of_files_is_an_error(models: list[Path], module: Path, t
     assert content(module) == before
 
 
-def test_a_module_stays_as_it_was_when_it_cannot_be_replaced(module: Path, tmp_path: Path) -> None:
+def test_a_module_that_cannot_be_replaced_is_unchanged(module: Path, tmp_path: Path) -> None:
     before = content(module)
     with pytest.raises(FileNotFoundError):
         replace_folder(tmp_path / "no such folder", module, tmp_path / "old")
@@ -229,22 +229,20 @@ def test_an_empty_folder_is_filled(models: list[Path], tmp_path: Path) -> None:
     assert (tmp_path / "module/build.gradle.kts").is_file()
 
 
-def test_two_models_of_one_name_are_refused(models: list[Path], tmp_path: Path) -> None:
+def test_two_models_with_one_name_are_refused(models: list[Path], tmp_path: Path) -> None:
     error = refused(models[0], models[0], "--library", tmp_path / "module")
     assert "would both be named" in error
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("option", ["--app", "--sample", "--apk"])
-def test_options_of_the_app_are_not_for_a_library(
-    models: list[Path], tmp_path: Path, option: str
-) -> None:
+def test_options_for_the_app_are_refused(models: list[Path], tmp_path: Path, option: str) -> None:
     error = refused(*models, "--library", tmp_path / "module", option, "x")
     assert f"{option} does not apply to --library" in error
     assert not list(tmp_path.iterdir())
 
 
-def test_without_the_compiler_it_says_what_to_install(
+def test_a_missing_compiler_is_reported_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, models: list[Path], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("seaformer.bundling.jni_library.fingerprint", lambda: "of other sources")
@@ -255,12 +253,12 @@ def test_without_the_compiler_it_says_what_to_install(
     assert not list(tmp_path.iterdir())
 
 
-# ---- An app that uses it -------------------------------------------------------------------------
+# ---- An app with the module ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Library:
-    """A module, the second app around it, and its code as a program for this Java."""
+    """A module, the second app that uses it, and its code as a program for this Java."""
 
     module: Path
     build: ModuleApp
@@ -290,7 +288,7 @@ def library(once: Once, models: list[Path]) -> Library:
 
 
 def zip_assets(app: Path, apk: Path, compression: int = zipfile.ZIP_STORED) -> Path:
-    """Put the assets into an archive as an APK has them."""
+    """Write the assets to an archive, in the layout of an APK."""
     main = app / "app/src/main"
     with zipfile.ZipFile(apk, "w", compression) as archive:
         for path in sorted((main / "assets").rglob("*")):
@@ -298,13 +296,11 @@ def zip_assets(app: Path, apk: Path, compression: int = zipfile.ZIP_STORED) -> P
     return apk
 
 
-def test_the_mask_in_c_is_that_of_python_to_the_last_pixel(library: Library) -> None:
+def test_the_c_mask_equals_that_of_python(library: Library) -> None:
     assert re.search(r"^OK \(3 tests\)$", library.program.junit(), re.MULTILINE)
 
 
-def test_the_example_segments_as_python_does(
-    library: Library, models: list[Path], tmp_path: Path
-) -> None:
+def test_the_example_matches_python(library: Library, models: list[Path], tmp_path: Path) -> None:
     image, _ = ShapesDataset("val")[0]
     with open_model(models[0], 1) as session:
         expected = predict(image, session, session.metadata, timed_runs=0)
@@ -313,7 +309,7 @@ def test_the_example_segments_as_python_does(
     for in_c in (True, False):
         folder = tmp_path / str(in_c)
         printed = library.run(folder, in_c)
-        assert "no GPU: " in printed  # nothing falls back in silence
+        assert "no GPU: " in printed  # no silent fallback
         assert (folder / "facts.txt").read_text().splitlines() == [
             f"models: {models[0].name}, {models[1].name}",
             "running: ONNX Runtime 1.29.0, CPU",
@@ -321,7 +317,7 @@ def test_the_example_segments_as_python_does(
         ]
         mask = np.fromfile(folder / "mask.bin", "<i4").reshape(image.shape[:2])
         masks.append(mask)
-        assert (mask == expected.mask).mean() > 0.999  # of another version of the runtime
+        assert (mask == expected.mask).mean() > 0.999  # from another version of the runtime
         overlay = np.fromfile(folder / "overlay.bin", "<u4").reshape(mask.shape)
         drawn = np.stack([overlay >> 16 & 255, overlay >> 8 & 255, overlay & 255], axis=-1)
         assert np.array_equal(drawn, blend(image, mask, palette, 0.5))
@@ -332,7 +328,7 @@ def test_the_example_segments_as_python_does(
     assert np.array_equal(*masks)
 
 
-def test_faults_in_an_app_are_one_clear_line(library: Library, tmp_path: Path) -> None:
+def test_faults_in_an_app_are_a_clear_line(library: Library, tmp_path: Path) -> None:
     def printed(apk: Path) -> str:
         printed = library.program.run(apk, library.scene, tmp_path / apk.stem)
         (line,) = printed.strip().splitlines()
@@ -354,7 +350,7 @@ def test_faults_in_an_app_are_one_clear_line(library: Library, tmp_path: Path) -
     )
 
 
-def test_positions_in_the_table_of_jni_are_those_of_java(library: Library, tmp_path: Path) -> None:
+def test_offsets_in_the_jni_table_match_java(library: Library, tmp_path: Path) -> None:
     include = debian("javac").resolve().parents[1] / "include"
     if not (include / "jni.h").is_file():
         pytest.skip(f"no {include / 'jni.h'}")
@@ -379,13 +375,13 @@ def test_positions_in_the_table_of_jni_are_those_of_java(library: Library, tmp_p
 
 
 @pytest.mark.slow
-def test_kotlin_has_the_style_of_ktlint(library: Library) -> None:
+def test_kotlin_passes_ktlint(library: Library) -> None:
     ktlint(library.module)
     ktlint(PROGRAM)
 
 
 @pytest.mark.slow
-def test_an_apk_has_the_module_in_it(library: Library, models: list[Path], tmp_path: Path) -> None:
+def test_an_apk_contains_the_module(library: Library, models: list[Path], tmp_path: Path) -> None:
     build = ModuleApp(library.build.app, tmp_path, "example.app")
     apk = build.sign(tmp_path / "app.apk")
     run(debian("apksigner"), "verify", apk)
@@ -398,14 +394,14 @@ def test_an_apk_has_the_module_in_it(library: Library, models: list[Path], tmp_p
     assert report.checked > 5000
     assert report.unresolved == ()
     assert all(name.startswith(f"L{COMPILE_ONLY}") for name in report.unknown_classes)
-    # The example runs with the assets of this APK, too.
+    # The example also runs with the assets of this APK.
     library.program.run(apk, library.scene, tmp_path / "out")
     assert (tmp_path / "out/mask.bin").is_file()
 
 
 @pytest.mark.slow
 def test_the_rules_for_r8_keep_what_native_code_needs(library: Library, tmp_path: Path) -> None:
-    """R8 shrinks and renames the module and the program; what is left runs on this Java."""
+    """R8 shrinks and renames the module and the program; the result runs on this Java."""
     rules = tmp_path / "rules.pro"
     rules.write_text("-keep class example.MainKt { *; }\n-dontwarn **\n")
     android, program, module, runtime, json_jar, *_, standard = library.program.class_path
@@ -430,7 +426,7 @@ def test_the_rules_for_r8_keep_what_native_code_needs(library: Library, tmp_path
 
 
 def without_tests(program: Path, to: Path) -> Path:
-    """Leave the JUnit tests out, whose names no dex file can have."""
+    """Omit the JUnit tests, whose names are invalid in a dex file."""
     with zipfile.ZipFile(program) as source, zipfile.ZipFile(to / "program.jar", "w") as target:
         for name in source.namelist():
             if name.startswith(("example/MainKt", "example/DescribeKt")):

@@ -1,4 +1,4 @@
-"""How every command ends: one line on stderr and the exit status."""
+"""Errors and exit statuses of all commands."""
 
 import errno
 import os
@@ -66,7 +66,7 @@ def test_every_command_shows_its_version() -> None:
             assert f"onnxruntime {version('onnxruntime')}" in packages
 
 
-def test_faults_are_one_line_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bugs_are_one_line_unless_a_traceback_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(command(KeyError("labels")))
     assert result.exit_code == 1
     assert result.stderr.startswith("error: unexpected KeyError: 'labels'")
@@ -83,7 +83,7 @@ def test_faults_are_one_line_unless_asked(monkeypatch: pytest.MonkeyPatch) -> No
         (["extra"], "extra"),
     ],
 )
-def test_wrong_usage_is_one_line(arguments: list[str], message: str) -> None:
+def test_wrong_usage_is_a_one_line_error(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(command(), arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
@@ -92,13 +92,13 @@ def test_wrong_usage_is_one_line(arguments: list[str], message: str) -> None:
     assert message in result.stderr
 
 
-def test_success_is_zero() -> None:
+def test_the_status_of_success_is_zero() -> None:
     result = CliRunner().invoke(command(), ["--count", "2"])
     assert (result.exit_code, result.stdout, result.stderr) == (0, "done done \n", "")
     assert CliRunner().invoke(command(), ["--help"]).exit_code == 0
 
 
-def test_a_command_may_choose_its_status() -> None:
+def test_a_command_may_set_its_status() -> None:
     @click.command(cls=Command)
     @click.pass_context
     def work(context: click.Context) -> None:
@@ -107,7 +107,7 @@ def test_a_command_may_choose_its_status() -> None:
     assert CliRunner().invoke(work).exit_code == 3
 
 
-def test_groups_hand_it_on() -> None:
+def test_groups_pass_the_status_on() -> None:
     group = Group("tools")
 
     @group.command()
@@ -124,7 +124,7 @@ def test_groups_hand_it_on() -> None:
     assert result.stderr.startswith("Usage: ")
 
 
-def test_the_terminal_need_not_know_every_letter() -> None:
+def test_letters_that_the_terminal_lacks_are_replaced() -> None:
     @click.command(cls=Command)
     def work() -> None:
         click.echo("\udcfc.jpg")
@@ -159,7 +159,7 @@ wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals_are_ctrl_c(number: signal.Signals) -> None:
+def test_signals_act_like_ctrl_c(number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -1,7 +1,7 @@
 """The command `seaformer-evaluate`, with real data sets on disk and real model files.
 
-The models see in colours: red, green and blue stand for three classes of a task. The images have
-bands of them at multiples of 8, so that every mask is known beforehand.
+The models classify by colour: red, green and blue stand for three classes of a task. The images
+have bands of these colours at multiples of 8, so that every mask is known in advance.
 """
 
 import json
@@ -49,7 +49,7 @@ HEAVY = ("torch", "tensorflow", "onnxruntime", "ai_edge_litert", "numpy", "PIL",
 
 RED, GREEN, BLUE = range(3)
 
-# What the model sees in two images, and what is there. A corner of the first is blue and its last
+# Predictions and ground truth of two images. A corner of the first is blue and its last
 # rows are ignored, and the lower half of the second is green.
 FOUND = np.full((2, SIDE, SIDE), RED, np.uint8)
 FOUND[0, :, 24:40] = GREEN
@@ -67,7 +67,7 @@ PIXEL_ACCURACY = 5760 / 7936
 
 
 def colors(found: np.ndarray) -> Image.Image:
-    """Draw the image in which a model sees `found`."""
+    """Draw the image for which a model predicts `found`."""
     return Image.fromarray((200 * np.eye(3)[found]).astype(np.uint8))
 
 
@@ -86,7 +86,7 @@ def write_plain(folder: Path, labels: object = LABELS) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the current directory, in which there is a plain data set and a model."""
+    """Return the working directory, with a plain data set and a model."""
     write_plain(tmp_path / "data")
     write_onnx(tmp_path / "model.onnx", metadata())
     monkeypatch.chdir(tmp_path)
@@ -120,7 +120,7 @@ def assert_error(result: Result, status: int, message: str) -> None:
 
 
 def assert_known_scores(found: dict[str, Any], classes: tuple[int, int, int]) -> None:
-    """Compare with the numbers counted by hand, to the last digit."""
+    """Compare exactly with the numbers counted by hand."""
     (model,) = found["models"]
     assert model["scores"] == {
         "miou": sum(IOU) / 3,
@@ -139,7 +139,7 @@ def assert_known_scores(found: dict[str, Any], classes: tuple[int, int, int]) ->
 
 
 def encoded(truth: np.ndarray, classes: tuple[int, int, int], offset: int) -> Image.Image:
-    """Store the classes as a data set does that ignores 0 if `offset` is 1, and else 255."""
+    """Store the classes as in a data set that ignores 0 if `offset` is 1, otherwise 255."""
     stored = np.array(classes, np.uint8)[np.minimum(truth, BLUE)] + offset
     stored[truth == IGNORED] = 0 if offset else 255
     return Image.fromarray(stored.astype(np.uint8))
@@ -169,7 +169,7 @@ def plain(root: Path, index: int, image: Image.Image, mask: Image.Image) -> None
 
 
 def pascal_context(root: Path, index: int, image: Image.Image, mask: Image.Image) -> None:
-    # The images are JPEG there: of plain colours nothing that matters is lost.
+    # The images are JPEG: plain colours survive the compression.
     (root / "JPEGImages").mkdir(parents=True, exist_ok=True)
     image.save(root / "JPEGImages" / f"{index}.jpg", quality=95, subsampling=0)
     save(mask, root / "SegmentationClassContext" / f"{index}.png")
@@ -217,7 +217,7 @@ def test_the_plain_layout_describes_itself(folder: Path) -> None:
     assert_known_scores(results("model_evaluation"), (0, 1, 2))
     page = folder / "model_evaluation" / "report.html"
     assert f"\n  python -m webbrowser {page}\n" in done.stdout
-    # The second image is the worse one: half of it is wrong.
+    # The second image is the worst one: half of it is wrong.
     assert "\n  seaformer-predict data/images/1.png --model model.onnx\n" in done.stdout
 
 
@@ -234,7 +234,7 @@ def test_mistakes_and_worst_images_are_listed() -> None:
     ]
 
 
-def test_every_format_gives_the_same(folder: Path) -> None:
+def test_every_format_gives_the_same_scores(folder: Path) -> None:
     model = folder / "model.tflite"
     model.write_bytes(tflite())
     associate(model, metadata("NHWC"))
@@ -249,10 +249,10 @@ def test_every_format_gives_the_same(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_comparing_says_where_models_differ() -> None:
+def test_a_comparison_shows_where_models_differ() -> None:
     task = open_dataset("data").task
     write_painter(Path("painter.onnx"), task, (RED, GREEN, BLUE))
-    # Takes green for blue and blue for green, which is right nowhere.
+    # Confuses green and blue, so it is correct nowhere.
     write_painter(Path("swapped.onnx"), task, (RED, BLUE, GREEN))
     found = evaluated("--reference", "painter.onnx", "swapped.onnx", "model.onnx", "--data", "data")
     reference, swapped, same = found["models"]
@@ -273,7 +273,7 @@ def test_comparing_says_where_models_differ() -> None:
     ]
     page = Path("out", "report.html").read_text("utf-8")
     assert "2 models against painter.onnx" in page
-    # Photograph, truth, reference, model and difference of both images for both models.
+    # Photo, ground truth, reference, model and difference of both images for both models.
     assert page.count('src="data:image/jpeg;base64,') == 2 * 2 * 5
 
 
@@ -290,7 +290,7 @@ def read_panels(page: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_page_shows_the_worst_images_and_loads_nothing() -> None:
+def test_the_page_shows_the_worst_images_and_is_self_contained() -> None:
     evaluated("model.onnx", "--data", "data")
     page = Path("out", "report.html").read_text("utf-8")
     panels = read_panels(page)
@@ -324,7 +324,7 @@ LONG = "seaformer_tiny_shapes_256x256_fp32.onnx"
     ("models", "tables"),
     [((LONG,), ["classes"]), (("--reference", LONG, LONG), ["classes", "scores"])],
 )
-def test_the_page_fits_a_phone_and_shows_scores_at_once(
+def test_the_page_fits_a_phone_and_starts_with_the_scores(
     models: tuple[str, ...], tables: list[str]
 ) -> None:
     write_onnx(Path(LONG), metadata())
@@ -336,7 +336,7 @@ def test_the_page_fits_a_phone_and_shows_scores_at_once(
         score = f"{row}.children[{2 if table == 'classes' else 1}]"
         rights, _ = look(page, (390,), f"{score}.getBoundingClientRect().right")
         assert rights[0] <= 390
-    # All scores of a comparison, each with its name, and not those in the first columns alone.
+    # All scores of a comparison, each with its name, not only those in the first columns.
     cells = (
         "querySelectorAll('[aria-labelledby=scores] td').values().map(one => "
         "[getComputedStyle(one, '::before').content, one.offsetWidth, "
@@ -345,9 +345,11 @@ def test_the_page_fits_a_phone_and_shows_scores_at_once(
     for label, width, right in look(page, (390,), cells)[0][0]:
         assert label.strip('"') not in ("", "none")
         assert 0 < width < right <= 390
-    # On a wide screen no column is cut off.
-    cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
-    assert look(page, (1280,), cut)[0] == [False]
+    # On a wide screen no column is clipped.
+    is_clipped = (
+        "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
+    )
+    assert look(page, (1280,), is_clipped)[0] == [False]
 
 
 @pytest.mark.usefixtures("folder")
@@ -362,7 +364,7 @@ def test_names_cannot_break_the_page() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_random_weights_are_told() -> None:
+def test_random_weights_are_reported() -> None:
     write_onnx(Path("model.onnx"), metadata(weights=RANDOM_WEIGHTS))
     result = run("model.onnx", "--data", "data", "--report", "out")
     assert "random weights: the scores are meaningless" in result.stdout
@@ -381,17 +383,17 @@ def test_an_image_without_labels_has_no_score() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_part_of_the_images() -> None:
+def test_a_subset_of_the_images() -> None:
     found = evaluated("model.onnx", "--data", "data", "--limit", "1")
     assert (found["pictures"], found["available"]) == (1, 2)
     assert [entry["name"] for entry in found["models"][0]["worst"]] == ["0.png"]
 
 
-# --- Going on, breaking and overwriting
+# --- Resuming, faults and overwriting
 
 
 def many(folder: Path, count: int) -> None:
-    """Put `count` images into the data set: the first of the two many times."""
+    """Extend the data set to `count` images, with copies of the first."""
     for index in range(count):
         save(colors(FOUND[0]), folder / "data" / "images" / f"{index:02}.png")
         save(Image.fromarray(TRUTH[0]), folder / "data" / "masks" / f"{index:02}.png")
@@ -407,12 +409,12 @@ def wait_for(happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_run_goes_on(folder: Path) -> None:
+def test_a_killed_run_resumes(folder: Path) -> None:
     import os
 
     many(folder, 12)
     whole = evaluated("model.onnx", "--data", "data", report="whole")
-    # The run waits at a pipe that nobody writes to, so that it is killed in its middle.
+    # The run blocks on a pipe that nobody writes to, so it is killed halfway.
     mask = folder / "data" / "masks" / "07.png"
     content = mask.read_bytes()
     mask.unlink()
@@ -427,7 +429,7 @@ def test_a_killed_run_goes_on(folder: Path) -> None:
     mask.unlink()
     mask.write_bytes(content)
 
-    # What a kill in the middle of a line would leave.
+    # As left by a kill in the middle of a line.
     with progress.open("ab") as file:
         file.write(b'{"name":"07.png","stamp":[[')
     result = run(*arguments)
@@ -449,7 +451,7 @@ def test_changed_images_are_evaluated_again() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_another_run_does_not_go_on_from_this_one() -> None:
+def test_a_different_run_does_not_resume_from_this_one() -> None:
     evaluated("model.onnx", "--data", "data")
     Path("out", "results.json").unlink()
     again = ("--data", "data", "--report", "out")
@@ -474,7 +476,7 @@ def test_damaged_progress_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_nothing_is_overwritten_unasked() -> None:
+def test_files_are_not_overwritten_without_force() -> None:
     first = evaluated("model.onnx", "--data", "data")
     again = ("model.onnx", "--data", "data", "--report", "out")
     assert_error(run(*again), 2, r"results\.json' exists.*--force")
@@ -489,7 +491,7 @@ def test_nothing_is_overwritten_unasked() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_of_two_runs_into_one_folder_one_is_refused() -> None:
+def test_one_of_two_runs_with_the_same_folder_is_refused() -> None:
     Path("out").mkdir()
     with locked(Path("out")):
         result = run("model.onnx", "--data", "data", "--report", "out", "--force")
@@ -525,7 +527,7 @@ def test_broken_images_are_listed_and_can_be_repaired() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_nothing_but_broken_images_is_an_error() -> None:
+def test_a_data_set_of_only_broken_images_is_an_error() -> None:
     for index in range(2):
         Path("data", "masks", f"{index}.png").write_text("no image")
     result = run("model.onnx", "--data", "data", "--report", "out", "--skip-broken")
@@ -533,7 +535,7 @@ def test_nothing_but_broken_images_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_model_that_gives_no_numbers_is_an_error_of_the_model() -> None:
+def test_an_output_of_nan_is_reported_as_an_error_of_the_model() -> None:
     write_onnx(Path("model.onnx"), metadata(), scale=float("nan"))
     result = run("model.onnx", "--data", "data", "--report", "out", "--skip-broken")
     assert_error(result, 1, "'model.onnx' returns values that are not finite")
@@ -549,7 +551,7 @@ def save_network(path: Path, task: Task) -> torch.nn.Module:
 
 
 def write_scenes(folder: Path, sizes: list[tuple[int, int]], task: Task) -> Path:
-    """Write noise of some heights and widths, with masks of noise."""
+    """Write images and masks of noise with these sizes."""
     random = np.random.RandomState(0)
     for index, size in enumerate(sizes):
         noise = random.randint(0, 256, (*size, 3)).astype(np.uint8)
@@ -560,7 +562,7 @@ def write_scenes(folder: Path, sizes: list[tuple[int, int]], task: Task) -> Path
 
 
 @pytest.mark.parametrize("batch", ["1", "2"])
-def test_a_checkpoint_by_the_official_protocol(folder: Path, batch: str) -> None:
+def test_a_checkpoint_with_the_official_protocol(folder: Path, batch: str) -> None:
     task = get_task("shapes")
     network = save_network(folder / "tiny.safetensors", task)
     write_scenes(folder / "scenes", [(64, 96), (64, 96), (80, 64)], task)
@@ -572,7 +574,7 @@ def test_a_checkpoint_by_the_official_protocol(folder: Path, batch: str) -> None
         image = np.array(Image.open(folder / "scenes" / "images" / f"{index}.png"))
         truth = np.asarray(Image.open(folder / "scenes" / "masks" / f"{index}.png"))
         pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-        # Half a level is rounded up.
+        # Halves are rounded up.
         resized = (F.interpolate(pixels, size, mode="bilinear") + 0.5).floor()
         x = resized.permute(0, 2, 3, 1).numpy()
         x = torch.from_numpy(normalize(x, task.preprocessing)).permute(0, 3, 1, 2)
@@ -580,12 +582,12 @@ def test_a_checkpoint_by_the_official_protocol(folder: Path, batch: str) -> None
         mask = F.interpolate(logits, truth.shape, mode="bilinear").argmax(dim=1)[0].numpy()
         hits += np.count_nonzero(mask == truth)
         total += truth.size
-    # Rounding may put a pixel between two classes on the other side.
+    # Rounding may change the class of a pixel between two classes.
     assert model["scores"]["pixel_accuracy"] == pytest.approx(hits / total, abs=2 / total)
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_checkpoint_by_the_deployed_protocol_is_as_its_export(folder: Path) -> None:
+def test_a_checkpoint_with_the_deployed_protocol_matches_its_export(folder: Path) -> None:
     task = get_task("shapes")
     network = save_network(folder / "tiny.safetensors", task)
     torch.onnx.export(
@@ -607,16 +609,16 @@ def test_a_checkpoint_by_the_deployed_protocol_is_as_its_export(folder: Path) ->
     assert export["agreement"] > 0.999
 
 
-def test_the_official_resize_is_opencvs() -> None:
-    # cv2.resize(..., cv2.INTER_LINEAR) of OpenCV 5.0.0 of the same pixels; its arithmetic is of
-    # fixed point, so that values differ by one at most.
+def test_the_official_resize_matches_opencv() -> None:
+    # cv2.resize(..., cv2.INTER_LINEAR) of OpenCV 5.0.0 on the same pixels; it computes in fixed
+    # point, so values differ by at most one.
     protocol = official_segmentation(
         get_task("ade20k").preprocessing,
         Evaluation(short_side=8, long_side_max=90, size_multiple=4),
     )
     pixels = (np.arange(5 * 7 * 3) * 37 % 256).astype(np.uint8).reshape(5, 7, 3)
     prepared = protocol.prepare(pixels)
-    assert prepared.shape == (8, 12, 3)  # By way of 8 x 11.
+    assert prepared.shape == (8, 12, 3)  # Via 8 x 11.
     np.testing.assert_allclose(
         prepared[::7, :, 0],
         [
@@ -641,7 +643,7 @@ def test_the_official_resize_is_opencvs() -> None:
     )
 
 
-def test_the_official_crop_is_torchvisions() -> None:
+def test_the_official_crop_matches_torchvision() -> None:
     task = get_task("imagenet")
     assert task.evaluation is not None
     protocol = official_classification(task.preprocessing, task.evaluation)
@@ -651,7 +653,7 @@ def test_the_official_crop_is_torchvisions() -> None:
     assert np.array_equal(protocol.prepare(pixels), np.asarray(scaled)[16:240, 58:282])
 
 
-def test_two_steps_are_those_of_all_classes_at_once() -> None:
+def test_resizing_classes_in_two_steps_matches_all_at_once() -> None:
     logits = torch.from_numpy(np.random.RandomState(0).randn(1, 21, 5, 7).astype(np.float32))
     at_input = F.interpolate(logits, (40, 56), mode="bilinear")
     at_image = F.interpolate(at_input, (33, 61), mode="bilinear")
@@ -662,7 +664,7 @@ def test_two_steps_are_those_of_all_classes_at_once() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_larger_scale_of_the_official_protocol(folder: Path) -> None:
+def test_a_larger_scale_with_the_official_protocol(folder: Path) -> None:
     task = get_task("shapes")
     save_network(folder / "tiny.safetensors", task)
     write_scenes(folder / "scenes", [(64, 96)], task)
@@ -674,7 +676,7 @@ def test_a_larger_scale_of_the_official_protocol(folder: Path) -> None:
 
 
 def classes_folder(root: Path, names: list[str]) -> Path:
-    """Write one image of plain red, green and blue for each name."""
+    """Write a plain red, a plain green and a plain blue image for each name."""
     for name in names:
         for channel, color in enumerate(("red", "green", "blue")):
             pixel = tuple(200 if place == channel else 100 for place in range(3))
@@ -699,14 +701,14 @@ def test_top_1_and_top_5_of_a_folder_of_classes() -> None:
     found = evaluated("--reference", "classifier.onnx", "backwards.onnx", "--data", "classes")
     forwards, backwards = found["models"]
     assert found["kind"] == "classification"
-    # Of three images of each class one has its colour.
+    # One of three images of each class has its colour.
     assert (forwards["scores"]["top1"], forwards["scores"]["top5"]) == (2 / 6, 1.0)
     assert [entry["accuracy"] for entry in forwards["classes"]] == [1 / 3, None, 1 / 3]
     assert forwards["classes"][0]["iou"] is None
-    # The least of three colours is the first of the two others: never the same as the largest.
+    # The smallest of three colours is the first of the other two: never the largest.
     assert backwards["agreement"] == 0.0
     assert backwards["scores"]["top1"] == 2 / 6
-    # One is right where the other is not: of six images the difference may be anything.
+    # Each is correct where the other is not: with six images the interval is very wide.
     difference = backwards["difference"]
     assert difference["points"] == 0
     assert difference["low"] < -20
@@ -788,7 +790,7 @@ def test_a_task_without_a_protocol(folder: Path) -> None:
     assert_error(result, 2, "--input-size does not apply to the official protocol")
 
 
-def test_help_does_not_wait_for_heavy_imports() -> None:
+def test_help_has_no_slow_imports() -> None:
     program = (
         "import sys, seaformer.cli.evaluate\n"
         "try: seaformer.cli.evaluate.main(['--help'])\n"

@@ -23,7 +23,7 @@ from seaformer.models.create import create_model
 HEAVY = ("torch", "tensorflow", "onnxruntime", "ai_edge_litert", "numpy", "PIL")
 
 HEIGHT, WIDTH = 80, 120
-# The left half is red and the right one blue; both stay so when 120 pixels become 64.
+# The left half is red and the right half blue, also after resizing 120 pixels to 64.
 COLORS = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 COLORS[:, : WIDTH // 2, 0] = COLORS[:, WIDTH // 2 :, 2] = 200
 
@@ -36,7 +36,7 @@ OUTPUT_OF_BOXES = metadata()["output"] | {"content": "boxes"}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the current directory, in which there is a photograph and a model."""
+    """Return the working directory, with a photo and a model."""
     Image.fromarray(COLORS).save(tmp_path / "flag.png")
     write_onnx(tmp_path / "model.onnx", metadata())
     monkeypatch.chdir(tmp_path)
@@ -61,7 +61,7 @@ def assert_error(result: Result, status: int, message: str) -> None:
     assert re.search(message, result.stderr), result.stderr
 
 
-def test_a_photograph_becomes_a_colored_mask(folder: Path) -> None:
+def test_a_colored_mask_of_a_photo(folder: Path) -> None:
     done = subprocess.run(
         command("flag.png", "--model", "model.onnx", "--mask", "mask.png"),
         capture_output=True,
@@ -86,12 +86,12 @@ def test_a_photograph_becomes_a_colored_mask(folder: Path) -> None:
     assert mask.dtype == np.uint8
     assert np.array_equal(mask, np.where(COLORS[:, :, 0] > 0, 0, 2))
     overlay = np.asarray(Image.open(folder / "flag_overlay.png"))
-    # Half of 200 and half of 255, in the channel that the class and the photograph share.
+    # Half of 200 plus half of 255, in the common channel of the class and the photo.
     assert (overlay[:HEIGHT, : WIDTH // 2] == (228, 0, 0)).all()
     assert (overlay[:HEIGHT, WIDTH // 2 : WIDTH] == (0, 0, 228)).all()
 
 
-def test_the_same_from_every_format(folder: Path) -> None:
+def test_every_format_gives_the_same_mask(folder: Path) -> None:
     model = folder / "model.tflite"
     model.write_bytes(tflite())
     associate(model, metadata("NHWC"))
@@ -112,7 +112,7 @@ def test_a_checkpoint_predicts() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_several_photographs_and_folders() -> None:
+def test_several_photos_and_folders() -> None:
     for name in ("photos/a.png", "photos/more/b.png", "photos/a.webp"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(COLORS).save(name)
@@ -158,14 +158,14 @@ def test_frames_of_a_video() -> None:
     assert names(Path("predictions"))[1] == "clip_00001.00s_overlay.png"
 
 
-def test_a_playlist_called_a_video_leads_nowhere(folder: Path) -> None:
+def test_files_listed_in_a_playlist_are_not_opened(folder: Path) -> None:
     pytest.importorskip("av")
     Path("clip.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{folder / 'flag.png'}\n#EXT-X-ENDLIST\n")
     assert_error(run("clip.mp4", "-m", "model.onnx"), 1, "damaged or not a video")
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_mask_given_as_a_photograph_is_noticed() -> None:
+def test_a_mask_instead_of_a_photo_is_reported() -> None:
     Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) // 6).save("mask.png")
     result = run("mask.png", "-m", "model.onnx")
     assert result.exit_code == 0
@@ -174,7 +174,7 @@ def test_a_mask_given_as_a_photograph_is_noticed() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_without_photo_the_sample_is_taken() -> None:
+def test_without_a_photo_the_sample_is_used() -> None:
     result = run("--model", "model.onnx")
     assert result.exit_code == 0
     assert f"{sample_photograph()}: 600 x 400 pixels" in result.stdout
@@ -182,7 +182,7 @@ def test_without_photo_the_sample_is_taken() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_mask_has_the_size_of_an_upright_photograph() -> None:
+def test_the_mask_has_the_size_of_the_upright_photo() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(COLORS).save("turned.png", exif=exif)
@@ -191,8 +191,8 @@ def test_the_mask_has_the_size_of_an_upright_photograph() -> None:
     assert np.array_equal(mask, np.rot90(np.where(COLORS[:, :, 0] > 0, 0, 2), -1))
 
 
-def test_normalisation_outside_is_done_here(folder: Path) -> None:
-    # Of the values themselves green is the largest, of those less the means red.
+def test_normalisation_outside_the_graph_is_applied(folder: Path) -> None:
+    # Green is the largest value, but red after subtracting the means.
     info = metadata()
     info["input"] |= {"normalization": "outside", "mean": [0, 255, 255], "std": [1, 1, 1]}
     write_onnx(folder / "model.onnx", info)
@@ -201,7 +201,7 @@ def test_normalisation_outside_is_done_here(folder: Path) -> None:
     assert re.search(r"red\W+100\.0 %", result.stdout)
 
 
-def test_a_model_may_want_blue_first(folder: Path) -> None:
+def test_a_model_may_have_bgr_input(folder: Path) -> None:
     info = metadata()
     info["input"]["color_order"] = "BGR"
     write_onnx(folder / "model.onnx", info)
@@ -209,7 +209,7 @@ def test_a_model_may_want_blue_first(folder: Path) -> None:
     assert np.array_equal(np.asarray(Image.open("mask.png")), np.where(COLORS[:, :, 0] > 0, 2, 0))
 
 
-def test_what_the_model_does_not_see_is_not_in_the_overlay(folder: Path) -> None:
+def test_the_overlay_shows_only_the_input_of_the_model(folder: Path) -> None:
     info = metadata()
     info["input"] |= {"resize": "center-crop", "crop_fraction": 1.0}
     write_onnx(folder / "model.onnx", info)
@@ -218,7 +218,7 @@ def test_what_the_model_does_not_see_is_not_in_the_overlay(folder: Path) -> None
     assert np.array_equal(np.asarray(Image.open("mask.png")), expected)
 
 
-def test_random_weights_are_told(folder: Path) -> None:
+def test_random_weights_are_reported(folder: Path) -> None:
     trained = run("flag.png", "--model", "model.onnx")
     plain = np.asarray(Image.open("flag_overlay.png"))
     write_onnx(folder / "model.onnx", metadata(weights=RANDOM_WEIGHTS))
@@ -236,7 +236,7 @@ def test_a_foreign_model_needs_its_task(folder: Path) -> None:
     assert_error(result, 1, r"shape \[1, 3, 8, 8\].*\[1, 19, height, width\]")
 
 
-def test_what_is_assumed_of_a_foreign_model_is_said(folder: Path) -> None:
+def test_assumptions_about_a_foreign_model_are_reported(folder: Path) -> None:
     model = onnx.load(write_onnx(folder / "foreign.onnx"))
     graph = model.graph
     graph.node.append(onnx.helper.make_node("Concat", ["logits"] * 4, ["twelve"], axis=1))
@@ -248,7 +248,7 @@ def test_what_is_assumed_of_a_foreign_model_is_said(folder: Path) -> None:
     assert "classes are assumed to be those of task shapes" in result.stdout
 
 
-def test_the_weights_that_were_taken_are_said(folder: Path) -> None:
+def test_the_selected_weights_are_reported(folder: Path) -> None:
     state = create_model("tiny", "cityscapes", "random").state_dict()
     torch.save({"model": state, "model_ema": state}, folder / "two.pth")
     arguments = ("flag.png", "--model", "seaformer-tiny", "--task", "cityscapes", "--weights")
@@ -259,13 +259,13 @@ def test_the_weights_that_were_taken_are_said(folder: Path) -> None:
     assert "model_ema" not in result.stdout
 
 
-def test_a_model_of_ones_own_has_a_name(folder: Path) -> None:
+def test_a_user_defined_model_has_a_name(folder: Path) -> None:
     write_onnx(folder / "model.onnx", metadata(variant=None, model="my-net"))
     result = run("flag.png", "--model", "model.onnx")
     assert (result.exit_code, "my-net, colors, fp32" in result.stdout) == (0, True)
 
 
-def test_a_classifier_prints_the_most_probable(folder: Path) -> None:
+def test_a_classifier_prints_the_most_probable_classes(folder: Path) -> None:
     info = metadata(kind="classification", palette=None)
     write_onnx(folder / "classifier.onnx", info, classify=True, scale=0.01)
     result = run("flag.png", "--model", "classifier.onnx")
@@ -277,7 +277,7 @@ def test_a_classifier_prints_the_most_probable(folder: Path) -> None:
     assert_error(result, 2, "is a classification model and has no mask")
 
 
-def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
+def test_one_of_two_runs_with_the_same_file_is_refused(folder: Path) -> None:
     both = [
         subprocess.Popen(command("flag.png", "--model", "model.onnx"), stderr=subprocess.PIPE)
         for _ in range(2)
@@ -289,7 +289,7 @@ def test_of_two_that_write_one_file_one_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_nothing_is_overwritten_unasked() -> None:
+def test_files_are_not_overwritten_without_force() -> None:
     Path("flag_overlay.png").write_bytes(b"precious")
     assert_error(run("flag.png", "--model", "model.onnx"), 2, "exists.*--force")
     assert Path("flag_overlay.png").read_bytes() == b"precious"
@@ -298,7 +298,7 @@ def test_nothing_is_overwritten_unasked() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_not_even_force_overwrites_the_photograph() -> None:
+def test_force_does_not_overwrite_the_photo() -> None:
     before = Path("flag.png").read_bytes()
     result = run("flag.png", "--model", "model.onnx", "--output", "./flag.png", "--force")
     assert_error(result, 2, "is the photo")
@@ -373,7 +373,7 @@ def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
         ({"output": OUTPUT_OF_BOXES}, "output.content is 'boxes'.*'logits', 'classes', 'mask'"),
     ],
 )
-def test_metadata_that_says_too_little_is_an_error(
+def test_incomplete_metadata_is_an_error(
     folder: Path, changes: dict[str, object], message: str
 ) -> None:
     write_onnx(folder / "model.onnx", metadata(**changes))
@@ -381,8 +381,8 @@ def test_metadata_that_says_too_little_is_an_error(
     assert_error(run("flag.png", "--model", "model.onnx"), 1, message)
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:
-    """Limits the size of files to 1 kB, so that writing fails midway as on a full disk."""
+def test_a_full_disk_is_a_one_line_error_and_leaves_no_files(folder: Path) -> None:
+    """The size of files is limited to 1 kB, so that writing fails midway, as on a full disk."""
     limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
     program = limit + "runpy.run_module('seaformer.cli.predict', run_name='__main__')"
     done = subprocess.run(
@@ -396,12 +396,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder: Path) -> None:
     assert names(folder) == ["flag.png", "model.onnx"]
 
 
-def test_ctrl_c_leaves_nothing(folder: Path) -> None:
+def test_ctrl_c_leaves_no_files(folder: Path) -> None:
     os.mkfifo("photo.jpg")
     process = subprocess.Popen(
         command("photo.jpg", "--model", "model.onnx"), stderr=subprocess.PIPE, text=True
     )
-    # Opening a pipe to write waits for who reads it: the command is now waiting for the image.
+    # Opening a pipe for writing blocks until it is read: the command now waits for the image.
     with Path("photo.jpg").open("wb"):
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
@@ -410,7 +410,7 @@ def test_ctrl_c_leaves_nothing(folder: Path) -> None:
     assert names(folder) == ["flag.png", "model.onnx", "photo.jpg"]
 
 
-def test_help_does_not_wait_for_heavy_imports() -> None:
+def test_help_has_no_slow_imports() -> None:
     program = (
         "import sys, seaformer.cli.predict\n"
         "try: seaformer.cli.predict.main(['--help'])\n"

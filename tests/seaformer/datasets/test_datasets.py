@@ -1,4 +1,4 @@
-"""Data sets on disk: every layout, what masks store, and what is missing or wrong."""
+"""Data sets on disk: every layout, values of masks, and missing or invalid files."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ def write_image(path: Path, size: tuple[int, int] = (WIDTH, HEIGHT), **options: 
 
 
 def mask(path: Path, values: list[int] | np.ndarray | None = None) -> Path:
-    """Write a mask whose first pixels have `values`, and the others the first of them."""
+    """Write a mask whose first pixels have `values`, and all others the first value."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not isinstance(values, np.ndarray):
         values = values or [0]
@@ -78,7 +78,7 @@ def test_cityscapes_by_city(tmp_path: Path) -> None:
     assert first_pixels(dataset.items[0], "cityscapes", 3) == [18, 255, 0]
 
 
-def test_cityscapes_as_downloaded_has_label_ids(tmp_path: Path) -> None:
+def test_cityscapes_with_label_ids_as_downloaded(tmp_path: Path) -> None:
     write_image(tmp_path / "leftImg8bit" / "train" / "ulm" / "ulm_1_leftImg8bit.png")
     stored = np.arange(36, dtype=np.uint8).reshape(6, 6)
     stored[stored > 33] = 0
@@ -87,7 +87,7 @@ def test_cityscapes_as_downloaded_has_label_ids(tmp_path: Path) -> None:
     (item,) = open_dataset(tmp_path, split="train").items
     assert item.target == path
     found = read_mask(item, get_task("cityscapes")).reshape(-1)
-    # The table of the official scripts: helpers/labels.py, column trainId for ids 0 to 33.
+    # From the official scripts: helpers/labels.py, column trainId for ids 0 to 33.
     assert found[:34].tolist() == (
         [255] * 7 + [0, 1, 255, 255, 2, 3, 4, 255, 255, 255, 5, 255, 6, 7, 8, 9, 10, 11, 12]
         + [13, 14, 15, 255, 255, 16, 17, 18]
@@ -116,7 +116,7 @@ def test_pascal_context_is_listed_in_a_file(tmp_path: Path, task: str, expected:
         open_dataset(tmp_path, task, split="train")
 
 
-def test_coco_stuff_as_converted(tmp_path: Path) -> None:
+def test_converted_coco_stuff(tmp_path: Path) -> None:
     for split in ("train2014", "test2014"):
         write_image(tmp_path / "images" / split / "COCO_1.jpg")
         mask(tmp_path / "annotations" / split / "COCO_1_labelTrainIds.png", [171, 0, 1])
@@ -148,11 +148,11 @@ def test_plain_with_a_list_of_names(tmp_path: Path) -> None:
     assert (dataset.task.labels, dataset.task.ignore_index) == (("sky", "sea"), 255)
     mask(tmp_path / "My Garden!" / "masks" / "a.png", [1, 0, 255])
     assert read_mask(dataset.items[0], dataset.task).reshape(-1)[:3].tolist() == [1, 0, 255]
-    # Without folders of splits, all there is belongs to both.
+    # Without folders of splits, all images belong to both.
     assert open_dataset(dataset.folder, split="train").items == dataset.items
 
 
-def test_masks_that_fit_another_numbering_get_a_hint(tmp_path: Path) -> None:
+def test_masks_with_another_numbering_are_reported_with_a_hint(tmp_path: Path) -> None:
     image = write_image(tmp_path / "images" / "a.png")
     stored = mask(tmp_path / "masks" / "a.png", [12, 1, 255])
     with pytest.raises(SeaformerError, match=r"All values fit offset 1: 1\.\.12 for the classes"):
@@ -176,7 +176,7 @@ def test_plain_with_splits_and_a_task(tmp_path: Path) -> None:
     assert [item.name for item in open_dataset(tmp_path, split="train").items] == ["a.webp"]
 
 
-def test_a_given_task_wins_over_labels_json(tmp_path: Path) -> None:
+def test_a_task_has_precedence_over_labels_json(tmp_path: Path) -> None:
     assert open_dataset(plain(tmp_path), "ade20k").task.name == "ade20k"
     assert open_dataset(tmp_path, get_task("shapes")).task.name == "shapes"
 
@@ -195,13 +195,13 @@ def test_bad_labels_are_errors(tmp_path: Path, labels: object, message: str) -> 
         open_dataset(plain(tmp_path, labels))
 
 
-def test_labels_that_are_no_json_are_an_error(tmp_path: Path) -> None:
+def test_labels_that_are_not_json_are_an_error(tmp_path: Path) -> None:
     (plain(tmp_path) / "labels.json").write_text("sky, sea")
     with pytest.raises(UsageError, match=r"labels\.json' .* not JSON.*a list of class names"):
         own_task(tmp_path)
 
 
-def test_nothing_says_the_classes(tmp_path: Path) -> None:
+def test_unknown_classes_are_an_error(tmp_path: Path) -> None:
     (plain(tmp_path) / "labels.json").unlink()
     assert own_task(tmp_path) is None
     with pytest.raises(UsageError, match=r"Add labels\.json"):
@@ -209,7 +209,7 @@ def test_nothing_says_the_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../secret", "/secret", "..\\secret", "a/b", "-v", "nul"])
-def test_a_list_names_images_of_the_data_set_only(tmp_path: Path, name: str) -> None:
+def test_a_list_cannot_name_files_outside_the_data_set(tmp_path: Path, name: str) -> None:
     root = tmp_path / "data"
     write_image(tmp_path / "secret.jpg")
     write_image(root / "JPEGImages" / "v.jpg")
@@ -240,7 +240,7 @@ def test_the_expected_layout_is_shown(tmp_path: Path) -> None:
         open_dataset(tmp_path, "ade20k")
 
 
-def test_the_folder_above_is_noticed(tmp_path: Path) -> None:
+def test_the_parent_folder_is_detected(tmp_path: Path) -> None:
     write_image(tmp_path / "ADEChallengeData2016" / "images" / "validation" / "v.jpg")
     mask(tmp_path / "ADEChallengeData2016" / "annotations" / "validation" / "v.png")
     with pytest.raises(SeaformerError, match=r"Did you mean '.*ADEChallengeData2016'\?"):
@@ -259,7 +259,7 @@ def test_unknown_names_are_errors(tmp_path: Path) -> None:
         open_dataset(tmp_path, "imagenet", layout="plain")
 
 
-def test_a_layout_can_be_given(tmp_path: Path) -> None:
+def test_a_layout_can_be_selected(tmp_path: Path) -> None:
     write_image(tmp_path / "images" / "validation" / "v.jpg")
     mask(tmp_path / "annotations" / "validation" / "v.png", [11])
     with pytest.raises(SeaformerError, match="none of the layouts"):
@@ -268,7 +268,7 @@ def test_a_layout_can_be_given(tmp_path: Path) -> None:
     assert read_mask(dataset.items[0], dataset.task)[0, 0] == 11
 
 
-def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
+def test_other_files_are_ignored(tmp_path: Path) -> None:
     plain(tmp_path)
     for name in ("._a.png", ".hidden.jpg", "notes.txt", "Thumbs.db"):
         (tmp_path / "images" / name).write_bytes(b"?")
@@ -276,7 +276,7 @@ def test_what_is_no_image_is_left_out(tmp_path: Path) -> None:
     assert [item.name for item in open_dataset(tmp_path).items] == ["a.png"]
 
 
-def test_a_part_is_spread_over_all(tmp_path: Path) -> None:
+def test_a_subset_is_evenly_spaced(tmp_path: Path) -> None:
     for index in range(10):
         write_image(tmp_path / "images" / f"{index}.png")
         mask(tmp_path / "masks" / f"{index}.png")
@@ -286,7 +286,7 @@ def test_a_part_is_spread_over_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "I;16"])
-def test_every_kind_of_index_png(tmp_path: Path, mode: str) -> None:
+def test_every_type_of_index_png(tmp_path: Path, mode: str) -> None:
     plain(tmp_path)
     values = np.zeros((HEIGHT, WIDTH), np.uint16 if mode == "I;16" else np.uint8)
     values[1:, 2] = 1
@@ -324,7 +324,7 @@ def test_bad_masks_are_errors(tmp_path: Path, pixels: np.ndarray, message: str) 
     assert "a.png" in str(error.value)
 
 
-def test_the_mask_of_an_upright_photograph(tmp_path: Path) -> None:
+def test_the_mask_of_an_upright_photo(tmp_path: Path) -> None:
     plain(tmp_path)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -341,7 +341,7 @@ def test_too_many_classes_are_an_error(tmp_path: Path) -> None:
         read_mask(dataset.items[0], task)
 
 
-def test_check_lists_what_is_broken_and_missing(tmp_path: Path) -> None:
+def test_the_check_lists_broken_and_missing_files(tmp_path: Path) -> None:
     plain(tmp_path)
     images, masks = tmp_path / "images", tmp_path / "masks"
     for name in ("cut", "lost", "odd", "text"):

@@ -1,4 +1,4 @@
-"""The procedural data set: the same scenes everywhere, all classes, and its files."""
+"""The procedural data set: reproducible scenes, all classes, and its files."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from seaformer.tasks import Task, get_task
 from seaformer.weights.builtin import BUILTIN, find_builtin
 
 
-def test_scene_has_the_promised_form() -> None:
+def test_a_scene_has_the_documented_form() -> None:
     image, mask = render(0, 0, (96, 160))
     assert (image.dtype, image.shape) == (np.uint8, (96, 160, 3))
     assert (mask.dtype, mask.shape) == (np.uint8, (96, 160))
@@ -22,14 +22,14 @@ def test_scene_has_the_promised_form() -> None:
     assert image.flags.c_contiguous
 
 
-def test_scene_is_a_function_of_seed_index_and_size() -> None:
+def test_a_scene_depends_only_on_seed_index_and_size() -> None:
     first, again = render(3, 5, (64, 64)), render(3, 5, (64, 64))
     assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
     for other in (render(4, 5, (64, 64)), render(3, 6, (64, 64))):
         assert not np.array_equal(first[1], other[1])
 
 
-def test_scenes_are_those_that_the_stored_weights_were_trained_on() -> None:
+def test_scenes_match_those_of_the_training() -> None:
     scenes = ShapesDataset("val")
     pixels = sum(np.bincount(scenes[index][1].ravel(), minlength=12) for index in range(4))
     known = [130002, 47903, 35104, 15604, 5476, 4462, 6379, 1115, 6840, 8191, 1068, 0]
@@ -50,7 +50,7 @@ def test_every_class_occurs_and_they_are_unbalanced() -> None:
     assert shares.max() > 20 * shares.min()
 
 
-def test_splits_share_no_scene() -> None:
+def test_splits_have_no_common_scene() -> None:
     assert len(ShapesDataset("val")) == SPLITS["val"]
     scenes = [ShapesDataset(split, (64, 64), seed)[0][1] for split in SPLITS for seed in (0, 1)]
     assert len({scene.tobytes() for scene in scenes}) == 4
@@ -65,13 +65,13 @@ def test_bad_arguments_are_named() -> None:
         ShapesDataset("val")[SPLITS["val"]]
 
 
-def test_palette_tells_the_classes_apart() -> None:
+def test_colours_of_the_palette_are_distinguishable() -> None:
     palette = np.array(get_task("shapes").palette, int)
     distances = np.abs(palette[:, None] - palette).sum(2) + 999 * np.eye(len(palette), dtype=int)
     assert distances.min() >= 100
 
 
-def test_written_scenes_are_the_drawn_ones(tmp_path: Path) -> None:
+def test_written_scenes_match_rendered_ones(tmp_path: Path) -> None:
     write(tmp_path, 3, validation=2, size=(64, 64))
     for split, count in (("train", 3), ("val", 2)):
         dataset = open_dataset(tmp_path, split=split)
@@ -85,7 +85,7 @@ def test_written_scenes_are_the_drawn_ones(tmp_path: Path) -> None:
     assert Task.from_json(described) == get_task("shapes")
 
 
-def test_bad_count_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_an_invalid_count_is_refused_before_writing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="0 scenes for val"):
         write(tmp_path, 3, validation=0)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Accuracy measures against counting by hand, exact fractions and torchmetrics."""
+"""Accuracy measures, compared with counts by hand, exact fractions and torchmetrics."""
 
 import math
 from dataclasses import replace
@@ -34,19 +34,19 @@ def random_masks(seed: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     return truth, predicted.astype(np.uint8)
 
 
-def test_a_known_matrix_to_the_last_digit() -> None:
+def test_a_known_matrix() -> None:
     scores = matrix_of([[50, 3, 7], [2, 20, 8], [0, 5, 5]]).scores()
     assert scores.iou == (50 / 62, 20 / 38, 5 / 25)
     assert scores.accuracy == (50 / 60, 20 / 30, 5 / 10)
-    # (50/62 + 20/38 + 5/25) / 3 and (50/60 + 20/30 + 5/10) / 3, put on one denominator by hand.
+    # (50/62 + 20/38 + 5/25) / 3 and (50/60 + 20/30 + 5/10) / 3, with a common denominator.
     assert scores.miou == 4514 / 8835 == 0.51092246745897
     assert scores.mean_accuracy == 2 / 3
     assert scores.pixel_accuracy == 0.75
     assert scores.pixels == (60, 30, 10)
 
 
-def test_what_is_nowhere_has_no_score_and_does_not_count() -> None:
-    # Class 1 is only in the prediction, class 3 nowhere.
+def test_absent_classes_have_no_score_and_do_not_count() -> None:
+    # Class 1 is only in the prediction, class 3 is absent.
     scores = matrix_of([[6, 2, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]).scores()
     assert scores.iou[:3] == (6 / 9, 0, 1 / 2)
     assert math.isnan(scores.iou[3])
@@ -58,7 +58,7 @@ def test_what_is_nowhere_has_no_score_and_does_not_count() -> None:
     assert scores.pixel_accuracy == 7 / 10
 
 
-def test_nothing_counted_is_no_score() -> None:
+def test_an_empty_matrix_has_no_score() -> None:
     scores = ConfusionMatrix(2).scores()
     assert all(math.isnan(value) for value in (scores.miou, scores.pixel_accuracy, *scores.iou))
 
@@ -105,7 +105,7 @@ def test_equals_torchmetrics(absent: bool) -> None:
     )
 
 
-def test_pieces_add_up() -> None:
+def test_matrices_are_additive() -> None:
     truth, predicted = random_masks(3, 6)
     whole, pieces, again = ConfusionMatrix(6), ConfusionMatrix(6), ConfusionMatrix(6)
     whole.update(truth, predicted)
@@ -124,7 +124,7 @@ def test_large_counts_stay_exact() -> None:
     assert scores.accuracy == ((2**40 + 1) / (2**40 + 2), 1.0)
 
 
-def test_an_image_that_is_ignored_altogether_counts_nothing() -> None:
+def test_a_completely_ignored_image_does_not_count() -> None:
     matrix = ConfusionMatrix(3)
     matrix.update(np.full((2, 2), IGNORED, np.uint8), np.zeros((2, 2), np.uint8))
     assert matrix.entries() == []
@@ -138,7 +138,9 @@ def test_an_image_that_is_ignored_altogether_counts_nothing() -> None:
         ([0, -1], [0, 0], "class -1 occurs in the ground truth"),
     ],
 )
-def test_what_is_no_class_is_an_error(truth: list[int], predicted: list[int], message: str) -> None:
+def test_values_that_are_not_classes_are_an_error(
+    truth: list[int], predicted: list[int], message: str
+) -> None:
     matrix = ConfusionMatrix(3)
     with pytest.raises(SeaformerError, match=message):
         matrix.update(np.array(truth), np.array(predicted))
@@ -168,12 +170,12 @@ def test_top_1_and_top_5() -> None:
     assert (tally.confusion.scores().pixel_accuracy, tally.top5) == (1 / 3, 2 / 3)
 
 
-def test_masks_of_another_numbering_are_noticed_by_the_score() -> None:
+def test_masks_with_another_numbering_are_detected_by_the_score() -> None:
     task = get_task("shapes")
     right, shifted = ConfusionMatrix(12, 255), ConfusionMatrix(12, 255)
     found = np.arange(11, dtype=np.uint8)
     right.update(found, found)
-    shifted.update(found + 1, found)  # stored from 1, and read as if it were from 0
+    shifted.update(found + 1, found)  # stored from 1, but read as from 0
     assert numbering_hint(right, task) == ""
     hint = numbering_hint(shifted, task)
     assert "100% of the pixels" in hint

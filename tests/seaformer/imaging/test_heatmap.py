@@ -1,4 +1,4 @@
-"""The attention heat map: the same from every format, and what `seaformer-predict` makes of it."""
+"""The attention heat map: the same for every format, and its file by `seaformer-predict`."""
 
 import re
 from importlib import resources
@@ -30,7 +30,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def features_of(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """What the last attention layer of a model file makes of the photograph."""
+    """Return the output of the last attention layer of a model file for the photo."""
     with open_model(path, input_size=size) as session:
         assert session.metadata is not None
         x = prepare_input(read_image(sample_photograph()), session, session.metadata)
@@ -39,7 +39,7 @@ def features_of(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def expected() -> np.ndarray:
-    """The same, computed by calling the network's parts one after another."""
+    """Return the same, computed by calling the parts of the network in order."""
     network = create_model("tiny", "shapes", "shapes").eval()
     with open_model(CHECKPOINT, input_size=SIZE) as session:
         assert session.metadata is not None
@@ -64,7 +64,7 @@ def test_a_checkpoint_gives_the_output_of_its_last_attention_layer(expected: np.
 
 
 @pytest.mark.parametrize("suffix", ["onnx", "tflite"])
-def test_an_exported_file_gives_the_same(
+def test_an_exported_file_gives_the_same_output(
     shapes_export: Path, suffix: str, expected: np.ndarray
 ) -> None:
     (file,) = shapes_export.glob(f"*.{suffix}")
@@ -72,18 +72,18 @@ def test_an_exported_file_gives_the_same(
 
 
 @pytest.mark.parametrize(
-    ("name", "bar_db"),
+    ("name", "min_sqnr_db"),
     [("int8.onnx", 18), ("int8.tflite", 18), ("dynamic-int8.tflite", 18), ("int16x8.tflite", 30)],
 )
-def test_integers_give_the_numbers_they_stand_for(
-    integer_export: Path, name: str, bar_db: float
+def test_integer_outputs_are_dequantized(
+    integer_export: Path, name: str, min_sqnr_db: float
 ) -> None:
     (file,) = integer_export.glob(f"*_{name}")
     exact = features_of(CHECKPOINT, (256, 256))
-    assert sqnr_db(exact, features_of(file)) > bar_db
+    assert sqnr_db(exact, features_of(file)) > min_sqnr_db
 
 
-def test_half_precision_weights_make_no_difference_to_the_map(tiny_export: Path) -> None:
+def test_the_map_with_half_precision_weights(tiny_export: Path) -> None:
     for suffix in ("onnx", "tflite"):
         single, half = (
             features_of(next(tiny_export.glob(f"*_{precision}.{suffix}")))
@@ -92,7 +92,7 @@ def test_half_precision_weights_make_no_difference_to_the_map(tiny_export: Path)
         assert sqnr_db(single, half) > 30
 
 
-def test_the_mean_over_channels_goes_from_0_to_255() -> None:
+def test_the_mean_over_channels_is_scaled_to_0_to_255() -> None:
     features = np.array([[[1, 2], [3, 5]], [[1, 4], [3, 9]]], np.float32)  # means 1 3 3 7
     assert heat(features, (2, 2)).tolist() == [[0, 85], [85, 255]]
     large = heat(features, (64, 32))
@@ -110,7 +110,7 @@ def test_values_that_are_not_finite_are_refused() -> None:
         heat(np.full((1, 2, 2), np.nan, np.float32), (4, 4))
 
 
-def test_the_file_holds_the_values_and_shows_them_from_dark_to_light(tmp_path: Path) -> None:
+def test_the_file_stores_the_values_with_a_dark_to_light_palette(tmp_path: Path) -> None:
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     save_heatmap(tmp_path / "map.png", values)
     image = Image.open(tmp_path / "map.png")
@@ -127,7 +127,7 @@ def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("photo.png")
 
 
-def test_the_command_writes_a_map_of_the_photographs_size(photo: Path) -> None:
+def test_the_command_writes_a_map_with_the_size_of_the_photo(photo: Path) -> None:
     arguments = (photo, "--model", CHECKPOINT, "--input-size", "128", "--heatmap", "map.png")
     result = run(*arguments)
     assert result.exit_code == 0, result.stderr
@@ -148,7 +148,7 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
         "--input-size", "96",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    # What the network sees of a photograph is cut from its middle.
+    # The input of the network is cropped from the centre of the photo.
     assert Image.open("map.png").size == (52, 52)
     assert not Path("photo_overlay.png").exists()
 
@@ -162,7 +162,7 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
         ("--heatmap map.png", 1, "'model.onnx' names no attention layer"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(
+def test_invalid_requests_are_refused_in_one_line(
     photo: Path, arguments: str, status: int, message: str
 ) -> None:
     write_onnx(Path("model.onnx"), metadata())

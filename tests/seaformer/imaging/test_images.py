@@ -1,4 +1,4 @@
-"""Every kind of image becomes upright 8-bit RGB, and everything else one clear error."""
+"""Every type of image is converted to upright 8-bit RGB; all other files are a clear error."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ ORIENTATION = 0x0112
 
 
 def png_header(width: int, height: int) -> bytes:
-    """Return a grey PNG that says its size and ends after 100 bytes of zeros."""
+    """Return a grey PNG with a header of this size and only 100 bytes of zeros."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = b"IDAT" + zlib.compress(b"\0" * 100)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -35,23 +35,23 @@ def png_header(width: int, height: int) -> bytes:
     )
 
 
-def test_the_sample_photograph_is_a_photograph() -> None:
+def test_the_sample_photo() -> None:
     path = sample_photograph()
     image = read_image(path)
     assert (image.shape, image.dtype) == ((400, 600, 3), np.uint8)
-    # Red, wooden and lit: a decoder that swapped channels would say otherwise.
+    # Red and bright wood: swapped channels would be detected.
     assert image[:, :, 0].mean() > image[:, :, 1].mean() > image[:, :, 2].mean()
     assert "CC0" in path.with_name("PHOTOGRAPH.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "ppm"])
-def test_rgb_is_kept(tmp_path: Path, suffix: str) -> None:
+def test_rgb_is_unchanged(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"image.{suffix}"
     Image.fromarray(COLORS).save(path)
     assert np.array_equal(read_image(path), COLORS)
 
 
-def test_the_content_counts_and_not_the_suffix(tmp_path: Path) -> None:
+def test_the_content_determines_the_format_not_the_suffix(tmp_path: Path) -> None:
     path = tmp_path / "really a png.jpg"
     Image.fromarray(COLORS).save(path, format="PNG")
     assert np.array_equal(read_image(str(path)), COLORS)
@@ -70,7 +70,7 @@ def test_black_and_white_becomes_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff", "ppm"])
-def test_16_bit_grey_keeps_its_upper_bits(tmp_path: Path, suffix: str) -> None:
+def test_16_bit_grey_is_reduced_to_its_upper_bits(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"deep.{suffix}"
     deep = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
     if suffix == "ppm":
@@ -80,7 +80,7 @@ def test_16_bit_grey_keeps_its_upper_bits(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(read_image(path), np.stack([deep >> 8] * 3, axis=2))
 
 
-def test_16_bit_rgb_keeps_its_upper_bits(tmp_path: Path) -> None:
+def test_16_bit_rgb_is_reduced_to_its_upper_bits(tmp_path: Path) -> None:
     path = tmp_path / "deep.png"
     deep = np.arange(0, 65536, 64, dtype=">u2")[: 3 * 16 * 16].reshape(16, 16, 3)
     rows = b"".join(b"\0" + row.tobytes() for row in deep)
@@ -99,7 +99,7 @@ def test_16_bit_rgb_keeps_its_upper_bits(tmp_path: Path) -> None:
     assert np.array_equal(read_image(path), deep >> 8)
 
 
-def test_transparency_shows_white(tmp_path: Path) -> None:
+def test_transparency_becomes_white(tmp_path: Path) -> None:
     path = tmp_path / "cut out.png"
     rgba = np.zeros((1, 3, 4), dtype=np.uint8)
     rgba[0, :, 3] = (0, 255, 51)
@@ -107,7 +107,7 @@ def test_transparency_shows_white(tmp_path: Path) -> None:
     assert read_image(path)[0].tolist() == [[255] * 3, [0] * 3, [204] * 3]
 
 
-def test_a_transparent_palette_shows_white(tmp_path: Path) -> None:
+def test_a_transparent_palette_becomes_white(tmp_path: Path) -> None:
     path = tmp_path / "palette.png"
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 40, 50, 60])
@@ -133,7 +133,7 @@ def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
         (8, lambda stored: np.rot90(stored, 1)),
     ],
 )
-def test_the_camera_is_held_upright(
+def test_the_orientation_is_applied(
     tmp_path: Path, orientation: int, upright: Callable[[np.ndarray], np.ndarray]
 ) -> None:
     path = tmp_path / "turned.png"
@@ -144,14 +144,14 @@ def test_the_camera_is_held_upright(
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "tiff"])
-def test_the_first_image_of_several_counts(tmp_path: Path, suffix: str) -> None:
+def test_the_first_of_several_images_is_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"several.{suffix}"
     first, second = Image.new("RGB", (8, 8), "black"), Image.new("RGB", (8, 8), "white")
     first.save(path, save_all=True, append_images=[second])
     assert read_image(path).max() == 0
 
 
-def test_an_image_may_come_through_a_pipe() -> None:
+def test_an_image_may_be_a_pipe() -> None:
     reading, writing = os.pipe()
     try:
         os.write(writing, sample_photograph().read_bytes()[:4096])
@@ -167,18 +167,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_image(tmp_path / "absent.jpg")
 
 
-def test_a_folder_is_no_image(tmp_path: Path) -> None:
+def test_a_folder_is_not_an_image(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"is a folder.*Accepted: JPEG"):
         read_image(tmp_path)
 
 
-def test_an_empty_file_is_no_image(tmp_path: Path) -> None:
+def test_an_empty_file_is_not_an_image(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(SeaformerError, match=r"empty\.jpg' is empty"):
         read_image(tmp_path / "empty.jpg")
 
 
-def test_a_text_is_no_image(tmp_path: Path) -> None:
+def test_a_text_is_not_an_image(tmp_path: Path) -> None:
     path = tmp_path / "notes.jpg"
     path.write_text("not an image")
     with pytest.raises(SeaformerError, match=r"notes\.jpg' is not an image.*Accepted: JPEG"):
@@ -193,7 +193,7 @@ def test_other_programs_are_not_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", [0.3, 0.9])
-def test_half_an_image_is_an_error(tmp_path: Path, part: float) -> None:
+def test_a_truncated_image_is_an_error(tmp_path: Path, part: float) -> None:
     content = sample_photograph().read_bytes()
     path = tmp_path / "half.jpg"
     path.write_bytes(content[: int(part * len(content))])
@@ -201,7 +201,7 @@ def test_half_an_image_is_an_error(tmp_path: Path, part: float) -> None:
         read_image(path)
 
 
-def test_numbers_without_white_are_an_error(tmp_path: Path) -> None:
+def test_values_without_a_defined_white_are_an_error(tmp_path: Path) -> None:
     path = tmp_path / "depth.tiff"
     Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(path)
     with pytest.raises(SeaformerError, match="have no defined white"):
@@ -217,7 +217,7 @@ def test_the_largest_images_are_refused_before_decoding(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_images_of_the_largest_phone_cameras_are_not_refused(tmp_path: Path) -> None:
+def test_images_of_the_largest_phone_cameras_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     path.write_bytes(png_header(16_320, 12_240))
     before = Image.MAX_IMAGE_PIXELS
@@ -231,26 +231,26 @@ def test_images_of_the_largest_phone_cameras_are_not_refused(tmp_path: Path) -> 
     ("bits", "colour"),
     [(1, 0), (8, 0), (16, 0), (8, 2), (16, 2), (1, 3), (8, 3), (8, 4), (16, 4), (8, 6), (16, 6)],
 )
-def test_no_kind_of_png_gets_round_the_limit(tmp_path: Path, bits: int, colour: int) -> None:
+def test_the_limit_applies_to_every_type_of_png(tmp_path: Path, bits: int, colour: int) -> None:
     path = png_bomb(tmp_path / "bomb.png", 60_000, 60_000, bits, colour)
     with pytest.raises(SeaformerError, match=r"60000 x 60000 pixels \(3600 megapixels\)"):
         read_image(path)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "bmp", "gif", "ppm"])
-def test_no_format_gets_round_the_limit(tmp_path: Path, suffix: str) -> None:
+def test_the_limit_applies_to_every_format(tmp_path: Path, suffix: str) -> None:
     path = renamed_size(tmp_path / f"bomb.{suffix}", 65_500, 65_500)
     with pytest.raises(SeaformerError, match=r"65500 x 65500 pixels .*Allowed: up to \d+ mega"):
         read_image(path)
 
 
-def test_a_fourth_channel_counts(tmp_path: Path) -> None:
+def test_a_fourth_channel_counts_towards_the_limit(tmp_path: Path) -> None:
     path = png_bomb(tmp_path / "bomb.png", 15_000, 15_000, 16, 6)
     with pytest.raises(SeaformerError, match=r"225 megapixels.*4 bytes.*up to 187 megapixels"):
         read_image(path)
 
 
-def test_a_small_image_has_no_large_tile(tmp_path: Path) -> None:
+def test_a_large_tile_in_a_small_image_is_refused(tmp_path: Path) -> None:
     assert read_image(tiled_tiff(tmp_path / "tile.tiff", 16, 256)).shape == (16, 16, 3)
     with pytest.raises(SeaformerError, match="32768 x 32768 pixels"):
         read_image(tiled_tiff(tmp_path / "bomb.tiff", 16, 32_768))
@@ -260,13 +260,13 @@ def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "long.png"
     Image.fromarray(COLORS).save(path)
     with path.open("r+b") as file:
-        file.truncate(2_000_000_000)  # a hole, which takes no room
+        file.truncate(2_000_000_000)  # a sparse file, which takes no space
     with pytest.raises(SeaformerError, match=r"has 2000 MB\. Allowed: up to 1500 MB"):
         read_image(path)
 
 
-def test_damage_anywhere_is_our_error(tmp_path: Path) -> None:
-    """Overwrites bytes of small images: what cannot be read any more is a SeaformerError."""
+def test_corruption_is_one_of_our_errors(tmp_path: Path) -> None:
+    """Overwrites bytes of small images: those that become unreadable are a SeaformerError."""
     path = tmp_path / "damaged"
     outcomes = set()
     for suffix in ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif"):

@@ -1,4 +1,4 @@
-"""The coloured mask: exact colours, exact shares, and a legend that is never cut off."""
+"""The coloured mask: exact colours, exact shares, and a legend that is never clipped."""
 
 import numpy as np
 import pytest
@@ -25,11 +25,11 @@ PHOTOGRAPH = read_image(sample_photograph())
 
 
 def stripes(height: int, width: int, classes: int) -> np.ndarray:
-    """Return a mask with `classes` classes from left to right, equally wide if they fit."""
+    """Return a mask with vertical stripes of `classes` classes, equally wide if possible."""
     return np.broadcast_to(np.arange(width) * classes // width, (height, width)).astype(np.uint8)
 
 
-def test_shares_are_counted_largest_first() -> None:
+def test_shares_are_sorted_from_the_largest() -> None:
     mask = np.array([[1, 1, 1, 1, 1], [0, 0, 7, 7, 7]], dtype=np.uint8)
     first, second, third = class_shares(mask, LABELS, PALETTE)
     assert first == ClassShare(1, "tree", (40, 250, 60), 0.5)
@@ -44,7 +44,7 @@ def test_colors_beyond_the_palette_differ() -> None:
     assert class_color(3, PALETTE) == class_color(3, None)
 
 
-def test_opacity_mixes_photograph_and_colors() -> None:
+def test_opacity_blends_photo_and_colors() -> None:
     mask = stripes(400, 600, 3)
     colors = np.array(PALETTE, dtype=np.uint8)[mask]
     assert np.array_equal(blend(PHOTOGRAPH, mask, PALETTE, 0), PHOTOGRAPH)
@@ -59,7 +59,7 @@ def test_masks_of_more_than_256_classes_are_colored() -> None:
     assert blended[0].tolist() == [list(class_color(0, None)), list(class_color(299, None))]
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(UsageError, match=r"the mask is \[4, 5\]. Allowed: \[400, 600\]"):
         blend(PHOTOGRAPH, np.zeros((4, 5), np.uint8), PALETTE)
     with pytest.raises(UsageError, match=r"opacity is 1\.5"):
@@ -69,14 +69,14 @@ def test_what_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize("note", [None, RANDOM_WEIGHTS_NOTE])
 @pytest.mark.parametrize("size", [(400, 600), (600, 400), (60, 900), (900, 60), (1, 1), (33, 20)])
 @pytest.mark.parametrize("classes", [1, 5, 12, 13, 150])
-def test_nothing_is_cut_off(size: tuple[int, int], classes: int, note: str | None) -> None:
+def test_nothing_is_clipped(size: tuple[int, int], classes: int, note: str | None) -> None:
     labels = get_task("ade20k").labels
     image = np.zeros((*size, 3), np.uint8)
     mask = stripes(*size, classes)
     canvas = np.asarray(draw_overlay(image, mask, labels, PALETTE, 1, note))
     top = 0
     if note is not None:
-        # The strip of the note is amber at its four edges: no letter touches them.
+        # The strip of the note is amber at all four edges: no letter touches them.
         top = int(np.argmin((canvas[:, 0] == AMBER).all(axis=1)))
         strip = canvas[:top]
         assert top >= 13
@@ -85,7 +85,7 @@ def test_nothing_is_cut_off(size: tuple[int, int], classes: int, note: str | Non
         assert (strip != AMBER).any()
     height, width = size
     assert np.array_equal(canvas[top : top + height, :width], blend(image, mask, PALETTE, 1))
-    # All that is not photograph or note is legend, and the panel goes all round its text.
+    # The rest of the image is the legend, whose panel surrounds its text.
     on_the_right = canvas.shape[1] > width and canvas.shape[0] == top + height
     legend = canvas[top:, width:] if on_the_right else canvas[top + height :]
     assert (legend != PANEL).any()
@@ -102,7 +102,7 @@ def test_the_legend_lists_the_largest_classes() -> None:
     assert shown == colors[:12]
 
 
-def test_letters_grow_with_the_photograph() -> None:
+def test_letters_scale_with_the_photo() -> None:
     large = np.asarray(Image.fromarray(PHOTOGRAPH).resize((2400, 1600)))
     small_panel = draw_overlay(PHOTOGRAPH, stripes(400, 600, 3), LABELS, PALETTE).width - 600
     large_panel = draw_overlay(large, stripes(1600, 2400, 3), LABELS, PALETTE).width - 2400
@@ -114,7 +114,7 @@ def test_long_and_foreign_names_widen_the_legend() -> None:
     plain = draw_overlay(PHOTOGRAPH, mask, ["a", "b", "c"], PALETTE)
     wide = draw_overlay(PHOTOGRAPH, mask, ["a" * 80, "b", "c"], PALETTE)
     assert wide.width > plain.width + 400
-    # The font has no letters for these: accents are dropped, other scripts become a number.
+    # The font lacks these letters: accents are dropped, other scripts become a number.
     accented = draw_overlay(PHOTOGRAPH, mask, ["v\u00e9g\u00e9tation", "\u6a39", "c"], PALETTE)
     spelled = draw_overlay(PHOTOGRAPH, mask, ["vegetation", "class 1", "c"], PALETTE)
     assert np.array_equal(np.asarray(accented), np.asarray(spelled))

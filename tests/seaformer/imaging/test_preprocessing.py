@@ -1,4 +1,4 @@
-"""The one preprocessing: Pillow's resize, the middle cut out, channels in order, normalised."""
+"""Preprocessing: resizing by Pillow, centre crop, order of channels, normalisation."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ IMAGENET = get_task("imagenet").preprocessing
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_each_task_gives_its_input_size(name: str) -> None:
+def test_each_task_has_its_input_size(name: str) -> None:
     preprocessing = get_task(name).preprocessing
     x = prepare(PHOTOGRAPH, preprocessing)
     assert x.shape == (*preprocessing.input_size, 3)
@@ -28,27 +28,27 @@ def test_each_task_gives_its_input_size(name: str) -> None:
     assert np.array_equal(x, np.round(x))
 
 
-def test_stretch_is_one_resize_of_pillow() -> None:
+def test_stretching_is_one_resize_by_pillow() -> None:
     expected = Image.fromarray(PHOTOGRAPH).resize((512, 256), Image.Resampling.BILINEAR)
     x = prepare(PHOTOGRAPH, ADE20K, (256, 512))
     assert np.array_equal(x, np.asarray(expected))
 
 
-def test_interpolation_is_the_one_asked_for() -> None:
+def test_the_requested_interpolation_is_used() -> None:
     bicubic = replace(ADE20K, interpolation="bicubic")
     expected = Image.fromarray(PHOTOGRAPH).resize((96, 96), Image.Resampling.BICUBIC)
     assert np.array_equal(prepare(PHOTOGRAPH, bicubic, (96, 96)), np.asarray(expected))
     assert not np.array_equal(prepare(PHOTOGRAPH, ADE20K, (96, 96)), np.asarray(expected))
 
 
-def test_every_pixel_counts_when_made_smaller() -> None:
+def test_every_pixel_counts_in_downscaling() -> None:
     board = np.indices((256, 256)).sum(axis=0) % 2 * 255
     image = np.repeat(board[:, :, None], 3, axis=2).astype(np.uint8)
     x = prepare(image, ADE20K, (32, 32))
     assert np.abs(x[2:-2, 2:-2] - 127.5).max() <= 1
 
 
-def test_an_input_of_the_right_size_is_not_touched() -> None:
+def test_an_image_of_the_input_size_is_unchanged() -> None:
     assert np.array_equal(prepare(PHOTOGRAPH, ADE20K, (400, 600)), PHOTOGRAPH)
 
 
@@ -62,7 +62,7 @@ def test_an_input_of_the_right_size_is_not_touched() -> None:
         ((30, 20), (384, 256)),
     ],
 )
-def test_center_crop_resizes_and_cuts(shape: tuple[int, int], scaled: tuple[int, int]) -> None:
+def test_center_crop_resizes_and_crops(shape: tuple[int, int], scaled: tuple[int, int]) -> None:
     image = np.asarray(Image.fromarray(PHOTOGRAPH).resize((shape[1], shape[0])))
     whole = Image.fromarray(image).resize((scaled[1], scaled[0]), Image.Resampling.BICUBIC)
     top, left = (scaled[0] - 224) // 2, (scaled[1] - 224) // 2
@@ -76,14 +76,14 @@ def test_center_crop_covers_an_input_that_is_not_square() -> None:
     assert np.array_equal(x, np.asarray(whole)[50:150])
 
 
-def test_the_error_of_a_division_adds_no_pixel() -> None:
+def test_rounding_of_a_division_adds_no_pixel() -> None:
     # 224 / 0.896 is 250, but 250.00000000000003 in floating point.
     preprocessing = replace(IMAGENET, crop_fraction=0.896)
     image = PHOTOGRAPH[:250, :250]
     assert np.array_equal(prepare(image, preprocessing), image[13:237, 13:237])
 
 
-def test_a_strip_is_refused_before_it_fills_the_memory() -> None:
+def test_an_extreme_aspect_ratio_is_refused_before_allocation() -> None:
     with pytest.raises(
         SeaformerError, match=r"20000 x 1 pixels .* to 5120000 x 256, .* above 250 mega"
     ):
@@ -96,7 +96,7 @@ def test_channels_are_in_the_order_of_the_task() -> None:
     assert bgr.flags.c_contiguous
 
 
-def test_normalisation_is_that_of_the_formula() -> None:
+def test_normalisation_matches_the_formula() -> None:
     x = np.array([[[123.675, 116.28, 103.53], [0, 0, 0], [255, 255, 255]]], dtype=np.float32)
     expected = [
         [0, 0, 0],
@@ -126,11 +126,9 @@ def test_other_arrays_are_refused(image: np.ndarray) -> None:
     ("preprocessing", "part"),
     [
         (ADE20K, PHOTOGRAPH),
-        # Of 256 x 384 the middle 224 x 224, which are 350 x 350 of 400 x 600.
+        # The centre 224 x 224 of 256 x 384, which is 350 x 350 of 400 x 600.
         (IMAGENET, PHOTOGRAPH[25:375, 125:475]),
     ],
 )
-def test_the_part_seen_is_what_the_input_shows(
-    preprocessing: Preprocessing, part: np.ndarray
-) -> None:
+def test_the_visible_part_matches_the_input(preprocessing: Preprocessing, part: np.ndarray) -> None:
     assert np.array_equal(seen_part(PHOTOGRAPH, preprocessing), part)

@@ -1,4 +1,4 @@
-"""The mask is exactly what evaluating every class at every pixel gives, in Python and in C."""
+"""The mask equals that of evaluating every class at every pixel, in Python and in C."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ def native() -> NativeArgmax:
 
 
 def upsample_skipping(*args: Any, **kwargs: Any) -> np.ndarray:
-    """Run upsample_argmax, and have it skip classes whether that pays or not."""
+    """Return upsample_argmax that always skips classes, also where that is slower."""
     with pytest.MonkeyPatch.context() as patch:
         for cost in ("SKIP_COST", "PIXEL_COST", "CELL_COST"):
             patch.setattr(argmax, cost, 0)
@@ -44,7 +44,7 @@ def upsample(request: pytest.FixtureRequest) -> Upsample:
 
 
 def every_class(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Evaluate the expression of the module docstring for all classes, without any shortcut."""
+    """Evaluate the expression of the module docstring for all classes."""
     above, below, v = neighbours(logits.shape[1], size[0])
     left, right, w = neighbours(logits.shape[2], size[1])
     logits, v = logits.astype(np.float32), v[:, None]
@@ -55,7 +55,7 @@ def every_class(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def neighbours(sources: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the sources before and after each output, and the weight of the latter."""
+    """Return the sources before and after each output, and the weight of the second."""
     half, last = np.float32(0.5), sources - 1
     t = np.float32(sources) / np.float32(outputs) * (np.arange(outputs, dtype=np.float32) + half)
     t = np.maximum(t - half, np.float32(0))
@@ -79,7 +79,7 @@ def in_real_arithmetic(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def rounding_bound(logits: np.ndarray) -> np.ndarray:
-    """Return B of the module docstring per class, with the largest logit for the corners."""
+    """Return B of the module docstring per class, for the largest logit."""
     logits = logits.astype(np.float64)
     down, right = (
         np.abs(np.diff(logits, axis=axis)).max(axis=(1, 2), initial=0) for axis in (1, 2)
@@ -96,7 +96,7 @@ def assert_best_up_to_rounding(mask: np.ndarray, logits: np.ndarray) -> None:
 
 
 def smooth(classes: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Make logits like a network's: smooth, a few classes ahead, boundaries everywhere."""
+    """Return logits like those of a network: smooth, with few leading classes and boundaries."""
     coarse = np.random.default_rng(seed).normal(size=(classes, height // 4 + 2, width // 4 + 2))
     return (4 * in_real_arithmetic(coarse, (height, width))).astype(np.float32)
 
@@ -107,7 +107,7 @@ shapes = st.tuples(st.integers(1, 6), sides, sides)
 plateaus = st.integers(-3, 3).map(float)  # ties everywhere
 ordinary = st.floats(-100, 100, width=32)
 extreme = st.floats(-(2.0**127), 2.0**127, width=32)  # also subnormal, also close to overflow
-nearly_one = st.integers(0, 6).map(lambda k: 1 + k * 2.0**-23)  # no further apart than rounding
+nearly_one = st.integers(0, 6).map(lambda k: 1 + k * 2.0**-23)  # only rounding apart
 fields = st.sampled_from([plateaus, ordinary, extreme, nearly_one]).flatmap(
     lambda elements: hnp.arrays(np.float32, shapes, elements=elements)
 )
@@ -118,7 +118,7 @@ integers = st.sampled_from([np.int8, np.uint8]).flatmap(lambda kind: hnp.arrays(
 @given(logits=fields, size=masks)
 @example(logits=np.zeros((1, 1, 1), np.float32), size=(1, 1))
 @example(logits=np.full((3, 1, 2), -(2.0**127), np.float32), size=(5, 5))
-def test_equals_evaluating_every_class(
+def test_matches_evaluating_every_class(
     upsample: Upsample, logits: np.ndarray, size: tuple[int, int]
 ) -> None:
     expected = every_class(logits, size)
@@ -129,7 +129,7 @@ def test_equals_evaluating_every_class(
 
 @settings(max_examples=50, deadline=None)
 @given(logits=integers, size=masks)
-def test_integers_are_taken_as_they_are(
+def test_integers_are_compared_directly(
     upsample: Upsample, logits: np.ndarray, size: tuple[int, int]
 ) -> None:
     expected = every_class(logits, size)
@@ -175,7 +175,7 @@ def test_shapes(
     np.testing.assert_array_equal(upsample(channels_last, size, layout="HWC"), expected)
 
 
-def test_most_classes(upsample: Upsample) -> None:
+def test_the_maximum_number_of_classes(upsample: Upsample) -> None:
     logits = np.zeros((65536, 1, 2), np.float32)
     logits[65535, 0, 1] = 1
     assert upsample(logits, (1, 2)).tolist() == [[0, 65535]]
@@ -201,7 +201,7 @@ def test_torch_differs_only_within_rounding(upsample: Upsample, seed: int) -> No
 def test_torch_agrees_where_arithmetic_is_exact(
     upsample: Upsample, logits: np.ndarray, scale: tuple[int, int]
 ) -> None:
-    """The weights are multiples of 1/32 and so ties are ties: also the lowest class is compared."""
+    """The weights are multiples of 1/32, so ties are exact: the lowest class is compared, too."""
     torch = pytest.importorskip("torch")
     size = (logits.shape[1] * scale[0], logits.shape[2] * scale[1])
     np.testing.assert_array_equal(upsample(logits, size), torch_argmax(torch, logits, size))
@@ -212,18 +212,18 @@ def torch_argmax(torch, logits: np.ndarray, size: tuple[int, int]) -> np.ndarray
     resized = torch.nn.functional.interpolate(
         batch, size=size, mode="bilinear", align_corners=False
     )
-    # torch promises no order among ties; numpy the first.
+    # torch guarantees no order among ties; numpy returns the first.
     return resized[0].numpy().argmax(axis=0)
 
 
-def test_quantized_logits_give_the_mask_of_the_dequantized_ones(upsample: Upsample) -> None:
+def test_quantized_and_dequantized_logits_give_the_same_mask(upsample: Upsample) -> None:
     quantized = np.random.default_rng(0).integers(-128, 128, (21, 16, 16), np.int8)
     dequantized = (quantized.astype(np.float32) - -7) * 0.0625  # exact
     size = (128, 128)
     np.testing.assert_array_equal(upsample(quantized, size), upsample(dequantized, size))
 
 
-def test_a_tie_by_rounding_goes_to_the_lowest_class(upsample: Upsample) -> None:
+def test_ties_by_rounding_go_to_the_lowest_class(upsample: Upsample) -> None:
     """A class that is lower at all corners may tie once interpolated and rounded.
 
     So a rule without a margin would skip class 0 where it ties with class 1, and has to win.
@@ -238,8 +238,8 @@ def test_a_tie_by_rounding_goes_to_the_lowest_class(upsample: Upsample) -> None:
     assert ties > 1000
 
 
-def test_a_dominated_class_may_tie_by_rounding_too(upsample: Upsample) -> None:
-    """On a slope the skip rule leaves both classes, though one is above the other everywhere."""
+def test_a_dominated_class_may_tie_by_rounding(upsample: Upsample) -> None:
+    """On a slope, the skip rule keeps both classes, although one is above the other everywhere."""
     ties = 0
     for low in np.linspace(1, 2, 40, dtype=np.float32):
         logits = np.empty((2, 2, 2), np.float32)
@@ -283,7 +283,7 @@ def test_logits_that_are_not_finite_are_refused(
             native(ordered, size, layout)
 
 
-def test_rows_no_pixel_depends_on_are_not_looked_at(upsample: Upsample) -> None:
+def test_unused_rows_are_not_checked(upsample: Upsample) -> None:
     logits = np.zeros((2, 8, 2), np.float32)
     logits[1] = 1
     logits[:, :3] = np.nan

@@ -1,4 +1,4 @@
-"""The switches of the paper's ablation studies: what they change, and that exports stay exact."""
+"""The switches of the paper's ablation studies: their effects, and exact exports."""
 
 import json
 import re
@@ -40,10 +40,10 @@ def deployed(ablation: dict[str, str]) -> tuple[nn.Module, DeploymentForm]:
     return model, deployment_form(model, SIZE, PREPROCESSING)
 
 
-# What they change
+# Effects
 
 
-def test_no_ablation_is_the_paper() -> None:
+def test_without_ablation_the_network_is_that_of_the_paper() -> None:
     for name in ("tiny", "large"):
         assert ablated(get_variant(name), {}) == get_variant(name)
         own = {name: values[0] for name, values in SWITCHES.items() if values}
@@ -52,7 +52,7 @@ def test_no_ablation_is_the_paper() -> None:
 
 
 @pytest.mark.parametrize("ablation", CHANGES, ids=str)
-def test_a_variant_tells_its_ablation(ablation: dict[str, str]) -> None:
+def test_a_variant_reports_its_ablation(ablation: dict[str, str]) -> None:
     assert ablation_of(ablated(get_variant("tiny"), ablation)) == ablation
 
 
@@ -60,11 +60,11 @@ FEW = [
     pytest.param(ablation, marks=pytest.mark.slow if 0 < place < len(CHANGES) - 1 else ())
     for place, ablation in enumerate(CHANGES)
 ]
-"""The others run the same code with another value."""
+"""The other switches run the same code with another value."""
 
 
 @pytest.mark.parametrize("ablation", FEW, ids=str)
-def test_a_change_changes_the_function(ablation: dict[str, str]) -> None:
+def test_an_ablation_changes_the_function(ablation: dict[str, str]) -> None:
     torch.manual_seed(0)
     image = torch.randn(1, 3, *SIZE)
     with torch.no_grad():
@@ -74,12 +74,12 @@ def test_a_change_changes_the_function(ablation: dict[str, str]) -> None:
 
 
 def _convolution(in_channels: int, out_channels: int, taps: int = 1) -> int:
-    """Weights of a convolution and of its BatchNorm."""
+    """Return the number of weights of a convolution and its BatchNorm."""
     return in_channels * out_channels * taps + 2 * out_channels
 
 
 @pytest.mark.parametrize("variant", ["tiny", "large"])
-def test_parameters_change_by_what_the_drawing_says(variant: str) -> None:
+def test_parameters_change_as_expected_from_the_figure(variant: str) -> None:
     spec = get_variant(variant)
 
     def params(ablation: dict[str, str]) -> int:
@@ -116,14 +116,14 @@ def test_multiply_accumulates_without_the_detail_kernel() -> None:
     assert count_macs(create_model("tiny"), size) - count_macs(without, size) == saved
 
 
-def test_the_fusion_width_is_that_of_fusion_blocks_and_head() -> None:
+def test_the_fusion_width_applies_to_fusion_blocks_and_head() -> None:
     model = create_model("tiny", ablation={"fusion-width": "48,72"})
     blocks = [m for m in model.modules() if isinstance(m, FusionBlock)]
     assert [block.local_embedding.conv.out_channels for block in blocks] == [48, 72]
     assert model.light_head.classifier.in_channels == 72
 
 
-def test_each_way_to_fuse_is_the_formula_of_its_name() -> None:
+def test_each_fusion_matches_its_formula() -> None:
     local, context = torch.randn(1, 6, 8, 8), torch.randn(1, 4, 4, 4)
     block = FusionBlock(6, 4, 5).eval()
 
@@ -143,7 +143,7 @@ def test_each_way_to_fuse_is_the_formula_of_its_name() -> None:
     torch.testing.assert_close(run("add"), fine + up(coarse))
 
 
-# Their export
+# Export
 
 
 @pytest.mark.parametrize("ablation", FEW, ids=str)
@@ -157,12 +157,12 @@ def test_the_deployment_form_is_the_same_function(ablation: dict[str, str]) -> N
     with torch.no_grad():
         expected = model.double()((image.double() - mean) / std)
         output = form.model.double()(image.double())
-    # Its weights were rounded to float32 once.
+    # Its weights are rounded to float32.
     assert (output - expected).abs().max() < 2e-6 * expected.abs().max()
 
 
 @pytest.mark.parametrize(
-    ("ablation", "rewrite", "gone"),
+    ("ablation", "rewrite", "refused"),
     [
         ({"detail": "off"}, "fold_gate", "attention"),
         ({"combine": "add"}, "fold_gate", "attention"),
@@ -174,18 +174,18 @@ def test_the_deployment_form_is_the_same_function(ablation: dict[str, str]) -> N
     ],
     ids=str,
 )
-def test_a_rewrite_that_does_not_apply_says_why(
-    ablation: dict[str, str], rewrite: str, gone: str
+def test_a_rewrite_that_does_not_apply_has_a_reason(
+    ablation: dict[str, str], rewrite: str, refused: str
 ) -> None:
     model, form = deployed(ablation)
     sites = {"attention": len(layers(model)), "fusion": 2, "head": 1}
     report = next(report for report in form.reports if report.name == rewrite)
-    assert len(report.refusals) == sites[gone]
+    assert len(report.refusals) == sites[refused]
     others = sites["attention"] + sites["fusion"] if rewrite == "fold_gate" else 1
-    assert report.count == others - sites[gone]
+    assert report.count == others - sites[refused]
 
 
-def test_what_an_ablation_leaves_alone_is_rewritten_as_ever() -> None:
+def test_modules_unaffected_by_an_ablation_are_rewritten() -> None:
     _, plain = deployed({})
     for ablation in ({"detail": "conv"}, {"detail": "upconv"}, {"fusion-width": "48,72"}):
         _, form = deployed(ablation)
@@ -229,7 +229,7 @@ def test_an_ablation_is_exported_verified_and_described(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_its_file_checks_itself(folder: Path) -> None:
+def test_self_check_of_an_ablation(folder: Path) -> None:
     (file,) = folder.glob("*.onnx")
     done = run_export("--self-check", file, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -238,7 +238,7 @@ def test_its_file_checks_itself(folder: Path) -> None:
 # Weights
 
 
-def test_trained_weights_fit_where_no_weight_is_changed(tmp_path: Path) -> None:
+def test_trained_weights_fit_an_ablation_without_weights(tmp_path: Path) -> None:
     state = create_model("tiny").state_dict()
     path = tmp_path / "tiny.pth"
     torch.save({"state_dict": to_official(state, get_variant("tiny"))}, path)
@@ -280,9 +280,7 @@ def test_widths_that_do_not_fit(width: str) -> None:
         (("--ablation", "fusion=add", "--task", "imagenet"), "networks have no fusion blocks"),
     ],
 )
-def test_requests_that_make_no_sense(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
+def test_invalid_requests(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     assert_one_line(run_export("--variant", "tiny", *arguments, cwd=tmp_path), 2, message)
 
 

@@ -1,4 +1,4 @@
-"""The attention layers of Figure 1: each against a plain formulation, their sizes, their growth."""
+"""The attention layers of Figure 1: compared with plain formulations, their sizes and growth."""
 
 import math
 from itertools import product
@@ -29,12 +29,12 @@ def features(height: int, width: int, batch: int = 1) -> Tensor:
 
 
 def by_heads(tokens: Tensor) -> Tensor:
-    """[L, C] -> [heads, L, C / heads]."""
+    """Split [L, C] into heads, [heads, L, C / heads]."""
     return tokens.reshape(len(tokens), HEADS, -1).transpose(0, 1)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> Tensor:
-    """torch's own attention between tokens [L, C]."""
+    """Compute torch's own attention between tokens [L, C]."""
     out = F.scaled_dot_product_attention(by_heads(q), by_heads(k), by_heads(v), bias)
     return out.transpose(0, 1).reshape(len(q), -1)
 
@@ -43,11 +43,11 @@ def finish(layer: nn.Module, attended: Tensor) -> Tensor:
     return layer.projection(attended.clamp(0, 6))
 
 
-# Each against a plain formulation
+# Compared with plain formulations
 
 
 @torch.no_grad()
-def test_global_attention_is_that_of_all_positions() -> None:
+def test_global_attention_is_between_all_positions() -> None:
     layer, x = exact("global"), features(5, 7)
     q, k, v = (y[0].flatten(1).T for y in layer.qkv(x))
     expected = finish(layer, attention(q, k, v).T.reshape(1, VALUES, 5, 7))
@@ -55,7 +55,7 @@ def test_global_attention_is_that_of_all_positions() -> None:
 
 
 @torch.no_grad()
-def test_axial_attention_is_that_of_columns_then_rows() -> None:
+def test_axial_attention_is_along_columns_then_rows() -> None:
     layer, x = exact("axial"), features(6, 9)
     q, k, v = layer.height.qkv(x)
     y = torch.empty(1, VALUES, 6, 9, dtype=x.dtype)
@@ -69,7 +69,7 @@ def test_axial_attention_is_that_of_columns_then_rows() -> None:
 
 
 def bias_by_offsets(table: Tensor) -> Tensor:
-    """[heads, 49, 49], looked up one pair of tokens at a time."""
+    """Look up the biases of all pairs of tokens, [heads, 49, 49]."""
     places = list(product(range(WINDOW), range(WINDOW)))
     bias = torch.empty(HEADS, len(places), len(places), dtype=table.dtype)
     for (i, (y, x)), (j, (v, u)) in product(enumerate(places), enumerate(places)):
@@ -86,14 +86,14 @@ def windows_of(height: int, width: int) -> list[tuple[slice, slice]]:
 def attend_in_windows(q: Tensor, k: Tensor, v: Tensor, table: Tensor) -> Tensor:
     out, bias = torch.empty_like(v), bias_by_offsets(table)
     for rows, columns in windows_of(*q.shape[2:]):
-        cut = (y[0, :, rows, columns].flatten(1).T for y in (q, k, v))
-        out[0, :, rows, columns] = attention(*cut, bias).T.reshape(-1, WINDOW, WINDOW)
+        qkv = (y[0, :, rows, columns].flatten(1).T for y in (q, k, v))
+        out[0, :, rows, columns] = attention(*qkv, bias).T.reshape(-1, WINDOW, WINDOW)
     return out
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(14, 21), (8, 16)], ids=["whole windows", "padded"])
-def test_window_attention_is_that_of_each_window_with_its_bias(size: tuple[int, int]) -> None:
+def test_window_attention_is_within_each_window_with_its_bias(size: tuple[int, int]) -> None:
     layer, x = exact("window"), features(*size)
     padded = torch.zeros(1, CHANNELS, *(math.ceil(side / WINDOW) * WINDOW for side in size))
     padded = padded.double()
@@ -104,7 +104,7 @@ def test_window_attention_is_that_of_each_window_with_its_bias(size: tuple[int, 
 
 
 @torch.no_grad()
-def test_a_window_sees_nothing_of_another_one() -> None:
+def test_windows_are_independent() -> None:
     layer, x = exact("window"), features(14, 14)
     changed = x.clone()
     changed[:, :, :7, :7] += 1
@@ -113,7 +113,7 @@ def test_a_window_sees_nothing_of_another_one() -> None:
     assert differs.sum() == 49
 
 
-def test_windows_that_were_cut_are_put_together_again() -> None:
+def test_partitioned_windows_are_merged() -> None:
     x = torch.arange(2 * 14 * 21 * 3).reshape(2, 14, 21, 3)
     windows = split_windows(x)
     assert windows.shape == (2 * 2 * 3, 49, 3)
@@ -123,7 +123,7 @@ def test_windows_that_were_cut_are_put_together_again() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(7, 14), (8, 10)], ids=["whole windows", "padded"])
-def test_mixing_attention_is_both_branches_that_gate_each_other(size: tuple[int, int]) -> None:
+def test_mixing_attention_has_two_branches_that_gate_each_other(size: tuple[int, int]) -> None:
     layer, x = exact("mixformer"), features(*size)
     height, width = size
     padded = F.pad(x, (0, -width % WINDOW, 0, -height % WINDOW))
@@ -148,14 +148,14 @@ def test_mixing_attention_is_both_branches_that_gate_each_other(size: tuple[int,
 
 
 @torch.no_grad()
-def test_acmix_attends_to_what_is_around_and_convolves_the_same_maps() -> None:
-    """As the paper has it: with the query's own encoding, by unfolding, tap by tap."""
+def test_acmix_attends_to_neighbours_and_convolves_the_same_maps() -> None:
+    """As in the paper: with the query's own encoding, by unfolding, and tap by tap."""
     layer, x = exact("acmix"), features(8, 10)
     height, width, head_dim = 8, 10, CHANNELS // HEADS
     maps = [layer.query(x), layer.key(x), layer.value(x)]
 
     def around(y: Tensor) -> Tensor:
-        """[heads, d, H, W] -> [heads, d, 49, H, W]."""
+        """Unfold the neighbours of [heads, d, H, W] to [heads, d, 49, H, W]."""
         unfolded = F.unfold(nn.ReflectionPad2d(3)(y), 7)
         return unfolded.reshape(len(y), head_dim, 49, height, width)
 
@@ -183,7 +183,7 @@ def test_acmix_attends_to_what_is_around_and_convolves_the_same_maps() -> None:
     ("kind", "ablation"), [("squeeze-enhanced", {}), ("squeeze", {"detail": "off"})]
 )
 def test_the_squeezed_layers_are_those_of_the_network(kind: str, ablation: dict[str, str]) -> None:
-    """SeaFormer-T has this very layer at stride 64, with and without the ablation."""
+    """SeaFormer-T has the same layer at stride 64, with and without the ablation."""
     network = create_model("tiny", ablation=ablation)
     theirs = network.get_submodule("context_branch.stage5.blocks.0.attention").double()
     ours = exact(kind)
@@ -196,25 +196,25 @@ def test_the_squeezed_layers_are_those_of_the_network(kind: str, ablation: dict[
 
 @pytest.mark.parametrize("kind", LAYERS)
 @torch.no_grad()
-def test_a_layer_keeps_the_shape_and_maps_of_a_batch_apart(kind: str) -> None:
+def test_a_layer_keeps_the_shape_and_separates_images_of_a_batch(kind: str) -> None:
     layer, x = exact(kind), features(8, 10, batch=2)
     together = layer(x)
     assert together.shape == x.shape
     torch.testing.assert_close(together[1:], layer(x[1:]), rtol=1e-10, atol=1e-10)
 
 
-def test_layers_have_the_same_weights_every_time() -> None:
+def test_weights_of_layers_are_reproducible() -> None:
     ours, again = (create_model(LAYERS["window"]).state_dict() for _ in range(2))
     assert all(torch.equal(ours[name], again[name]) for name in ours)
 
 
-# Their sizes
+# Sizes
 
-NORMED = 2  # what a BatchNorm adds: parameters per channel, and multiply-accumulates per element
+NORMED = 2  # of a BatchNorm: parameters per channel, and multiply-accumulates per element
 
 
 def conv(inputs: int, outputs: int) -> int:
-    """Parameters of a 1x1 convolution without bias, and its work at a position."""
+    """Return the parameters of a 1x1 convolution without bias, and its MACs per position."""
     return inputs * outputs
 
 
@@ -255,14 +255,14 @@ def test_parameters(kind: str, params: int) -> None:
     ],
 )
 def test_macs(kind: str, projections: int, seen: int) -> None:
-    """Projections and norms of every position, and its products with the positions it sees."""
+    """Projections and norms of every position, and its products with the visible positions."""
     norms = QKV_NORMED * (2 if kind == "axial" else 1) + NORMED * CHANNELS
     per_position = projections + norms + seen * (KEYS + VALUES)
     assert count_macs(create_model(LAYERS[kind]), (14, 14)) == 14 * 14 * per_position
 
 
 def test_macs_of_acmix() -> None:
-    """Its projections, what is around every position, mixing and shifts; no BatchNorm."""
+    """Projections, neighbours of every position, mixing and shifts; no BatchNorm."""
     around = 49 * 2 * CHANNELS
     per_position = 3 * conv(CHANNELS, CHANNELS) + around + (27 + 81) * CHANNELS
     encoding = conv(2, CHANNELS // HEADS)
@@ -270,7 +270,7 @@ def test_macs_of_acmix() -> None:
     assert counted == 14 * 14 * (per_position + encoding)
 
 
-# How they grow
+# Growth
 
 
 def on_meta(kind: str) -> nn.Module:
@@ -278,8 +278,8 @@ def on_meta(kind: str) -> nn.Module:
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-def test_work_grows_with_the_exponent_of_the_table(kind: str) -> None:
-    """Between sides large enough for the fastest growing part: attention, or else all."""
+def test_macs_grow_with_the_exponent_of_the_table(kind: str) -> None:
+    """Between sides at which the fastest growing part dominates: attention, if there is any."""
     with torch.device("meta"):
         layer = on_meta(kind)
         small, large = (count_macs(layer, (side, side)) for side in (1792, 3584))
@@ -287,7 +287,7 @@ def test_work_grows_with_the_exponent_of_the_table(kind: str) -> None:
 
 
 class Written(TorchDispatchMode):
-    """Counts the numbers that operators write."""
+    """Counts the elements that operators write."""
 
     numbers = 0
 
@@ -300,7 +300,7 @@ class Written(TorchDispatchMode):
 
 @pytest.mark.parametrize("side", [16, 64, 256])
 @pytest.mark.parametrize("kind", LAYERS)
-def test_the_numbers_it_writes_are_about_what_the_table_says(kind: str, side: int) -> None:
+def test_written_elements_are_about_those_of_the_table(kind: str, side: int) -> None:
     with torch.device("meta"), torch.no_grad():
         layer = on_meta(kind)
         x = torch.zeros(1, CHANNELS, side, side)

@@ -1,4 +1,4 @@
-"""The network against the official code: its outputs, its parameters and its published work."""
+"""The network compared with the official code: outputs, parameters and published MACs."""
 
 import json
 import math
@@ -19,8 +19,8 @@ OFFICIAL = json.loads((GOLDEN / "official.json").read_text())
 TASKS = {"seg": "ade20k", "cls": "imagenet"}
 RUNS = [(entry, index) for entry in OFFICIAL for index in range(len(OFFICIAL[entry]["runs"]))]
 
-# Parameters in M and multiply-accumulates in G, as the official repository prints them or, with
-# more digits, as fvcore counts them on the official code.
+# Parameters in M and multiply-accumulates in G, as printed by the official repository or, with
+# more digits, as counted by fvcore on the official code.
 PUBLISHED = [
     ("tiny", "ade20k", (512, 512), "1.667318", "0.597"),
     ("small", "ade20k", (512, 512), "3.990118", "1.075"),
@@ -56,7 +56,7 @@ def with_recipe(entry: str) -> nn.Module:
 
 
 @pytest.mark.parametrize(("entry", "index"), RUNS)
-def test_outputs_are_those_of_the_official_code(entry: str, index: int) -> None:
+def test_outputs_match_the_official_code(entry: str, index: int) -> None:
     run = OFFICIAL[entry]["runs"][index]
     _, channels, height, width = run["input"]
     assert channels == 3
@@ -72,13 +72,13 @@ def test_outputs_are_those_of_the_official_code(entry: str, index: int) -> None:
 
 
 @pytest.mark.parametrize("entry", OFFICIAL)
-def test_parameters_are_those_of_the_official_code(entry: str) -> None:
+def test_parameters_match_the_official_code(entry: str) -> None:
     parameters = with_recipe(entry).parameters()
     assert sum(p.numel() for p in parameters) == OFFICIAL[entry]["params"]
 
 
 def as_printed(number: float, published: str) -> str:
-    """Print a number with as many decimals as the published one has."""
+    """Format a number with as many decimals as the published one."""
     return f"{number:.{len(published.partition('.')[2])}f}"
 
 
@@ -94,7 +94,7 @@ def test_parameters_and_macs_are_the_published_ones(
 
 @pytest.mark.parametrize("size", [(500, 333), (65, 127), (64, 64)])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_sides_that_are_no_multiple_are_rounded_up(variant: str, size: tuple[int, int]) -> None:
+def test_sides_that_are_not_multiples_are_rounded_up(variant: str, size: tuple[int, int]) -> None:
     model = build_network(get_variant(variant), get_task("ade20k")).eval()
     with torch.no_grad():
         logits = model(torch.ones(1, 3, *size))

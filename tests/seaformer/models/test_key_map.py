@@ -1,4 +1,4 @@
-"""The map between our names and the official ones, against the official code's own lists."""
+"""The map between our names and the official ones, compared with lists of the official code."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Networks other than SeaFormer in every command: recognised by their tensors, or by their name."""
+"""Networks other than SeaFormer in every command, identified by their tensors or by name."""
 
 import json
 import re
@@ -32,7 +32,7 @@ SIDE = 128
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the current directory, in which there is a photo of noise."""
+    """Return the working directory, with a photo of noise."""
     monkeypatch.chdir(tmp_path)
     noise = np.random.RandomState(0).randint(0, 256, (80, 120, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "photo.png")
@@ -56,7 +56,7 @@ def assert_error(result: Result, status: int, message: str) -> None:
 
 
 def expected_mask(model: torch.nn.Module, task: Task, photo: str = "photo.png") -> np.ndarray:
-    """Compute the mask without anything of the commands."""
+    """Compute the mask without code of the commands."""
     image = read_image(Path(photo))
     x = normalize(prepare(image, task.preprocessing, (SIDE, SIDE)), task.preprocessing)
     with torch.no_grad():
@@ -82,7 +82,7 @@ MASK = ("--mask", "mask.png", "--input-size", str(SIDE), "--force")
         ("--model", "topformer-tiny", "--weights", "t.pth", "--task", "ade20k"),
     ],
 )
-def test_a_checkpoint_of_topformer_is_tried_on_a_photo(folder: Path, how: tuple[str, ...]) -> None:
+def test_a_checkpoint_of_topformer_predicts(folder: Path, how: tuple[str, ...]) -> None:
     path = write_golden(folder / "t.pth", "tiny", ADE20K)
     output = succeeded(predict, "photo.png", *how, *MASK)
     assert "topformer-tiny, ade20k, fp32, input 128 x 128" in output
@@ -93,7 +93,7 @@ def test_a_checkpoint_of_topformer_is_tried_on_a_photo(folder: Path, how: tuple[
 
 
 @pytest.mark.parametrize("name", ["lraspp-mobilenetv2", "segformer-b0"])
-def test_our_own_names_are_recognised_too(folder: Path, name: str) -> None:
+def test_our_own_names_are_recognised(folder: Path, name: str) -> None:
     model = create_model(name, "cityscapes")
     torch.save(model.state_dict(), folder / "mine.pth")
     output = succeeded(predict, "photo.png", "--model", "mine.pth", "--task", "cityscapes", *MASK)
@@ -102,7 +102,7 @@ def test_our_own_names_are_recognised_too(folder: Path, name: str) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_weights_of_the_package_say_their_task() -> None:
+def test_weights_of_the_package_record_their_task() -> None:
     named = ("--model", "seaformer-tiny", "--weights", "shapes")
     output = succeeded(predict, "photo.png", *named, "--variant", "tiny", *MASK)
     assert "SeaFormer-tiny, shapes, fp32" in output
@@ -111,12 +111,12 @@ def test_weights_of_the_package_say_their_task() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_without_weights_they_are_random_and_said_to_be() -> None:
+def test_without_weights_they_are_random_and_reported() -> None:
     output = succeeded(predict, "photo.png", "--model", "topformer-tiny", *MASK)
     assert "random weights: the result is meaningless" in output
 
 
-def test_a_network_of_a_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_defined_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_networks(folder)
     monkeypatch.syspath_prepend(folder)
     model = ("--model", "my_networks:make_network", "--task", "cityscapes")
@@ -129,7 +129,7 @@ def test_a_network_of_a_users_own(folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("folder")
-def test_the_heat_map_of_a_network_by_its_name() -> None:
+def test_the_heat_map_of_a_named_network() -> None:
     succeeded(predict, "photo.png", "--model", "topformer-tiny", "--heatmap", "heat.png", *MASK)
     assert np.asarray(Image.open("heat.png")).max() == 255
 
@@ -149,7 +149,7 @@ def test_the_heat_map_of_a_network_by_its_name() -> None:
         (("--model", "other.pth", "--task", "ade20k"), 2, "cannot be identified by its tensors"),
     ],
 )
-def test_what_does_not_suit_a_prediction(
+def test_networks_that_cannot_predict_are_refused(
     folder: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     write_golden(folder / "t.pth", "tiny", ADE20K)
@@ -164,7 +164,7 @@ def test_what_does_not_suit_a_prediction(
 
 @pytest.fixture
 def scenes(folder: Path) -> Path:
-    """A data set of noise, with annotations that are noise, in the layout of ADE20K."""
+    """A data set of noise with random annotations, in the layout of ADE20K."""
     random = np.random.RandomState(0)
     for index, size in enumerate([(64, 96), (80, 64)]):
         for name, array in (
@@ -205,14 +205,14 @@ def test_a_checkpoint_of_topformer_is_evaluated(scenes: Path, model: tuple[str, 
     assert found["scores"]["pixel_accuracy"] == pytest.approx(hits / total, abs=2 / total)
     assert (found["file"], found["runtime"]) == (model[0], "PyTorch")
     assert found["sha256"] == read_checkpoint(path).sha256
-    # The command that it says to run next does run.
+    # The suggested next command works.
     (line,) = (line for line in output.splitlines() if line.startswith("  seaformer-predict "))
     arguments = line.split()[1:]
     assert "topformer-tiny, ade20k" in succeeded(predict, *arguments, "--input-size", "64")
 
 
 @pytest.mark.slow
-def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
+def test_two_named_networks_are_compared(scenes: Path) -> None:
     arguments = ("segformer-b0", "--reference", "topformer-tiny", "--data", scenes, *DEPLOYED)
     output = succeeded(evaluate, *arguments, "--report", "out")
     assert output.count("random weights: the scores are meaningless") == 2
@@ -236,7 +236,7 @@ def test_two_networks_are_compared_by_their_names(scenes: Path) -> None:
         ),
     ],
 )
-def test_what_does_not_suit_an_evaluation(
+def test_networks_that_cannot_be_evaluated_are_refused(
     scenes: Path, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
     write_golden(Path("t.pth"), "tiny", ADE20K)
@@ -253,7 +253,7 @@ SHORT = (
 
 @pytest.fixture
 def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two scenes to validate on, of the size that is trained on."""
+    """Validate on two scenes, with the size of the training."""
     from seaformer.datasets import shapes
 
     monkeypatch.setattr(shapes, "SPLITS", {"train": 4, "val": 2})
@@ -262,7 +262,7 @@ def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["topformer-tiny", "segformer-b0"])
 @pytest.mark.usefixtures("few_scenes")
 @pytest.mark.slow
-def test_another_network_is_trained_and_its_weights_say_what_it_is(folder: Path, name: str) -> None:
+def test_another_network_is_trained_and_its_weights_identify_it(folder: Path, name: str) -> None:
     output = succeeded(train, "--model", name, "--output", "run", *SHORT)
     assert {"topformer-tiny": "TopFormer-T", "segformer-b0": "SegFormer-B0"}[name] in output
     best = folder / "run" / "best.safetensors"
@@ -270,14 +270,14 @@ def test_another_network_is_trained_and_its_weights_say_what_it_is(folder: Path,
     assert (header.network, header.task) == (name, SHAPES)
     described = json.loads(best.with_suffix(".json").read_text("utf-8"))
     assert (described["model"], "variant" in described) == (name, False)
-    # Nothing else has to be said for it.
+    # No other option is necessary.
     output = succeeded(predict, "photo.png", "--model", best, *MASK)
     assert f"{name}, shapes, fp32" in output
     assert np.array_equal(read_mask(), expected_mask(create_model(name, "shapes", best), SHAPES))
 
 
 @pytest.mark.usefixtures("few_scenes")
-def test_a_backbone_is_where_a_training_starts(folder: Path) -> None:
+def test_training_starts_from_a_backbone(folder: Path) -> None:
     write_golden(folder / "t.pth", "tiny", ADE20K)
     options = ("--model", "topformer-tiny", "--weights", "backbone:t.pth", "--lr", "1e-9")
     succeeded(train, *options, "--output", "run", *SHORT)
@@ -299,7 +299,7 @@ def test_a_backbone_is_where_a_training_starts(folder: Path) -> None:
         (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],
 )
-def test_what_does_not_suit_a_training(
+def test_networks_that_cannot_be_trained_are_refused(
     folder: Path, network: tuple[str, ...], message: str
 ) -> None:
     assert_error(run(train, *network, "--output", "run", *SHORT), 2, message)

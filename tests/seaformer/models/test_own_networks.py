@@ -1,4 +1,4 @@
-"""What an own network takes and gives: said, declared or found, and the same everywhere."""
+"""Inputs and outputs of user-defined networks: stated, declared or detected, and consistent."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ UNIT = ("--input-range", "0..1")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with own.py, a photo that is half red and half blue, and a data set of it."""
+    """Return a folder with own.py, a photo that is half red and half blue, and its data set."""
     folder = tmp_path_factory.mktemp("own")
     write_own_networks(folder)
     pixels = np.zeros((64, 64, 3), np.uint8)
@@ -93,7 +93,9 @@ def contract(name: str, statement: Statement = NOTHING) -> Contract:
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_the_meaning_is_found_and_said(name: str, meaning: str, classes: int, kind: str) -> None:
+def test_the_meaning_is_detected_and_reported(
+    name: str, meaning: str, classes: int, kind: str
+) -> None:
     found = contract(name)
     assert (str(found.meaning), found.task.kind) == (meaning, kind)
     assert found.labels == tuple(f"class {index}" for index in range(classes))
@@ -104,7 +106,7 @@ def test_the_meaning_is_found_and_said(name: str, meaning: str, classes: int, ki
 
 
 @pytest.mark.usefixtures("here")
-def test_what_is_said_wins_over_what_the_network_declares() -> None:
+def test_statements_override_declarations_of_the_network() -> None:
     declared = contract("declared")
     assert declared.labels == ("red", "green", "blue")
     assert declared.knows_normalization
@@ -129,7 +131,9 @@ def test_what_is_said_wins_over_what_the_network_declares() -> None:
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_what_does_not_fit_is_refused(name: str, statement: dict[str, str], message: str) -> None:
+def test_contradicting_statements_are_refused(
+    name: str, statement: dict[str, str], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         contract(name, read_statement(**statement))
 
@@ -169,7 +173,7 @@ def test_bad_options_are_errors(options: dict[str, str], message: str) -> None:
         read_statement(**options).applied_to(get_task("shapes"))
 
 
-def test_a_task_file_is_short_strict_and_whole(tmp_path: Path) -> None:
+def test_a_task_file_is_short_strict_and_complete(tmp_path: Path) -> None:
     file = tmp_path / "fruit.json"
     data = {"labels": [f"fruit {n}" for n in range(7)], "ignore_index": 254}
     data |= {"preprocessing": {"input_range": [0, 1], "mean": 0.5, "std": 0.5}}
@@ -195,13 +199,13 @@ def test_a_task_file_is_short_strict_and_whole(tmp_path: Path) -> None:
             read_task(str(file))
 
 
-def test_output_names_a_folder_and_a_meaning() -> None:
+def test_output_is_a_folder_or_a_meaning() -> None:
     assert read_output((), None) == (Path("build"), None)
     assert read_output(("out", "binary"), None) == (Path("out"), "binary")
     assert read_output(("./binary",), "logits") == (Path("binary"), "logits")
-    for given in ((("a", "b"), None), (("logits",), "binary")):
+    for values in ((("a", "b"), None), (("logits",), "binary")):
         with pytest.raises(UsageError, match="--output names"):
-            read_output(*given)
+            read_output(*values)
 
 
 @pytest.mark.usefixtures("here")
@@ -223,7 +227,7 @@ def mask_of(*arguments: str) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("here")
-def test_nothing_is_taken_over_from_imagenet_or_ade20k() -> None:
+def test_no_defaults_come_from_imagenet_or_ade20k() -> None:
     file, done = exported("logits")
     metadata = read_metadata(file)
     assert (metadata.input.mean, metadata.input.std) == (None, None)
@@ -245,7 +249,7 @@ def test_nothing_is_taken_over_from_imagenet_or_ade20k() -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_the_file_computes_what_the_network_was_trained_for() -> None:
+def test_the_file_matches_the_network() -> None:
     file, done = exported("declared", "--head", "mask")
     assert "warning: nothing says" not in done.output
     metadata = read_metadata(file)
@@ -260,7 +264,7 @@ def test_the_file_computes_what_the_network_was_trained_for() -> None:
 
 @pytest.mark.parametrize("name", ["binary", "sigmoid", "boolean"])
 @pytest.mark.usefixtures("here")
-def test_binary_has_its_threshold_everywhere(name: str) -> None:
+def test_the_binary_threshold_is_applied_everywhere(name: str) -> None:
     file, _ = exported(name, *UNIT, "--labels", "other,red")
     red = mask_of("--model", str(file))
     assert (red[:, :28] == 1).all()
@@ -278,7 +282,7 @@ def test_binary_has_its_threshold_everywhere(name: str) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_a_network_that_is_not_exported_is_used_by_the_same_contract() -> None:
+def test_the_contract_also_applies_without_an_export() -> None:
     red = mask_of("--model", "own.py:sigmoid", *UNIT, "--input-size", "64")
     assert (red[:, :28] == 1).all()
     assert (red[:, 36:] == 0).all()
@@ -336,11 +340,11 @@ def test_one_class_everywhere_has_no_agreement() -> None:
     assert "predicts a single class" in done.output
 
 
-# ---- Files of others, and classes of one's own ---------------------------------------------------
+# ---- Foreign files, and user-defined classes -----------------------------------------------------
 
 
 @pytest.mark.usefixtures("here")
-def test_a_foreign_file_is_told_by_options() -> None:
+def test_a_foreign_file_is_described_by_options() -> None:
     write_onnx(Path("foreign.onnx"))
     refused = run(predict, "flag.png", "--model", "foreign.onnx")
     assert refused.exit_code == 2
@@ -365,7 +369,7 @@ def test_a_foreign_file_is_told_by_options() -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_seven_classes_of_ones_own_need_only_their_names() -> None:
+def test_seven_user_defined_classes_need_only_their_names() -> None:
     names = [f"fruit {number}" for number in range(7)]
     task = own_task(names)
     torch.save(create_model("tiny", task).state_dict(), "seven.pth")

@@ -45,7 +45,7 @@ def networks() -> dict[str, nn.Module]:
     return {name: create(name) for name in PEERS}
 
 
-# Their sizes
+# Sizes
 
 
 def as_printed(number: float, published: str) -> str:
@@ -63,7 +63,7 @@ SIZED = [name for name, peer in PEERS.items() if peer.published and peer.publish
 
 
 @pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
-def test_sizes_are_the_published_ones_to_the_printed_digit(name: str) -> None:
+def test_sizes_match_the_published_ones(name: str) -> None:
     published = PEERS[name].published
     model = PEERS[name].build("segmentation", published.classes).eval()
     averages = name in TOPFORMERS
@@ -73,16 +73,14 @@ def test_sizes_are_the_published_ones_to_the_printed_digit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
-def test_where_150_classes_or_our_way_to_count_give_other_digits_the_table_says_them(
-    name: str, networks
-) -> None:
+def test_sizes_that_differ_from_the_published_ones_are_in_the_table(name: str, networks) -> None:
     published, model, note = PEERS[name].published, networks[name], PEERS[name].note
     params, macs = params_m(model), count_macs(model, (512, 512)) / 1e9
     assert as_printed(params, published.params_m) == published.params_m or f"{params:.2f} M" in note
     assert as_printed(macs, published.macs_g) == published.macs_g or f"{macs:.2f} G" in note
 
 
-def test_lr_aspp_has_the_size_of_torchvisions() -> None:
+def test_lr_aspp_has_the_size_of_torchvision() -> None:
     """torchvision/models/segmentation/lraspp.py, LRASPP_MobileNet_V3_Large_Weights: of 21 classes,
     for an image of 520x520, multiply-accumulates of convolutions."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -94,7 +92,7 @@ def test_lr_aspp_has_the_size_of_torchvisions() -> None:
     assert as_printed(counter.get_total_flops() / 2e9, "2.086") == "2.086"
 
 
-def test_what_is_published_of_r_aspp_counts_as_tensorflow_does(networks) -> None:
+def test_published_sizes_of_r_aspp_are_counted_like_tensorflow(networks) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     model, published = networks["raspp-mobilenetv2"], PEERS["raspp-mobilenetv2"].published
@@ -105,7 +103,7 @@ def test_what_is_published_of_r_aspp_counts_as_tensorflow_does(networks) -> None
     assert as_printed(convolutions, published.macs_g) == published.macs_g
 
 
-# What they are
+# Structure
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -128,8 +126,8 @@ def test_pooling_is_adaptive_average_pooling(sides: tuple[int, int]) -> None:
     torch.testing.assert_close(PyramidPooling()([fine, coarse]), expected)
 
 
-def test_random_weights_leave_no_branch_dead(networks) -> None:
-    """A coarse branch that hardly counts would hide what an export does to it."""
+def test_every_branch_contributes_with_random_weights(networks) -> None:
+    """A coarse branch with a negligible contribution would hide errors of an export."""
     for name in ("lraspp-mobilenetv3-large", "lraspp-mobilenetv3-large-reduce"):
         model = networks[name]
         torch.manual_seed(0)
@@ -146,13 +144,13 @@ SEGFORMERS = {"segformer-b0": [32, 64, 160, 256], "segformer-b1": [64, 128, 320,
 
 
 @pytest.mark.parametrize("name", SEGFORMERS)
-def test_segformer_is_what_transformers_saves(name: str, tmp_path: Path) -> None:
+def test_checkpoints_of_transformers_load_into_segformer(name: str, tmp_path: Path) -> None:
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
     torch.manual_seed(0)
     config = SegformerConfig(hidden_sizes=SEGFORMERS[name], num_labels=150)
     theirs = SegformerForSemanticSegmentation(config).eval()
-    with torch.no_grad():  # away from norms that are identities
+    with torch.no_grad():  # so that norms are not identities
         for tensor in (*theirs.parameters(), *theirs.buffers()):
             if tensor.is_floating_point():
                 tensor.add_(0.1 * torch.rand_like(tensor))
@@ -171,7 +169,7 @@ def test_segformer_is_what_transformers_saves(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", TOPFORMERS)
-def test_keys_and_shapes_are_those_of_the_official_code(name: str, networks) -> None:
+def test_keys_and_shapes_match_the_official_code(name: str, networks) -> None:
     state = networks[name].state_dict()
     names = topformer_names(state)
     found = {names[key]: tuple(tensor.shape) for key, tensor in state.items()}
@@ -179,7 +177,7 @@ def test_keys_and_shapes_are_those_of_the_official_code(name: str, networks) -> 
 
 
 def checkpoint(path: Path, size: str, seed: int = 0, classes: int = 150) -> Path:
-    """Write a checkpoint as mmcv does."""
+    """Write a checkpoint in the format of mmcv."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, shape in official_shapes(size).items():
@@ -202,7 +200,7 @@ def test_an_official_checkpoint_is_read(tmp_path: Path) -> None:
     assert record.class_names == ADE20K.labels
 
 
-def test_our_own_names_are_read_too(tmp_path: Path) -> None:
+def test_our_own_names_are_read(tmp_path: Path) -> None:
     torch.save(create("lraspp-mobilenetv2").state_dict(), tmp_path / "mine.pth")
     peer = PEERS["lraspp-mobilenetv2"]
     model, record = create_with_record(peer, ADE20K, tmp_path / "mine.pth")
@@ -212,7 +210,7 @@ def test_our_own_names_are_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given", "message"),
+    ("requested", "actual", "message"),
     [
         (
             "topformer-base",
@@ -228,10 +226,12 @@ def test_our_own_names_are_read_too(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_checkpoint_of_another_peer(asked: str, given: str, message: str, tmp_path: Path) -> None:
-    path = checkpoint(tmp_path / "x.pth", given)
+def test_a_checkpoint_of_another_peer(
+    requested: str, actual: str, message: str, tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path / "x.pth", actual)
     with pytest.raises(SeaformerError, match=re.escape(message)):
-        create_with_record(PEERS[asked], ADE20K, path)
+        create_with_record(PEERS[requested], ADE20K, path)
 
 
 def test_a_checkpoint_of_other_classes(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_checkpoint_of_other_classes(tmp_path: Path) -> None:
         create_with_record(PEERS["topformer-tiny"], ADE20K, path)
 
 
-def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
+def test_released_weights_belong_to_peers_and_have_unique_names() -> None:
     assert {weights.network for weights in RELEASED} == set(TOPFORMERS)
     assert len({(weights.network, weights.name) for weights in RELEASED}) == len(RELEASED)
     assert len({weights.drive_id for weights in RELEASED}) == len(RELEASED)
@@ -263,9 +263,7 @@ def test_released_weights_belong_to_peers_and_have_names_of_their_own() -> None:
         (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],
 )
-def test_requests_that_make_no_sense(
-    arguments: tuple[str, ...], message: str, tmp_path: Path
-) -> None:
+def test_invalid_requests(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     assert_one_line(run_export(*arguments, "--format", "onnx", cwd=tmp_path), 2, message)
 
 
@@ -330,7 +328,7 @@ def test_topformer_is_exported_with_the_operators_of_the_official_network(once: 
 
 
 def test_every_operator_of_a_split_has_its_own_module(once: Once) -> None:
-    """ONNX has one Split where TFLite has an operator for each part."""
+    """ONNX has one Split, TFLite an operator for each part."""
     file = Path(f"{exported(once, PEERS['topformer-tiny'], 'onnx', 'tflite')}.tflite")
     operators = metadata(file)["operators"]
     modules = {operator["module"] for operator in operators}
@@ -355,12 +353,12 @@ def test_segformer_is_exported(once: Once) -> None:
     assert_described(file, peer)
     assert_one_partition(file)
     kinds = Counter(operator.type for operator in tflite_file.operators(file.read_bytes()))
-    assert kinds["GELU"] == 8  # one for each Mix-FFN, and no erf in pieces
+    assert kinds["GELU"] == 8  # one for each Mix-FFN, and no decomposed erf
     assert kinds["BATCH_MATMUL"] == 2 * kinds["SOFTMAX"] == 16
 
 
 @pytest.mark.slow
-def test_a_peers_file_checks_itself(once: Once) -> None:
+def test_self_check_of_a_peer(once: Once) -> None:
     file = f"{exported(once, PEERS['topformer-tiny'], 'onnx', 'tflite')}.onnx"
     done = run_export("--self-check", file, cwd=Path(file).parent)
     assert done.returncode == 0, done.stderr
@@ -368,7 +366,7 @@ def test_a_peers_file_checks_itself(once: Once) -> None:
 
 
 @pytest.mark.slow
-def test_sizes_that_pool_unevenly_are_exported_to_the_same_function(tmp_path: Path) -> None:
+def test_sizes_that_pool_unevenly_are_exported_exactly(tmp_path: Path) -> None:
     import onnxruntime
 
     done = run_export(

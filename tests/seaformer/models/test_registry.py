@@ -1,4 +1,4 @@
-"""The registry: its rows, how a name becomes a row, and how a checkpoint is recognised."""
+"""The registry: its rows, looking up a name, and recognising a checkpoint."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ def test_the_registry_is_imported_without_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_row_has_a_name_a_title_and_files_of_its_own() -> None:
+def test_every_row_has_a_unique_name_title_and_file_names() -> None:
     for attribute in ("name", "title"):
         assert len({getattr(row, attribute) for row in REGISTRY.values()}) == len(REGISTRY)
     stems = {row.file_stem(ADE20K) for row in REGISTRY.values()}
@@ -59,7 +59,7 @@ def test_the_variants_of_seaformer_are_rows() -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_a_row_is_a_whole_network_or_a_layer_alone(name: str) -> None:
+def test_a_row_is_a_whole_network_or_a_single_layer(name: str) -> None:
     row = REGISTRY[name]
     assert bool(row.builders) != (row.fixed is not None)
     assert (row.takes == "features") == (row.cost is not None) == (row.size in LAYERS)
@@ -68,9 +68,7 @@ def test_a_row_is_a_whole_network_or_a_layer_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), LOADED)
-def test_the_backbone_is_a_part_of_the_network_and_the_classifier_is_none_of_it(
-    name: str, kind: str
-) -> None:
+def test_the_backbone_is_part_of_the_network_without_its_classifier(name: str, kind: str) -> None:
     row = REGISTRY[name]
     with torch.device("meta"):
         one, two = (row.build(kind, classes).state_dict() for classes in (1, 2))
@@ -86,7 +84,7 @@ def test_the_backbone_is_a_part_of_the_network_and_the_classifier_is_none_of_it(
 
 
 @pytest.mark.parametrize("name", ["seaformer-tiny", "seaformer-large"])
-def test_published_sizes_of_a_seaformer_are_counted_too(name: str) -> None:
+def test_published_sizes_of_seaformers_match_counts(name: str) -> None:
     published = REGISTRY[name].published
     assert published is not None
     params = sum(p.numel() for p in build_network(name, ADE20K).parameters())
@@ -96,7 +94,7 @@ def test_published_sizes_of_a_seaformer_are_counted_too(name: str) -> None:
 # From a name to a row
 
 
-def test_a_variant_is_short_for_a_row() -> None:
+def test_a_variant_is_an_abbreviation_of_a_row() -> None:
     for name in VARIANTS:
         row = REGISTRY[f"seaformer-{name}"]
         assert resolve(row.name) is chosen(None, name) is chosen(row.name, None) is row
@@ -106,12 +104,12 @@ def test_a_variant_is_short_for_a_row() -> None:
 
 
 @pytest.mark.parametrize("model", ["seaformer-small", "topformer-tiny", "package.module:factory"])
-def test_two_networks_are_not_asked_for(model: str) -> None:
+def test_two_different_networks_are_refused(model: str) -> None:
     with pytest.raises(UsageError, match=f"--variant tiny and --model {model}.*different networks"):
         chosen(model, "tiny")
 
 
-def test_an_unknown_name_is_told_from_what_there_is() -> None:
+def test_an_unknown_name_is_reported_with_suggestions() -> None:
     with pytest.raises(
         UsageError, match=r"unknown model 'topformer-tny'. Did you mean 'topformer-"
     ):
@@ -123,15 +121,15 @@ def test_an_unknown_name_is_told_from_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["os:getcwd", "package.module:factory", "nothing", ""])
-def test_a_name_out_of_a_file_is_looked_up_in_the_registry_only(name: str) -> None:
+def test_a_name_from_a_file_is_looked_up_only_in_the_registry(name: str) -> None:
     with pytest.raises(UnknownNameError, match="unknown model"):
         resolve(name, allow_factory=False)
 
 
 def test_a_prefix_comes_before_a_factory(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Network("zoo:net", "zoo", "Net", "a paper")
-    monkeypatch.setattr(resolving, "PREFIXES", {"zoo": {"net": made}.__getitem__})
-    assert resolve("zoo:net") is resolve("zoo:net", allow_factory=False) is made
+    network = Network("zoo:net", "zoo", "Net", "a paper")
+    monkeypatch.setattr(resolving, "PREFIXES", {"zoo": {"net": network}.__getitem__})
+    assert resolve("zoo:net") is resolve("zoo:net", allow_factory=False) is network
     assert resolve("zoo.module:net").has_own_weights
 
 
@@ -161,7 +159,7 @@ def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         find_model("seaformer-smal")
 
 
-def test_an_ablation_is_a_row_of_its_own() -> None:
+def test_an_ablation_is_a_separate_row() -> None:
     row = with_ablation(REGISTRY["seaformer-tiny"], {"fusion": "add", "detail": "off"})
     assert row.ablation == {"fusion": "add", "detail": "off"}
     assert row.file_stem(ADE20K) == "seaformer_tiny_fusion-add_detail-off_ade20k"
@@ -173,7 +171,7 @@ def test_an_ablation_is_a_row_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", [*REGISTRY, "package.module:factory"])
-def test_what_is_stored_is_read_again(name: str) -> None:
+def test_a_stored_name_resolves_to_its_row(name: str) -> None:
     stored = members(name)
     assert stored_name(stored.get("variant"), stored.get("model")) == name
     assert option(name).split()[1] in (name, name.removeprefix("seaformer-"))
@@ -207,12 +205,14 @@ def test_a_changed_variant_is_created_as_its_ablation() -> None:
         ("a.b:c", "ade20k", "x.pth", "--weights cannot be used with --model a.b:c: the factory"),
     ],
 )
-def test_what_does_not_suit_is_refused(name: str, task: str, weights: str, message: str) -> None:
+def test_unsuitable_tasks_and_weights_are_refused(
+    name: str, task: str, weights: str, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         create(resolve(name), get_task(task), weights)
 
 
-def test_random_state_of_the_caller_is_left_alone() -> None:
+def test_the_random_state_of_the_caller_is_unchanged() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
@@ -244,7 +244,9 @@ def test_every_network_is_recognised_by_its_tensors(name: str, kind: str, offici
     assert (identity.network.name, identity.kind, identity.classes) == (name, kind, 37)
 
 
-def test_what_a_file_says_is_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_does_not_determine_what_code_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("helper.py").write_text("open('imported', 'w').close()\n")
     for header in ({"model": "helper:pwn"}, {"variant": "helper:pwn"}):

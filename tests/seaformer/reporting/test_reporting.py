@@ -1,4 +1,4 @@
-"""Pages are written in one way, in one place, which needs none of what it reports on."""
+"""All pages are rendered by seaformer.reporting, which is independent of their content."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ REPORTING = ROOT / "seaformer" / "reporting"
 PARTS = {"base.html", "parts.html", "plots.html", "breakdown.html"}
 
 
-def test_reporting_imports_nothing_that_it_reports_on() -> None:
+def test_reporting_imports_none_of_the_modules_that_use_it() -> None:
     modules = [f"seaformer.reporting.{path.stem}" for path in REPORTING.glob("*.py")]
     assert "seaformer.reporting.page" in modules
     code = f"""
@@ -32,7 +32,7 @@ print(sorted(name for name in sys.modules if name.startswith(heavy)))
     assert done.stdout.strip() == "[]"
 
 
-def test_every_page_has_the_one_layout_and_the_one_theme() -> None:
+def test_every_page_has_the_common_layout_and_theme() -> None:
     found = {path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()}
     templates = {path for path in found if path.suffix == ".html"}
     assert {path.parent for path in templates} == {REPORTING / "templates"}
@@ -50,7 +50,7 @@ def test_every_page_has_the_one_layout_and_the_one_theme() -> None:
         assert f"@media {medium} {{" in theme
 
 
-def test_no_html_is_written_elsewhere() -> None:
+def test_html_is_written_only_by_reporting() -> None:
     for folder in FOLDERS:
         for path in folder.rglob("*.py"):
             markup = re.findall(
@@ -61,14 +61,14 @@ def test_no_html_is_written_elsewhere() -> None:
 
 @dataclass(frozen=True)
 class Training(Page, template="training.html"):
-    """Fewer names than the template has."""
+    """Fewer values than the template needs."""
 
     variant: str
     task: str
     curves: tuple[()] = ()
 
 
-def test_a_name_that_is_missing_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
+def test_a_missing_value_is_an_error_and_no_file_is_written(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("before")
     with pytest.raises(jinja2.UndefinedError):

@@ -1,4 +1,4 @@
-"""A model file that crashes, hangs or fills the memory costs one line and exit status 1."""
+"""A model file that crashes, hangs or fills the memory is a one-line error with status 1."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def is_one_error(result: tuple[int, str], message: str) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data set of one image with three classes."""
+    """Write a data set of one image with three classes."""
     folder = tmp_path / "data"
     for name, mode in (("images", "RGB"), ("masks", "L")):
         (folder / name).mkdir(parents=True)
@@ -76,7 +76,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def described(make: Make, folder: Path, **changes: object) -> Path:
-    """The file with metadata beside it, as those of an export."""
+    """Write the file with metadata beside it, as in an export."""
     path = make(folder)
     info = metadata("NHWC" if path.suffix == ".tflite" else "NCHW", **changes)
     path_beside(path).write_text(json.dumps(info))
@@ -88,7 +88,7 @@ OTHERS = [
     for message, make in DAMAGING.items()
     if message not in CRASHING
 ]
-"""What is as slow for each command, and the same code in all."""
+"""Cases that take as long in every command, and run the same code."""
 
 
 @pytest.mark.parametrize(("message", "make"), DAMAGING.items())
@@ -134,7 +134,7 @@ def test_heat_map(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_breakdown_of_a_file_that_keeps_its_reader_busy(
+def test_breakdown_of_a_file_that_takes_too_long_to_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(LIMIT, "4")
@@ -156,7 +156,7 @@ def test_breakdown_of_other_files(tmp_path: Path, suffix: str, content: bytes) -
     assert "\n" not in str(caught.value)
 
 
-def test_a_session_goes_on_after_an_error_of_the_runtime(tmp_path: Path) -> None:
+def test_a_session_continues_after_an_error_of_the_runtime(tmp_path: Path) -> None:
     x = np.zeros((1, 3, SIDE, SIDE), np.float32)
     with open_session(write_onnx(tmp_path / "a.onnx")) as session:
         with pytest.raises(SeaformerError, match="ONNX Runtime cannot run"):
@@ -168,7 +168,7 @@ def test_a_session_goes_on_after_an_error_of_the_runtime(tmp_path: Path) -> None
     assert min(times_ms) > 0
 
 
-def test_both_kinds_of_sessions_are_alike(integer_export: Path) -> None:
+def test_isolated_and_direct_sessions_are_equivalent(integer_export: Path) -> None:
     for name in ("int8.tflite", "int8.onnx"):
         (path,) = integer_export.glob(f"*_{name}")
         with open_session(path, isolated=False) as own, open_session(path) as other:
@@ -179,7 +179,7 @@ def test_both_kinds_of_sessions_are_alike(integer_export: Path) -> None:
                 assert np.array_equal(one, same)
 
 
-def test_files_in_the_current_folder_are_no_modules(
+def test_files_in_the_current_folder_are_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -191,7 +191,7 @@ def test_files_in_the_current_folder_are_no_modules(
     assert not Path("ran").exists()
 
 
-def test_a_limit_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_limit_is_refused(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx", metadata())
     for limit in ("soon", "0", "-1", "nan", "inf"):
         status, errors = command("predict", "--model", path, cwd=tmp_path, limit=limit)
@@ -211,7 +211,7 @@ def test_the_process_ends_with_the_command(tmp_path: Path, number: int, status: 
     )
     parent = psutil.Process(process.pid)
     busy = []
-    while not busy:  # It runs the model when it has taken more time than loading does.
+    while not busy:  # It runs the model once it has used more CPU time than loading takes.
         assert process.poll() is None
         busy = [one for one in parent.children() if one.cpu_times().user > 2]
         time.sleep(0.05)
@@ -219,8 +219,8 @@ def test_the_process_ends_with_the_command(tmp_path: Path, number: int, status: 
     _, errors = process.communicate()
     assert process.returncode == status
     assert "Traceback" not in errors
-    gone, left = psutil.wait_procs(busy, timeout=20)
-    assert (len(gone), left) == (1, [])
+    ended, left = psutil.wait_procs(busy, timeout=20)
+    assert (len(ended), left) == (1, [])
 
 
 def raw(fields: object) -> bytes:
@@ -256,7 +256,7 @@ def test_a_malformed_message_is_refused(message: bytes) -> None:
         os.wait()
 
 
-def test_arrays_of_every_kind_arrive() -> None:
+def test_arrays_of_every_type_are_transferred() -> None:
     ours, its = socket.socketpair()
     arrays = [
         np.arange(6, dtype=np.int8).reshape(2, 3).T,
@@ -277,7 +277,7 @@ def test_arrays_of_every_kind_arrive() -> None:
     receiver.close()
 
 
-def test_a_huge_archive_is_no_metadata(tmp_path: Path) -> None:
+def test_a_huge_archive_is_not_read_as_metadata(tmp_path: Path) -> None:
     path = associate(crashes_when_run(tmp_path), {"text": " " * (1 << 26)})
     with pytest.raises(SeaformerError, match=r"seaformer\.json has more than"):
         open_model(path)

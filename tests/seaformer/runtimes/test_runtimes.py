@@ -1,4 +1,4 @@
-"""Each runtime runs a real file, reads its metadata, and has one clear error for every other."""
+"""Each runtime runs real files, reads their metadata, and reports a clear error for others."""
 
 import ast
 import json
@@ -91,7 +91,7 @@ def test_onnx_in_half_precision_runs(tmp_path: Path) -> None:
 def write_integer_onnx(
     path: Path, dtype: type[np.integer[Any]], scale: float | None = None, zero_point: int = 0
 ) -> Path:
-    """Write [1, 3, 64, 64] -> averages of 8 x 8, of integers; without a scale they are taken as is.
+    """Write [1, 3, 64, 64] -> averages of 8 x 8, of integers; without a scale, of their values.
 
     Output and input have the same type, scale and zero point.
     """
@@ -130,7 +130,7 @@ def write_integer_onnx(
     ("dtype", "scale", "zero_point"),
     [(np.uint8, 1.0, 0), (np.uint8, 1.5, 20), (np.int8, 1.0, -128)],
 )
-def test_quantized_onnx_runs_on_real_numbers(
+def test_quantized_onnx_has_float_inputs_and_outputs(
     tmp_path: Path, dtype: type[np.integer[Any]], scale: float, zero_point: int
 ) -> None:
     path = write_integer_onnx(tmp_path / "a.onnx", dtype, scale, zero_point)
@@ -143,14 +143,14 @@ def test_quantized_onnx_runs_on_real_numbers(
     assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.01 * scale
 
 
-def test_onnx_integers_without_a_scale_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_onnx_integers_without_a_scale_are_unchanged(tmp_path: Path) -> None:
     with open_model(write_integer_onnx(tmp_path / "a.onnx", np.uint8)) as session:
         output = session.run(NCHW)
     assert output.dtype == np.uint8
     assert np.abs(output[0].transpose(1, 2, 0) - AVERAGES).max() <= 1.51  # Cast truncates
 
 
-def test_integers_stop_at_the_ends_of_their_type() -> None:
+def test_integers_saturate() -> None:
     tensor = Tensor("a", "int8", (7,), Scale(scale=0.5, zero_point=10))
     x = np.array([-1e9, -69.0, 0.0, 0.24, 0.26, 58.5, 1e9], np.float32)
     assert tensor.encode(x).tolist() == [-128, -128, 10, 10, 11, 127, 127]
@@ -168,7 +168,7 @@ def test_tflite_runs(tmp_path: Path, tflite_file: bytes, threads: int) -> None:
     assert np.allclose(output[0], AVERAGES, atol=1e-3)
 
 
-def test_quantized_tflite_runs_on_real_numbers(
+def test_quantized_tflite_has_float_inputs_and_outputs(
     tmp_path: Path, quantized_tflite_file: bytes
 ) -> None:
     with open_model(written(tmp_path / "a.tflite", quantized_tflite_file)) as session:
@@ -177,7 +177,7 @@ def test_quantized_tflite_runs_on_real_numbers(
             assert tensor.dtype == "int8"
         output = session.run(NHWC)
     assert output.dtype == np.float32
-    assert np.abs(output[0] - AVERAGES).max() <= 1.01  # a step of 255 / 255 for input and output
+    assert np.abs(output[0] - AVERAGES).max() <= 1.01  # a step of 255 / 255 in input and output
 
 
 def test_checkpoint_runs(checkpoint: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_checkpoint_has_the_input_size_of_its_task(checkpoint: Path) -> None:
         assert session.input_shape == (512, 1024)
 
 
-def test_a_foreign_checkpoint_needs_its_task_only(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_foreign_checkpoint_needs_only_its_task(checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.pth"
     torch.save(create_model("tiny", "cityscapes", checkpoint).state_dict(), path)
     with pytest.raises(UsageError, match=r"tiny\.pth' does not record its task\. Give --task"):
@@ -216,7 +216,7 @@ def test_a_checkpoint_of_another_task_is_refused(checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", ["a.tflite.json", "a.json"])
-def test_metadata_may_lie_beside(tmp_path: Path, tflite_file: bytes, beside: str) -> None:
+def test_metadata_may_be_beside_the_file(tmp_path: Path, tflite_file: bytes, beside: str) -> None:
     path = written(tmp_path / "a.tflite", tflite_file)
     with open_model(path) as session:
         assert session.metadata is None
@@ -228,7 +228,7 @@ def test_metadata_may_lie_beside(tmp_path: Path, tflite_file: bytes, beside: str
         assert session.metadata == parsed(metadata("NHWC"))
 
 
-def test_metadata_inside_goes_before_metadata_beside(tmp_path: Path) -> None:
+def test_embedded_metadata_has_precedence(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx", metadata(task="inside"))
     (tmp_path / "a.onnx.json").write_text(json.dumps(metadata(task="beside")))
     with open_model(path) as session:
@@ -250,7 +250,7 @@ def test_damaged_metadata_is_refused(tmp_path: Path, beside: str) -> None:
         open_model(path)
 
 
-def test_an_onnx_of_any_size_takes_the_size_asked_for(tmp_path: Path) -> None:
+def test_an_onnx_of_any_size_uses_the_requested_size(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx", sides=("height", "width"))
     with pytest.raises(UsageError, match=r"any size.*Give --input-size"):
         open_model(path)
@@ -263,7 +263,7 @@ def test_an_onnx_of_any_size_takes_the_size_asked_for(tmp_path: Path) -> None:
         assert session.input_shape == (SIDE, SIDE)
 
 
-def test_a_tflite_of_any_size_takes_the_size_asked_for(
+def test_a_tflite_of_any_size_uses_the_requested_size(
     tmp_path: Path, any_size_tflite_file: bytes
 ) -> None:
     path = written(tmp_path / "a.tflite", any_size_tflite_file)
@@ -271,7 +271,7 @@ def test_a_tflite_of_any_size_takes_the_size_asked_for(
         assert session.run(np.zeros((1, 32, 48, 3), np.float32)).shape == (1, 4, 6, 3)
 
 
-def test_a_fixed_size_is_fixed(tmp_path: Path) -> None:
+def test_a_fixed_size_cannot_be_changed(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"32x48 does not fit .* only takes 64x64"):
         open_model(path, input_size=(32, 48))
@@ -285,7 +285,7 @@ def test_inputs_of_another_shape_or_type_are_refused(tmp_path: Path) -> None:
             session.run(NCHW.astype(np.float64))
 
 
-def test_a_closed_session_says_so(tmp_path: Path, tflite_file: bytes) -> None:
+def test_a_closed_session_is_an_error(tmp_path: Path, tflite_file: bytes) -> None:
     for path, x in (
         (write_onnx(tmp_path / "a.onnx"), NCHW),
         (written(tmp_path / "a.tflite", tflite_file), NHWC),
@@ -298,14 +298,14 @@ def test_a_closed_session_says_so(tmp_path: Path, tflite_file: bytes) -> None:
 
 @pytest.mark.parametrize("suffix", sorted(RUNTIMES))
 @pytest.mark.parametrize("content", [b"", b"not a model", bytes(range(256)) * 20])
-def test_other_files_are_one_clear_error(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_other_files_are_a_clear_error(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = written(tmp_path / f"broken{suffix}", content)
     with pytest.raises(SeaformerError, match=rf"broken\{suffix}") as caught:
         open_model(path, variant="tiny", task="ade20k")
     assert "\n" not in str(caught.value)
 
 
-def test_half_a_model_is_one_clear_error(tmp_path: Path, tflite_file: bytes) -> None:
+def test_a_truncated_model_is_a_clear_error(tmp_path: Path, tflite_file: bytes) -> None:
     onnx_file = write_onnx(tmp_path / "whole.onnx", metadata()).read_bytes()
     for suffix, content in ((".onnx", onnx_file), (".tflite", tflite_file)):
         path = written(tmp_path / f"half{suffix}", content[: len(content) // 2])
@@ -336,7 +336,7 @@ def test_missing_files_folders_and_suffixes_are_named(tmp_path: Path) -> None:
         (TensorProto.FLOAT, [1, 3, 8, 8], 2, "has 2 inputs and 2 outputs"),
     ],
 )
-def test_models_of_other_things_than_one_image_are_refused(
+def test_models_with_other_inputs_than_one_image_are_refused(
     tmp_path: Path, dtype: int, shape: list[int | str], count: int, message: str
 ) -> None:
     path = tmp_path / "a.onnx"
@@ -353,7 +353,7 @@ def test_models_of_other_things_than_one_image_are_refused(
 
 
 def elsewhere(path: Path, location: str, place: str = "initializer") -> Path:
-    """Write the model of `write_onnx` with its one weight in another file."""
+    """Write the model of `write_onnx` with its weight in another file."""
     model = onnx.load(write_onnx(path))
     weight = model.graph.initializer.pop()
     weight.ClearField("raw_data")
@@ -379,7 +379,7 @@ def test_weights_beside_an_onnx_are_read(tmp_path: Path, opened: Callable[[Path]
         assert opened(elsewhere(tmp_path / "a.onnx", location)) is not None
 
 
-def test_of_a_model_in_two_files_a_device_would_get_one(tmp_path: Path) -> None:
+def test_a_model_in_two_files_is_refused_for_a_device(tmp_path: Path) -> None:
     (tmp_path / "a.data").write_bytes(np.float32(2).tobytes())
     path = elsewhere(tmp_path / "a.onnx", "a.data")
     with pytest.raises(SeaformerError, match=r"in another file, 'a\.data'.*: onnx\.save") as caught:
@@ -399,7 +399,7 @@ def test_of_a_model_in_two_files_a_device_would_get_one(tmp_path: Path) -> None:
         *("*/_ORT_MEM_ADDR_/*", "./link.bin", "file://{outside}", "http://example.org/w.bin"),
     ],
 )
-def test_an_onnx_does_not_decide_what_is_read(
+def test_an_onnx_does_not_determine_which_files_are_read(
     tmp_path: Path, opened: Callable[[Path], Any], place: str, location: str
 ) -> None:
     folder, outside = tmp_path / "model", tmp_path / "outside.bin"
@@ -414,7 +414,7 @@ def test_an_onnx_does_not_decide_what_is_read(
 
 
 @OPENERS
-def test_a_tflite_has_its_weights_itself(
+def test_a_tflite_has_to_contain_its_weights(
     tmp_path: Path, tflite_file: bytes, opened: Callable[[Path], Any]
 ) -> None:
     parsed = parse(tflite_file)

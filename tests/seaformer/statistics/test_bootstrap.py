@@ -1,4 +1,4 @@
-"""Medians, intervals and ratios: against scipy, against simulated truth, against algebra."""
+"""Medians, intervals and ratios, compared with scipy, simulated data and algebra."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ rounds_of_times = st.lists(
 
 
 def simulate(rng: np.random.Generator, between: float, within: float) -> list[np.ndarray]:
-    """10 rounds of 5 runs whose true median is `TRUTH_MS`."""
+    """Return 10 rounds of 5 runs whose true median is `TRUTH_MS`."""
     level = TRUTH_MS + between * rng.standard_normal((10, 1))
     return list(level + within * rng.standard_normal((10, 5)))
 
@@ -43,7 +43,7 @@ def test_summary_of_a_known_case() -> None:
     assert summary.throughput_per_s == 250.0
 
 
-def test_of_single_runs_the_interval_is_scipys_with_expanded_percentiles() -> None:
+def test_intervals_of_single_runs_match_scipy_with_expanded_percentiles() -> None:
     runs = np.random.default_rng(1).gamma(5, size=15)
     ours = summarize([np.array([run]) for run in runs], seed=3).interval_ms
     t = stats.t.ppf(0.5 + CONFIDENCE / 2, 14) * np.sqrt(15 / 14)
@@ -60,18 +60,20 @@ def test_of_single_runs_the_interval_is_scipys_with_expanded_percentiles() -> No
 
 
 @pytest.mark.parametrize(("between", "within"), [(1.0, 0.2), (1.0, 1.0), (0.0, 1.0)])
-def test_interval_covers_the_truth_wherever_the_spread_is(between: float, within: float) -> None:
+def test_the_interval_covers_the_true_median_for_any_source_of_spread(
+    between: float, within: float
+) -> None:
     rng = np.random.default_rng(0)
     covered = 0
     for seed in range(SIMULATIONS):
         interval = summarize(simulate(rng, between, within), seed).interval_ms
         assert interval is not None
         covered += interval.low <= TRUTH_MS <= interval.high
-    assert covered >= 0.90 * SIMULATIONS  # 94 %, less three standard errors
+    assert covered >= 0.90 * SIMULATIONS  # 94 % minus three standard errors
 
 
-def test_runs_taken_for_independent_would_not_cover_it() -> None:
-    """Why rounds are resampled and not runs."""
+def test_resampling_runs_instead_of_rounds_has_too_low_coverage() -> None:
+    """The reason for resampling rounds instead of runs."""
     rng = np.random.default_rng(0)
     covered = 0
     for seed in range(SIMULATIONS):
@@ -83,7 +85,7 @@ def test_runs_taken_for_independent_would_not_cover_it() -> None:
     assert covered < 0.8 * SIMULATIONS
 
 
-def test_drift_that_hits_both_cancels_in_the_paired_ratio() -> None:
+def test_common_drift_cancels_in_the_paired_ratio() -> None:
     rng = np.random.default_rng(0)
     covered = 0
     for seed in range(SIMULATIONS):
@@ -99,7 +101,7 @@ def test_drift_that_hits_both_cancels_in_the_paired_ratio() -> None:
     assert covered >= 0.90 * SIMULATIONS
 
 
-def test_two_benchmarks_of_one_model_are_rarely_told_apart() -> None:
+def test_two_benchmarks_of_one_model_are_rarely_significant() -> None:
     rng = np.random.default_rng(0)
     apart = 0
     for seed in range(SIMULATIONS):
@@ -110,7 +112,7 @@ def test_two_benchmarks_of_one_model_are_rarely_told_apart() -> None:
     assert apart <= 0.03 * SIMULATIONS
 
 
-def test_a_difference_is_told_apart() -> None:
+def test_a_difference_is_significant() -> None:
     rng = np.random.default_rng(0)
     slower = [1.1 * one for one in simulate(rng, 0.2, 0.2)]
     ratio = unpaired_ratio(slower, simulate(rng, 0.2, 0.2), seed=0, confidence=0.99)
@@ -134,7 +136,9 @@ def test_summary_scales_with_the_times(rounds: list[np.ndarray], factor: float) 
 
 @settings(deadline=None, max_examples=25)
 @given(rounds_of_times)
-def test_median_of_rounds_of_unlike_length_is_that_of_all_runs(rounds: list[np.ndarray]) -> None:
+def test_the_median_of_rounds_of_unequal_length_is_that_of_all_runs(
+    rounds: list[np.ndarray],
+) -> None:
     runs = np.concatenate(rounds)
     summary = summarize(rounds, 0)
     assert summary.median_ms == np.median(runs)
@@ -146,33 +150,33 @@ def test_median_of_rounds_of_unlike_length_is_that_of_all_runs(rounds: list[np.n
 
 @settings(deadline=None, max_examples=25)
 @given(rounds_of_times)
-def test_a_model_takes_as_long_as_itself(rounds: list[np.ndarray]) -> None:
+def test_the_ratio_of_a_model_to_itself_is_one(rounds: list[np.ndarray]) -> None:
     ratio = paired_ratio(rounds, rounds, seed=0)
     assert ratio.value == 1
     assert ratio.interval is not None
     assert (ratio.interval.low, ratio.interval.high) == (1, 1)
 
 
-def test_the_inverse_of_a_ratio_turns_its_interval_round() -> None:
+def test_the_inverse_of_a_ratio_has_the_inverse_interval() -> None:
     ratio = Ratio(0.5, Interval(0.4, 0.8, 0.95)).inverse()
     assert ratio == Ratio(2.0, Interval(1.25, 2.5, 0.95))
     assert Ratio(0.5, None).inverse() == Ratio(2.0, None)
 
 
-def test_the_seed_decides_the_interval() -> None:
+def test_the_seed_determines_the_interval() -> None:
     rounds = simulate(np.random.default_rng(0), 1.0, 1.0)
     assert summarize(rounds, 5) == summarize(rounds, 5)
     assert summarize(rounds, 5) != summarize(rounds, 6)
 
 
-def test_a_handful_of_rounds_has_no_interval() -> None:
+def test_few_rounds_have_no_interval() -> None:
     rounds = [np.array([1.0, 2.0])] * (MIN_ROUNDS - 1)
     assert summarize(rounds, 0).interval_ms is None
     assert summarize(rounds, 0).relative_half_width is None
     assert paired_ratio(rounds, rounds, 0).interval is None
 
 
-def test_nothing_cannot_be_summarised() -> None:
+def test_no_runs_cannot_be_summarised() -> None:
     with pytest.raises(SeaformerError, match="no runs to summarise"):
         summarize([], 0)
     with pytest.raises(SeaformerError, match="no runs to summarise"):

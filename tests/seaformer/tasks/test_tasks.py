@@ -1,4 +1,4 @@
-"""The table of tasks: its facts, and the rules a user's own task has to keep."""
+"""The table of tasks: its facts, and the rules for user-defined tasks."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ SEGMENTATION = sorted(COUNTS.keys() - {"imagenet"})
 
 
 def own_task() -> dict[str, Any]:
-    """Return a valid description of a task as a user would write it, with nothing optional."""
+    """Return a valid description of a user-defined task, without optional members."""
     return {
         "schema_version": 1,
         "name": "my-garden",
@@ -57,7 +57,7 @@ def test_names_and_class_counts() -> None:
     assert list(TASKS) == sorted(COUNTS)
 
 
-def test_mapping_is_the_same_table() -> None:
+def test_the_mapping_has_the_same_tasks() -> None:
     assert dict(TASKS) == {name: get_task(name) for name in COUNTS}
     assert TASKS["ade20k"] is get_task("ade20k")
     assert "ade" not in TASKS
@@ -70,7 +70,7 @@ def test_file_is_named_after_its_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_round_trip_gives_the_file_back(name: str) -> None:
+def test_a_task_survives_writing_and_reading(name: str) -> None:
     on_disk = json.loads((FILES / f"{name}.json").read_text(encoding="utf-8"))
     task = get_task(name)
     assert json.loads(json.dumps(task.to_json())) == on_disk
@@ -99,7 +99,7 @@ def test_segmentation_tasks(name: str) -> None:
         ("pascal-context-60", [{"bicycle", "snow"}]),
     ],
 )
-def test_colours_are_unique_but_where_the_source_repeats_them(
+def test_colours_are_unique_unless_the_source_repeats_them(
     name: str, shared: list[set[str]]
 ) -> None:
     task = get_task(name)
@@ -206,7 +206,7 @@ def test_sizes(
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_normalisation_is_that_of_the_official_weights(name: str) -> None:
+def test_normalisation_matches_the_official_weights(name: str) -> None:
     preprocessing = get_task(name).preprocessing
     assert preprocessing.color_order == "RGB"
     assert preprocessing.mean == (123.675, 116.28, 103.53)
@@ -214,7 +214,7 @@ def test_normalisation_is_that_of_the_official_weights(name: str) -> None:
     assert preprocessing.pad_value == 0
 
 
-def test_imagenet_crop_of_device_and_evaluation_agree() -> None:
+def test_imagenet_crops_of_device_and_evaluation_agree() -> None:
     task = get_task("imagenet")
     assert task.evaluation is not None
     assert task.preprocessing.interpolation == "bicubic"
@@ -224,7 +224,7 @@ def test_imagenet_crop_of_device_and_evaluation_agree() -> None:
     assert task.evaluation.short_side == 224 / 0.875
 
 
-def test_unknown_task_lists_the_valid_and_suggests_the_nearest() -> None:
+def test_the_error_about_an_unknown_task_lists_and_suggests() -> None:
     with pytest.raises(UnknownNameError) as caught:
         get_task("cityscape")
     message = str(caught.value)
@@ -233,7 +233,7 @@ def test_unknown_task_lists_the_valid_and_suggests_the_nearest() -> None:
     assert all(name in message for name in COUNTS)
 
 
-def test_reading_the_table_imports_nothing_heavy() -> None:
+def test_the_table_has_no_slow_imports() -> None:
     code = (
         "import sys, seaformer.tasks as t; t.get_task('ade20k'); "
         "print(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
@@ -248,7 +248,7 @@ def test_reading_the_table_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_own_task_with_nothing_optional() -> None:
+def test_own_task_without_optional_members() -> None:
     task = Task.from_json(own_task())
     assert (task.name, task.labels, task.num_classes) == ("my-garden", ("grass", "hedge"), 2)
     assert task.preprocessing.input_size == (256, 512)
@@ -256,7 +256,7 @@ def test_own_task_with_nothing_optional() -> None:
     assert task.to_json() == own_task()
 
 
-def test_own_task_with_everything() -> None:
+def test_own_task_with_all_members() -> None:
     data = own_task()
     data["ids"] = ["g", "h"]
     data["labels"] = ["plant", "plant"]
@@ -341,7 +341,7 @@ PRE = "preprocessing"
         (["pallete"], [], ["unknown key of task 'pallete'", "Did you mean 'palette'?"]),
     ],
 )
-def test_each_rule_names_the_value_and_what_is_allowed(
+def test_errors_name_the_value_and_what_is_allowed(
     path: list[str | int], value: object, named: list[str]
 ) -> None:
     data = own_task()

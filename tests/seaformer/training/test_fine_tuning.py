@@ -1,4 +1,4 @@
-"""Training on classes of one's own from weights of another task, and on a folder without splits."""
+"""Training on user-defined classes from weights of another task, and on data without splits."""
 
 import io
 import json
@@ -45,14 +45,14 @@ OWN = task_of("road", "grass", "sky")
 
 
 def loaded(task: Task, weights: str | Path) -> tuple[nn.Module, str]:
-    """Return the network that a training starts from, and what is printed of its weights."""
+    """Return the initial network of a training, and the message about its weights."""
     text = io.StringIO()
     model = first_network(TINY, task, weights, 7, Console(file=text, width=1000))
     return model, text.getvalue()
 
 
 def fresh(model: nn.Module, task: Task) -> set[str]:
-    """Return which tensors are those of a network without weights, by name."""
+    """Return, by name, which tensors equal those of a network without weights."""
     drawn = first_network(TINY, task, seed=7).state_dict()
     return {
         name
@@ -61,7 +61,7 @@ def fresh(model: nn.Module, task: Task) -> set[str]:
     }
 
 
-def test_everything_but_the_classifier_comes_from_weights_for_other_classes() -> None:
+def test_weights_for_other_classes_are_loaded_except_the_classifier() -> None:
     model, text = loaded(OWN, "shapes")
     assert "except the classifier (light_head.classifier), which is random because" in text
     assert all(name.startswith(CLASSIFIER) for name in fresh(model, OWN))
@@ -71,7 +71,7 @@ def test_everything_but_the_classifier_comes_from_weights_for_other_classes() ->
             assert torch.equal(tensor, source[name])
 
 
-def test_classifier_goes_with_the_names_of_the_classes(tmp_path: Path) -> None:
+def test_the_classifier_is_loaded_if_the_class_names_match(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     save_weights(first_network(TINY, OWN), path, network=TINY.name, task_json=OWN.to_json())
     model, text = loaded(OWN, path)
@@ -84,7 +84,7 @@ def test_classifier_goes_with_the_names_of_the_classes(tmp_path: Path) -> None:
 
 
 def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: Task) -> None:
-    """Put a file into the cache that has the names of the official code."""
+    """Write a file with the names of the official code to the cache."""
     monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path))
     model = TINY.build(task.kind, task.num_classes)
     path = tmp_path / "weights" / find_released(name, TINY.name, task).file_name
@@ -101,7 +101,7 @@ def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ta
         ("backbone:imagenet", "imagenet", "the backbone is loaded"),
     ],
 )
-def test_released_weights_of_another_task_go_by_name(
+def test_released_weights_of_another_task_are_loaded_by_name(
     weights: str, task: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     official_file(tmp_path, monkeypatch, task, get_task(task))
@@ -110,7 +110,7 @@ def test_released_weights_of_another_task_go_by_name(
     assert not any(name.startswith(("stem.", "context_branch.")) for name in fresh(model, OWN))
 
 
-def test_backbone_of_the_package_goes_by_name_in_every_command() -> None:
+def test_the_backbone_of_the_package_is_loaded_by_name_in_every_command() -> None:
     backbone = create_model("tiny", "ade20k", "backbone:shapes").state_dict()
     source = create_model("tiny", "shapes", "shapes").state_dict()
     inside = [name for name in source if name.startswith(TINY.backbone)]
@@ -118,14 +118,14 @@ def test_backbone_of_the_package_goes_by_name_in_every_command() -> None:
     assert all(torch.equal(backbone[name], source[name]) for name in inside)
 
 
-def test_self_check_finds_a_backbone_that_was_given_by_name() -> None:
+def test_self_check_finds_a_named_backbone() -> None:
     _, record = create(TINY, get_task("ade20k"), "backbone:shapes")
     stored = Weights.model_validate(vars(record))
     assert recorded_weights(stored) == "backbone:shapes"
 
 
 @pytest.mark.parametrize("prefix", ["", "backbone:"])
-def test_unknown_name_lists_those_of_the_network(prefix: str) -> None:
+def test_the_error_about_an_unknown_name_lists_valid_ones(prefix: str) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown weights 'shape'.*'shapes'.*imagenet"):
         loaded(OWN, f"{prefix}shape")
 
@@ -153,7 +153,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_folder_without_splits_is_split_by_the_seed(flat: Path) -> None:
+def test_a_folder_without_splits_is_split_by_the_seed(flat: Path) -> None:
     def names(seed: int) -> tuple[list[str], list[str]]:
         found = open_data(str(flat), seed=seed)
         parts = (found.training, found.validation)
@@ -171,7 +171,7 @@ def test_folder_without_splits_is_split_by_the_seed(flat: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fine_tuned(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run by the command on a folder without splits."""
+    """Return the folder of a run of the command, on data without splits."""
     output = tmp_path_factory.mktemp("fine_tuned") / "run"
     options = ["--variant", "tiny", "--data", flat, "--output", output]
     options += ["--weights", "backbone:shapes", "--crop", "64", "--device", "cpu"]
@@ -197,7 +197,7 @@ def evaluate_best(run: Path, data: Path, report: Path, *options: str | Path) -> 
     return CliRunner().invoke(evaluate, [str(argument) for argument in arguments])
 
 
-def test_evaluation_takes_the_held_out_images_alone(
+def test_the_evaluation_uses_only_the_held_out_images(
     fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     names = held_out_names(fine_tuned, flat)
@@ -209,7 +209,7 @@ def test_evaluation_takes_the_held_out_images_alone(
     assert {image["name"] for image in results["models"][0]["worst"]} == names
 
 
-def test_evaluation_says_that_it_scores_training_images(
+def test_the_evaluation_reports_scored_training_images(
     fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     done = evaluate_best(fine_tuned, flat, tmp_path / "whole", "--limit", "2")
@@ -224,7 +224,7 @@ def test_evaluation_says_that_it_scores_training_images(
     assert note in results["models"][0]["note"]
 
 
-def test_python_takes_names_and_says_what_was_trained_on_too(
+def test_the_python_api_accepts_names_and_reports_training_images(
     fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     held_out = held_out_names(fine_tuned, flat)
@@ -236,7 +236,7 @@ def test_python_takes_names_and_says_what_was_trained_on_too(
     assert "The model was trained on 1 of the 1 scored images. " in results.models[0].note
 
 
-def test_only_what_is_known_of_training_images_is_said(
+def test_training_images_are_reported_only_if_known(
     fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     whole = open_dataset(flat)
@@ -266,7 +266,7 @@ def test_only_what_is_known_of_training_images_is_said(
         ('["nothing"]', "has no image 'nothing' (1 of 1 names are missing)"),
     ],
 )
-def test_bad_lists_of_images_are_named(
+def test_invalid_lists_of_images_are_reported(
     content: str | None, message: str, fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     names = tmp_path / "names.json"
@@ -278,7 +278,7 @@ def test_bad_lists_of_images_are_named(
     assert not (tmp_path / "report").exists()
 
 
-def test_resumed_run_holds_out_the_same_images_when_others_were_added(
+def test_a_resumed_run_holds_out_the_same_images_after_additions(
     fine_tuned: Path, flat: Path, tmp_path: Path
 ) -> None:
     names = held_out_names(fine_tuned, flat)

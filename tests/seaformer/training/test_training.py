@@ -1,4 +1,4 @@
-"""Training: the recipe's parts one by one, then whole runs of seconds."""
+"""Training: the parts of the recipe, and complete short runs."""
 
 import itertools
 import json
@@ -64,7 +64,7 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def small_task() -> Task:
-    """Return the task of the drawn scenes at a size that trains in seconds."""
+    """Return the task of procedural scenes, at a size that trains in seconds."""
     task = get_task("shapes")
     preprocessing = replace(task.preprocessing, input_size=(SIDE, SIDE))
     return replace(task, name="small-shapes", preprocessing=preprocessing, evaluation=None)
@@ -72,7 +72,7 @@ def small_task() -> Task:
 
 @dataclass(frozen=True)
 class FewScenes:
-    """The first scenes of a split, small."""
+    """The first scenes of a split, at a small size."""
 
     split: str
     count: int
@@ -85,7 +85,7 @@ class FewScenes:
 
 
 class InterruptedScenes(FewScenes):
-    """Scenes while whose reading, at the 27th, Ctrl-C is pressed."""
+    """Scenes; reading the 27th is interrupted by Ctrl-C."""
 
     reads: ClassVar[Iterator[int]] = itertools.count(1)
 
@@ -101,7 +101,7 @@ def recipe(**changes: Any) -> Recipe:
 
 def run(
     path: Path,
-    made_of: Recipe,
+    recipe_of_run: Recipe,
     training: FewScenes,
     validation: FewScenes = FewScenes("val", 2),
     *,
@@ -112,7 +112,7 @@ def run(
 ) -> RunFolder:
     path.mkdir(exist_ok=True)
     keeping = Keeping(validate_every)
-    folder = RunFolder(path, TINY, small_task(), made_of, Origin("test", seed=seed), keeping)
+    folder = RunFolder(path, TINY, small_task(), recipe_of_run, Origin("test", seed=seed), keeping)
     train(
         first_network(TINY, small_task(), seed=seed),
         training,
@@ -127,7 +127,7 @@ def run(
 
 
 def curve(folder: Path) -> list[dict[str, Any]]:
-    """Return the metrics without what depends on the clock."""
+    """Return the metrics without those that depend on time."""
     return [
         {key: value for key, value in entry.items() if key != "images_per_s"}
         for entry in read_metrics(folder / METRICS)
@@ -149,7 +149,7 @@ def invoke(*arguments: str | Path) -> Result:
         ("coco-stuff", "large", 80_000, 32, (512, 512), 2e-4),
     ],
 )
-def test_recipes_are_the_official_ones(
+def test_recipes_match_the_official_ones(
     task: str, variant: str, iterations: int, batch: int, crop: tuple[int, int], rate: float
 ) -> None:
     found = get_recipe(get_task(task), variant)
@@ -161,12 +161,12 @@ def test_recipes_are_the_official_ones(
     assert (found.photometric, found.dropout, found.drop_path) == (True, 0.1, 0.1)
 
 
-def test_own_task_has_the_recipe_of_ade20k_at_its_size() -> None:
+def test_an_own_task_has_the_recipe_of_ade20k_at_its_size() -> None:
     expected = replace(RECIPES["ade20k"], crop=(SIDE, SIDE))
     assert get_recipe(small_task(), "tiny") == expected
 
 
-def test_rate_grows_linearly_and_falls_to_nothing() -> None:
+def test_the_learning_rate_warms_up_linearly_and_decays_to_zero() -> None:
     plan = RECIPES["ade20k"]
     assert rate_factor(0, plan) == pytest.approx(1e-6)
     assert rate_factor(750, plan) == pytest.approx(0.5 * (1 - 750 / 160_000), rel=1e-5)
@@ -175,7 +175,7 @@ def test_rate_grows_linearly_and_falls_to_nothing() -> None:
     assert rate_factor(159_999, plan) == pytest.approx(1 / 160_000)
 
 
-def test_warm_up_is_a_tenth_of_a_short_run() -> None:
+def test_the_warm_up_is_a_tenth_of_a_short_run() -> None:
     plan = RECIPES["ade20k"]
     assert plan.lasting(20_000) == replace(plan, iterations=20_000)
     short = plan.lasting(60)
@@ -184,7 +184,7 @@ def test_warm_up_is_a_tenth_of_a_short_run() -> None:
 
 
 @pytest.mark.parametrize("variant", ["tiny", "large"])
-def test_optimiser_groups_are_those_of_the_recipe(variant: str) -> None:
+def test_optimiser_groups_match_the_recipe(variant: str) -> None:
     model = first_network(as_network(variant), small_task())
     plan = RECIPES["ade20k"]
     groups = {
@@ -220,7 +220,7 @@ def test_dropout_and_drop_path_are_set() -> None:
     assert after == pytest.approx([probability / 2 for probability in before])
 
 
-def test_loss_is_the_cross_entropy_over_all_pixels() -> None:
+def test_the_loss_is_the_cross_entropy_of_all_pixels() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 12, 8, 8, generator=generator)
     masks = torch.randint(0, 12, (2, 64, 64), generator=generator)
@@ -233,7 +233,7 @@ def test_loss_is_the_cross_entropy_over_all_pixels() -> None:
 
 
 def marked(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a mask of columns of classes and an image whose red is 20 times the class."""
+    """Return a mask with stripes of classes, and an image whose red is 20 times the class."""
     mask = np.broadcast_to(np.arange(width, dtype=np.uint8) * 11 // width, (height, width)).copy()
     image = np.zeros((height, width, 3), np.uint8)
     image[:, :, 0] = 20 * mask
@@ -241,7 +241,7 @@ def marked(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 50), (90, 70)])
-def test_image_and_mask_are_changed_alike(size: tuple[int, int]) -> None:
+def test_image_and_mask_are_augmented_together(size: tuple[int, int]) -> None:
     task = replace(small_task(), evaluation=None)
     plan = recipe(scale=(min(size) / SIDE, min(size) / SIDE), cat_max_ratio=0.75)
     for seed in range(5):
@@ -255,7 +255,7 @@ def test_image_and_mask_are_changed_alike(size: tuple[int, int]) -> None:
         assert (image[:, ~counted] == task.preprocessing.pad_value).all()
 
 
-def test_scales_span_the_range() -> None:
+def test_scales_cover_the_range() -> None:
     plan = recipe(scale=(0.5, 2.0))
     random = np.random.default_rng(0)
     shares = [
@@ -267,7 +267,7 @@ def test_scales_span_the_range() -> None:
     assert min(shares) >= 0.25
 
 
-def test_crop_avoids_a_single_class() -> None:
+def test_crops_avoid_a_single_class() -> None:
     image, mask = np.zeros((64, 256, 3), np.uint8), np.zeros((64, 256), np.uint8)
     mask[:, :40] = 1
     random = np.random.default_rng(0)
@@ -290,14 +290,14 @@ def test_colours_change_within_bounds() -> None:
     assert max(means) <= (93.3 + 32) * 1.5 + 25
 
 
-def test_processes_together_see_what_one_sees() -> None:
+def test_several_processes_get_the_samples_of_one() -> None:
     alone = list(Batches(8, 3, 6))
     parts = [list(Batches(8, 3, 6, process, 2)) for process in range(2)]
     assert [first + second for first, second in zip(*parts, strict=True)] == alone
     assert alone[0] == list(range(24, 32))
 
 
-def test_each_pass_takes_every_image_once_in_another_order() -> None:
+def test_each_epoch_has_every_image_once_in_another_order() -> None:
     examples = Examples(FewScenes("train", 6), small_task(), recipe(flip=0.0), seed=0)
     seen = [examples[number][1].numpy().tobytes() for number in range(12)]
     assert set(seen[:6]) == set(seen[6:])
@@ -306,7 +306,7 @@ def test_each_pass_takes_every_image_once_in_another_order() -> None:
 
 
 @pytest.mark.slow
-def test_loss_falls_and_miou_rises(tmp_path: Path) -> None:
+def test_the_loss_falls_and_the_miou_rises(tmp_path: Path) -> None:
     plan = recipe(iterations=80, batch_size=4, warmup=8)
     scenes = FewScenes("train", 40), FewScenes("val", 16)
     folder = run(tmp_path / "run", plan, *scenes, validate_every=20)
@@ -327,14 +327,14 @@ def test_loss_falls_and_miou_rises(tmp_path: Path) -> None:
     assert again.miou == pytest.approx(max(scores), abs=1e-6)
 
 
-def test_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
-    # Two passes over the scenes, so that the order of the second one counts too.
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    # Two epochs, so that the order of the second one matters as well.
     plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1, drop_path=0.1)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=4)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "broken", plan, InterruptedScenes("train", 24), validate_every=4)
-    kept = curve(tmp_path / "broken")
-    assert [entry["step"] for entry in kept] == [4]
+    metrics = curve(tmp_path / "broken")
+    assert [entry["step"] for entry in metrics] == [4]
     run(tmp_path / "broken", plan, FewScenes("train", 24), validate_every=4, resume=True)
     assert curve(tmp_path / "broken") == curve(whole.path)
     for name in ("last.safetensors", "best.safetensors", "best.json"):
@@ -344,7 +344,7 @@ def test_resumed_run_is_the_unbroken_one(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class SignallingScenes(FewScenes):
-    """Scenes while whose reading, at the 27th, this process gets signals."""
+    """Scenes; reading the 27th sends signals to this process."""
 
     signals: tuple[signal.Signals, ...] = ()
     reads: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -365,7 +365,7 @@ def _signals_as_before() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_signals_as_before")
-def test_run_stopped_before_its_first_validation_is_kept(tmp_path: Path) -> None:
+def test_a_run_stopped_before_its_first_validation_is_saved(tmp_path: Path) -> None:
     plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=12)
     stopped = SignallingScenes("train", 24, (signal.SIGTERM, signal.SIGINT, signal.SIGINT))
@@ -378,13 +378,13 @@ def test_run_stopped_before_its_first_validation_is_kept(tmp_path: Path) -> None
 
 
 class StoppedValidation(FewScenes):
-    """Scenes while whose reading Ctrl-C is pressed."""
+    """Scenes whose reading is interrupted by Ctrl-C."""
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         raise KeyboardInterrupt
 
 
-def test_validation_that_was_stopped_is_made_up_for(tmp_path: Path) -> None:
+def test_an_interrupted_validation_is_repeated(tmp_path: Path) -> None:
     plan = recipe(iterations=2, batch_size=2)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 4), validate_every=2)
     broken = tmp_path / "broken"
@@ -396,7 +396,7 @@ def test_validation_that_was_stopped_is_made_up_for(tmp_path: Path) -> None:
 
 
 IMPORTED_FROM = [str(Path(__file__).parent), str(SUPPORT)]
-"""Where processes of their own find this file and what it imports."""
+"""Folders from which separate processes import this file and its requirements."""
 
 KILLED = """
 import os, signal, sys
@@ -416,7 +416,7 @@ run(Path({output!r}), recipe(iterations=3, batch_size=2), FewScenes("train", 4),
 """
 
 
-def test_run_that_is_killed_while_it_saves_is_resumed_and_cleans_up(tmp_path: Path) -> None:
+def test_a_run_killed_while_saving_is_resumed_and_cleaned_up(tmp_path: Path) -> None:
     whole = run(
         tmp_path / "whole", recipe(iterations=3, batch_size=2), FewScenes("train", 4),
         validate_every=3,
@@ -432,7 +432,7 @@ def test_run_that_is_killed_while_it_saves_is_resumed_and_cleans_up(tmp_path: Pa
     assert {path.name for path in output.iterdir()} == {path.name for path in whole.path.iterdir()}
 
 
-def test_run_is_extended(tmp_path: Path) -> None:
+def test_a_run_can_be_extended(tmp_path: Path) -> None:
     plan = recipe(iterations=2, batch_size=2, warmup=0)
     run(tmp_path, plan, FewScenes("train", 4), validate_every=1)
     longer = replace(plan, iterations=4)
@@ -444,7 +444,7 @@ def test_run_is_extended(tmp_path: Path) -> None:
 
 @contextmanager
 def largest_file(size_bytes: int) -> Iterator[None]:
-    """Let this process write no larger files, as on a disk that gets full."""
+    """Limit the size of files of this process, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
@@ -456,7 +456,7 @@ def largest_file(size_bytes: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("size_bytes", "named"), [(2**20, r"File too large: '.*state\.pt'"), (99, r"state\.pt")]
 )
-def test_full_disk_is_not_a_fault_of_ours(tmp_path: Path, size_bytes: int, named: str) -> None:
+def test_a_full_disk_is_not_reported_as_a_bug(tmp_path: Path, size_bytes: int, named: str) -> None:
     plan = recipe(iterations=1, batch_size=2)
     with largest_file(size_bytes), pytest.raises(SeaformerError, match=f"{named}.* start again"):
         run(tmp_path, plan, FewScenes("train", 4), validate_every=1)
@@ -464,7 +464,7 @@ def test_full_disk_is_not_a_fault_of_ours(tmp_path: Path, size_bytes: int, named
 
 
 class UnreadableScenes(FewScenes):
-    """Scenes one of which is damaged."""
+    """Scenes, one of which is damaged."""
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if index == 3:
@@ -473,14 +473,14 @@ class UnreadableScenes(FewScenes):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_error_of_an_image_has_no_traceback_in_it(tmp_path: Path, workers: int) -> None:
+def test_the_error_about_an_image_has_no_traceback(tmp_path: Path, workers: int) -> None:
     plan = recipe(iterations=3, batch_size=2)
     with pytest.raises(SeaformerError) as caught:
         run(tmp_path, plan, UnreadableScenes("train", 4), validate_every=3, workers=workers)
     assert str(caught.value) == "'3.png' is damaged."
 
 
-def test_validation_without_a_pixel_that_counts_is_refused(tmp_path: Path) -> None:
+def test_a_validation_with_only_ignored_pixels_is_refused(tmp_path: Path) -> None:
     class Ignored(FewScenes):
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
             image, mask = super().__getitem__(index)
@@ -499,7 +499,7 @@ def one_step(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_flipped_bit_in_the_state_is_noticed(
+def test_a_flipped_bit_in_the_state_is_detected(
     share: float, one_step: RunFolder, tmp_path: Path
 ) -> None:
     content = bytearray((one_step.path / STATE).read_bytes())
@@ -533,7 +533,7 @@ def _without(*keys: object) -> Callable[[Any], Any]:
         (lambda state: next(iter(state["model"].values())).fill_(math.nan), "NaN or infinity"),
     ],
 )
-def test_state_without_a_member_is_refused(
+def test_a_state_without_a_member_is_refused(
     change: Callable[[Any], Any], named: str, one_step: RunFolder, tmp_path: Path
 ) -> None:
     content = torch.load(one_step.path / STATE, weights_only=True)
@@ -546,7 +546,7 @@ def test_state_without_a_member_is_refused(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        # As it was before it had a version: without entries of the loss, settings of one level.
+        # From before versions: without entries of the loss, and with flat settings.
         (
             lambda state: (state.pop("version"), state.pop("losses"), state.update(settings="{}")),
             r"earlier version of seaformer .* \(losses: Field required\)",
@@ -558,7 +558,7 @@ def test_state_without_a_member_is_refused(
         (lambda state: state.update(version=99), "later version of seaformer"),
     ],
 )
-def test_state_of_another_version_is_not_called_damaged(
+def test_a_state_of_another_version_is_not_called_damaged(
     change: Callable[[Any], Any], named: str, one_step: RunFolder, tmp_path: Path
 ) -> None:
     content = torch.load(one_step.path / STATE, weights_only=True)
@@ -570,7 +570,7 @@ def test_state_of_another_version_is_not_called_damaged(
     assert "Start again in another folder" in str(raised.value)
 
 
-def test_state_from_before_versions_that_has_all_it_needs_is_resumed(
+def test_a_complete_state_from_before_versions_is_resumed(
     one_step: RunFolder, tmp_path: Path
 ) -> None:
     content = torch.load(one_step.path / STATE, weights_only=True)
@@ -590,7 +590,7 @@ def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     assert curve(folder.path) == before
 
 
-def test_interrupted_writing_leaves_the_last_checkpoint(
+def test_interrupted_writing_preserves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = RunFolder(tmp_path, TINY, small_task(), recipe(), Origin("test"))
@@ -611,7 +611,7 @@ def save_empty_state(folder: RunFolder, step: int) -> None:
     folder.save_state(step=step, best=-1.0, losses=[], model={}, optimizer={}, scaler=None)
 
 
-def test_state_of_another_run_is_refused(tmp_path: Path) -> None:
+def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, TINY, small_task(), recipe(), Origin("test"))
     with pytest.raises(UsageError, match=r"there is no .*state\.pt"):
         load_state(tmp_path)
@@ -626,7 +626,7 @@ def test_state_of_another_run_is_refused(tmp_path: Path) -> None:
         replace(folder, recipe=recipe(iterations=4)).check(load_state(tmp_path))
 
 
-def test_validation_and_storage_of_a_resumed_run_are_as_before_unless_given(
+def test_a_resumed_run_keeps_its_validation_and_storage_unless_changed(
     data: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
@@ -650,7 +650,7 @@ def test_validation_and_storage_of_a_resumed_run_are_as_before_unless_given(
     assert load_state(output).settings.keeping == Keeping(validate_every=5, half=False)
 
 
-def test_diverged_run_stops(tmp_path: Path) -> None:
+def test_a_diverged_run_stops(tmp_path: Path) -> None:
     plan = recipe(iterations=30, batch_size=2, learning_rate=1e30, warmup=0)
     with pytest.raises(SeaformerError, match=r"diverged: NaN or infinity before step \d+"):
         run(tmp_path, plan, FewScenes("train", 8), validate_every=30)
@@ -686,7 +686,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_spawned_workers_import_nothing_from_the_working_directory(tmp_path: Path) -> None:
-    """Workers are started so on macOS and Windows."""
+    """Workers are spawned on macOS and Windows."""
     script, here = tmp_path / "train.py", tmp_path / "here"
     places = {"tests": IMPORTED_FROM, "output": str(tmp_path / "run")}
     script.write_text(SPAWNING.format(**places), encoding="utf-8")
@@ -700,14 +700,14 @@ def test_spawned_workers_import_nothing_from_the_working_directory(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:
+def test_two_processes_train_the_same_model_as_one(tmp_path: Path) -> None:
     run_of_one_step(tmp_path / "one")
     script = tmp_path / "worker.py"
     places = {"tests": IMPORTED_FROM, "output": str(tmp_path / "two")}
     script.write_text(WORKER.format(**places), encoding="utf-8")
     subprocess.run(
         [
-            # On CPUs `accelerate launch` needs MPI; torchrun sets up what it would.
+            # On CPUs `accelerate launch` needs MPI; torchrun sets up the same environment.
             *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
             *("--nproc_per_node", "2", script),
         ],
@@ -728,10 +728,10 @@ def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:
         torch.cat([(alone["model"][name] - other[name]).flatten() for name in start])
         for other in (start, together["model"])
     )
-    # Not each value: where a gradient is nearly 0, rounding decides which way AdamW steps. The
-    # bars are for float32, whose rounding norms over 8 values amplify; in float64 1e-13 was seen.
+    # Not each value: where a gradient is nearly 0, rounding determines the sign of AdamW's step.
+    # Thresholds are for float32, whose rounding is amplified by norms; in float64 it was 1e-13.
     assert apart.norm() < 0.05 * moved.norm()
-    # AdamW hides the scale of the gradients, their running mean shows it.
+    # AdamW hides the scale of the gradients; their running mean shows it.
     gradients, others = (
         torch.cat([s["exp_avg"].flatten() for s in state["optimizer"]["state"].values()])
         for state in (alone, together)
@@ -739,7 +739,7 @@ def test_two_processes_train_the_model_that_one_trains(tmp_path: Path) -> None:
     assert (gradients - others).norm() < 0.05 * gradients.norm()
 
 
-def test_batch_has_to_divide_over_the_processes(tmp_path: Path) -> None:
+def test_the_batch_has_to_be_divisible_by_the_processes(tmp_path: Path) -> None:
     class Three(Accelerator):
         num_processes = 3
 
@@ -755,7 +755,7 @@ def test_batch_has_to_divide_over_the_processes(tmp_path: Path) -> None:
         )
 
 
-def test_backbone_weights_leave_the_rest_fresh(tmp_path: Path) -> None:
+def test_with_backbone_weights_the_rest_is_initialised(tmp_path: Path) -> None:
     trained = first_network(TINY, small_task(), seed=1)
     path = tmp_path / "trained.safetensors"
     save_weights(trained, path, network=TINY.name, task_json=small_task().to_json())
@@ -777,7 +777,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path) -> None:
+def test_weights_of_the_command_need_no_options(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     options = ["--variant", "tiny", "--data", data, "--output", output, "--device", "cpu"]
     options += ["--iterations", "3", "--batch-size", "2", "--half"]
@@ -816,7 +816,7 @@ def test_command_trains_and_its_weights_need_no_flags(data: Path, tmp_path: Path
     assert (other.exit_code, "seed was 0 and is now 1" in other.output) == (2, True)
 
 
-def test_broken_labels_stop_the_run_before_it_starts(data: Path, tmp_path: Path) -> None:
+def test_invalid_labels_stop_the_run_before_training(data: Path, tmp_path: Path) -> None:
     masks = data / "masks" / "train"
     Image.fromarray(np.full((SIDE, SIDE), 12, np.uint8)).save(masks / "000001.png")
     Image.fromarray(np.zeros((SIDE, 32), np.uint8)).save(masks / "000003.png")
@@ -833,7 +833,7 @@ def test_broken_labels_stop_the_run_before_it_starts(data: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_masks_without_a_pixel_that_counts_stop_the_run_before_it_starts(
+def test_completely_ignored_masks_stop_the_run_before_training(
     split: str, data: Path, tmp_path: Path
 ) -> None:
     for path in (data / "masks" / split).iterdir():
@@ -845,7 +845,7 @@ def test_masks_without_a_pixel_that_counts_stop_the_run_before_it_starts(
     assert not any((tmp_path / "run").iterdir())
 
 
-def test_masks_of_one_class_and_a_long_warm_up_are_warned_of(data: Path, tmp_path: Path) -> None:
+def test_masks_of_one_class_and_a_long_warm_up_cause_warnings(data: Path, tmp_path: Path) -> None:
     masks = sorted((data / "masks" / "train").iterdir())
     for place, path in enumerate(masks):
         values = np.full((SIDE, SIDE), 0 if place else 255, np.uint8)
@@ -859,7 +859,7 @@ def test_masks_of_one_class_and_a_long_warm_up_are_warned_of(data: Path, tmp_pat
     assert "the warm-up takes 100% of the run" in done.output
 
 
-def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
+def test_one_of_two_runs_with_the_same_folder_is_refused(tmp_path: Path) -> None:
     with locked(tmp_path):
         done = invoke("--variant", "tiny", "--data", "shapes", "--output", tmp_path)
     assert (done.exit_code, "another seaformer process is writing" in done.output) == (1, True)
@@ -883,7 +883,7 @@ def test_of_two_runs_into_one_folder_one_is_refused(tmp_path: Path) -> None:
         (["--data", "shapes", "--output", __file__], "which is a file. Give a folder"),
     ],
 )
-def test_bad_requests_are_named(options: list[str], named: str, tmp_path: Path) -> None:
+def test_bad_requests_are_reported(options: list[str], named: str, tmp_path: Path) -> None:
     if "mps" in options and torch.backends.mps.is_available():
         pytest.skip("this computer has it")
     done = invoke("--variant", "tiny", "--output", tmp_path / "run", *options)
@@ -891,7 +891,7 @@ def test_bad_requests_are_named(options: list[str], named: str, tmp_path: Path) 
     assert named in done.output
 
 
-def test_help_waits_for_nothing_heavy() -> None:
+def test_help_has_no_slow_imports() -> None:
     code = (
         "import sys, seaformer.cli.train; "
         "print(sorted({'torch', 'numpy', 'accelerate', 'PIL'} & set(sys.modules)))"
@@ -900,7 +900,7 @@ def test_help_waits_for_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_weights_of_the_package_know_their_task() -> None:
+def test_weights_of_the_package_record_their_task() -> None:
     task = get_task("shapes")
     model = create_model("tiny", task="shapes", weights="shapes")
     assert all(math.isfinite(float(tensor.sum())) for tensor in model.state_dict().values())
@@ -918,6 +918,6 @@ def test_weights_of_the_package_know_their_task() -> None:
     assert untrained.miou < 0.2
 
 
-def test_scenes_are_not_those_trained_on() -> None:
+def test_scenes_differ_from_those_of_the_training() -> None:
     validation = ShapesDataset("val")[0][1]
     assert not any(np.array_equal(render(0, index)[1], validation) for index in range(20))

@@ -50,21 +50,21 @@ def network(variant: str, task: Task) -> nn.Module:
 
 
 def official_state(variant: str, is_segmentation: bool, classes: int) -> OrderedDict[str, Tensor]:
-    """Make the golden recipe's weights for any network, by their official names."""
+    """Return the weights of the golden recipe for any network, by their official names."""
     shapes = network_shapes(get_variant(variant), is_segmentation, classes)
     names = official_names(shapes, get_variant(variant))
     return OrderedDict((names[key], golden_tensor(names[key], shapes[key])) for key in shapes)
 
 
 def golden_tensor(name: str, shape: tuple[int, ...]) -> Tensor:
-    """Make one tensor of the golden recipe; the counters are integers as in any checkpoint."""
+    """Return one tensor of the golden recipe; counters are integers as in any checkpoint."""
     if name.endswith("num_batches_tracked"):
         return torch.tensor(160_000)
     return torch.from_numpy(recipe.fill(name, shape))
 
 
 def mmcv_file(path: Path, state: dict[str, Tensor], classes: Any = None, **meta: Any) -> Path:
-    """Write a checkpoint as mmcv 1.x does."""
+    """Write a checkpoint in the format of mmcv 1.x."""
     meta |= {"mmcv_version": "1.3.14", "time": "Sat", "iter": 160_000, "hook_msgs": {}}
     if classes is not None:
         meta["CLASSES"] = classes
@@ -102,7 +102,7 @@ def refused(path: Path) -> str:
 
 
 def misfit(weights: Path | str, variant: str = "tiny", task: Task = ADE20K) -> str:
-    """Load, expect an error that leaves the model alone, and return its text."""
+    """Load, expect an error and an unchanged model, and return the text of the error."""
     model = network(variant, task)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     with pytest.raises(SeaformerError) as caught:
@@ -112,11 +112,11 @@ def misfit(weights: Path | str, variant: str = "tiny", task: Task = ADE20K) -> s
     return str(caught.value)
 
 
-# The formats
+# Formats
 
 
 @pytest.mark.parametrize("entry", OFFICIAL)
-def test_official_checkpoint_gives_the_official_output(tmp_path: Path, entry: str) -> None:
+def test_an_official_checkpoint_has_the_official_output(tmp_path: Path, entry: str) -> None:
     kind, variant, name = entry.split("-")
     task = get_task(name)
     state = {key: golden_tensor(key, shape) for key, shape in OFFICIAL[entry]["keys"].items()}
@@ -182,7 +182,7 @@ def weights_of(value: float) -> dict[str, Tensor]:
         ),
         ({"model": weights_of(1), "ema": {"module": weights_of(2), "updates": 7}}, 2, "'ema'"),
         ({"state_dict": weights_of(1), "ema_state_dict": weights_of(2)}, 2, "'ema_state_dict'"),
-        # mmengine writes the averaged ones where the others are expected.
+        # mmengine writes the averaged ones under the usual key.
         (
             {"state_dict": weights_of(1), "ema_state_dict": weights_of(2), "message_hub": {}},
             1,
@@ -192,7 +192,7 @@ def weights_of(value: float) -> dict[str, Tensor]:
         ({"net": weights_of(1)}, 1, ""),
     ],
 )
-def test_averaged_weights_are_taken_and_said(
+def test_averaged_weights_are_used_and_reported(
     tmp_path: Path, content: dict[str, object], expected: float, note: str
 ) -> None:
     torch.save(content, tmp_path / "a.pth")
@@ -202,7 +202,7 @@ def test_averaged_weights_are_taken_and_said(
     assert bool(checkpoint.note) == bool(note)
 
 
-def test_weights_are_taken_from_the_key_that_is_given(tmp_path: Path) -> None:
+def test_weights_of_the_requested_key_are_used(tmp_path: Path) -> None:
     torch.save({"model": weights_of(1), "model_ema": weights_of(2)}, tmp_path / "a.pth")
     checkpoint = read_checkpoint(tmp_path / "a.pth::model")
     assert checkpoint.tensors["linear.weight"].item() == 1
@@ -215,7 +215,9 @@ def test_weights_are_taken_from_the_key_that_is_given(tmp_path: Path) -> None:
     assert find_runtime(given) is find_runtime("a.pth")
 
 
-def test_the_key_goes_with_the_option(tmp_path: Path, tiny_state: OrderedDict[str, Tensor]) -> None:
+def test_the_key_is_part_of_the_option(
+    tmp_path: Path, tiny_state: OrderedDict[str, Tensor]
+) -> None:
     halved = {name: tensor / 2 for name, tensor in tiny_state.items()}
     content = {"state_dict": tiny_state, "model_ema": halved, "meta": {"CLASSES": ADE20K.labels}}
     torch.save(content, tmp_path / "a.pth")
@@ -233,7 +235,7 @@ def test_the_key_goes_with_the_option(tmp_path: Path, tiny_state: OrderedDict[st
     "prefix",
     ["_orig_mod.", "module._orig_mod.", "model.", "net.", "student.", "segmentor.", "a.b.c."],
 )
-def test_prefixes_of_wrappers_are_taken_off_and_said(
+def test_prefixes_of_wrappers_are_removed_and_reported(
     tmp_path: Path, tiny_state: OrderedDict[str, Tensor], prefix: str
 ) -> None:
     state = {f"{prefix}{name}": tensor for name, tensor in tiny_state.items()}
@@ -245,10 +247,10 @@ def test_prefixes_of_wrappers_are_taken_off_and_said(
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_of_networks_beside_each_other_the_student_is_taken_or_the_one_asked_for(
+def test_of_several_networks_the_student_or_the_requested_one_is_loaded(
     tmp_path: Path, nested: bool
 ) -> None:
-    """As distillation saves them: the same tensors twice, in one dictionary."""
+    """As saved by distillation: the same tensors twice, in one dictionary."""
     networks = {"teacher": torch.zeros(1), "student": torch.ones(1)}
     state = {f"{name}.layer.w": tensor for name, tensor in networks.items()}
     torch.save({"state_dict": state} if nested else state, tmp_path / "a.pth")
@@ -256,31 +258,31 @@ def test_of_networks_beside_each_other_the_student_is_taken_or_the_one_asked_for
     assert found.tensors == {"layer.w": torch.ones(1)}
     assert found.note.startswith("The weights are those of 'student'; for others, give '")
     assert "::teacher'" in found.note
-    asked = read_checkpoint(tmp_path / "a.pth::teacher")
-    assert asked.tensors == {"layer.w": torch.zeros(1)}
-    assert asked.note == ""
+    requested = read_checkpoint(tmp_path / "a.pth::teacher")
+    assert requested.tensors == {"layer.w": torch.zeros(1)}
+    assert requested.note == ""
 
 
-def test_averaged_weights_come_before_networks_beside_each_other(tmp_path: Path) -> None:
+def test_averaged_weights_have_precedence_over_several_networks(tmp_path: Path) -> None:
     both = {"student.w": torch.zeros(1), "teacher.w": torch.zeros(1)}
     torch.save({"state_dict": both, "model_ema": {"w": torch.ones(1)}}, tmp_path / "a.pth")
     assert read_checkpoint(tmp_path / "a.pth").tensors == {"w": torch.ones(1)}
     assert read_checkpoint(tmp_path / "a.pth::student").tensors == {"w": torch.zeros(1)}
 
 
-def test_a_key_is_found_beside_what_is_no_weight(tmp_path: Path) -> None:
+def test_a_key_is_found_among_other_objects(tmp_path: Path) -> None:
     content = {"scale": torch.zeros(1), "epoch": 3, "model": {"w": torch.ones(1)}}
     torch.save(content, tmp_path / "a.pth")
     assert read_checkpoint(tmp_path / "a.pth::model").tensors == {"w": torch.ones(1)}
 
 
-def test_parts_that_differ_are_no_networks_beside_each_other(tmp_path: Path) -> None:
+def test_different_modules_are_not_mistaken_for_several_networks(tmp_path: Path) -> None:
     state = {"net.w": torch.ones(1), "teacher.v": torch.ones(1)}
     torch.save(state, tmp_path / "a.pth")
     assert read_checkpoint(tmp_path / "a.pth").tensors.keys() == state.keys()
 
 
-def test_one_name_may_be_without_the_prefix(tmp_path: Path) -> None:
+def test_one_name_may_lack_the_prefix(tmp_path: Path) -> None:
     names = [f"module.layer{place}.w" for place in range(20)] + ["late.w"]
     torch.save({name: torch.ones(1) for name in names}, tmp_path / "a.pth")
     checkpoint = read_checkpoint(tmp_path / "a.pth")
@@ -288,7 +290,7 @@ def test_one_name_may_be_without_the_prefix(tmp_path: Path) -> None:
     assert "'module.' was removed from the names of the weights, which 1 did" in checkpoint.note
 
 
-def test_a_loss_beside_the_network_is_left_out_and_said(
+def test_a_loss_beside_the_network_is_skipped_and_reported(
     tmp_path: Path, tiny_state: OrderedDict[str, Tensor]
 ) -> None:
     state = {f"model.{name}": tensor for name, tensor in tiny_state.items()}
@@ -300,7 +302,7 @@ def test_a_loss_beside_the_network_is_left_out_and_said(
     assert "Not loaded: 1 tensor (criterion.weight) outside the network" in record.note
 
 
-def test_no_prefix_of_a_network_is_taken_for_a_wrapper() -> None:
+def test_no_prefix_of_a_network_is_mistaken_for_a_wrapper() -> None:
     for row in REGISTRY.values():
         for kind in row.builders:
             with torch.device("meta"):
@@ -311,7 +313,7 @@ def test_no_prefix_of_a_network_is_taken_for_a_wrapper() -> None:
                 assert list(unwrapped(state).tensors) == list(state), row.name
 
 
-def test_weights_under_a_key_of_ones_own(tmp_path: Path) -> None:
+def test_weights_under_a_user_defined_key(tmp_path: Path) -> None:
     torch.save({"params": weights_of(1), "epoch": 3}, tmp_path / "a.pth")
     checkpoint = read_checkpoint(tmp_path / "a.pth")
     assert checkpoint.tensors["linear.weight"].item() == 1
@@ -321,7 +323,7 @@ def test_weights_under_a_key_of_ones_own(tmp_path: Path) -> None:
     assert read_checkpoint(Path(given)).tensors["linear.weight"].item() == 2
 
 
-def test_a_model_that_was_saved_whole_is_read_without_its_code(tmp_path: Path) -> None:
+def test_a_pickled_model_is_read_without_its_code(tmp_path: Path) -> None:
     saved = network("tiny", ADE20K)
     for content in (saved, {"model": saved, "epoch": 3}):
         torch.save(content, tmp_path / "a.pth")
@@ -340,11 +342,11 @@ def test_bare_state_dict_and_module_prefix(tmp_path: Path) -> None:
 
 
 class Settings(dict[str, object]):
-    """A configuration, as mmengine's ConfigDict and Lightning's AttributeDict are."""
+    """A configuration, like mmengine's ConfigDict and Lightning's AttributeDict."""
 
 
 class Log:
-    """As mmengine's HistoryBuffer: an array, and methods of its own."""
+    """Like mmengine's HistoryBuffer: an array with its own methods."""
 
     def __init__(self) -> None:
         self.values, self.methods = np.zeros(3), {"mean": Log.mean}
@@ -355,9 +357,7 @@ class Log:
 
 @pytest.mark.parametrize("protocol", [2, 5])
 @pytest.mark.parametrize("zipped", [True, False])
-def test_what_trainers_store_beside_the_weights_is_skipped(
-    tmp_path: Path, zipped: bool, protocol: int
-) -> None:
+def test_other_objects_of_trainers_are_skipped(tmp_path: Path, zipped: bool, protocol: int) -> None:
     content = {
         "message_hub": {"log_scalars": {"loss": Log()}, "runtime_info": Settings(iter=1)},
         "param_schedulers": [defaultdict(list, {"lr": [0.1]}), deque([1, 2], 3)],
@@ -377,7 +377,7 @@ def test_what_trainers_store_beside_the_weights_is_skipped(
     assert checkpoint.tensors["linear.weight"].tolist() == [1, 1]
 
 
-def test_names_of_numpy_before_version_2_are_known(tmp_path: Path) -> None:
+def test_names_of_numpy_before_version_2_are_supported(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"
     content = {"score": np.float64(36.5), "palette": np.zeros(3), "model": {"w": torch.ones(2)}}
     torch.save(content, path, _use_new_zipfile_serialization=False)
@@ -402,12 +402,14 @@ def test_other_floats_become_float32(tmp_path: Path, kind: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("classes", [None, "wall sky", ["wall", 3], [], {"wall": 1}])
-def test_class_names_that_are_no_list_of_text_are_ignored(tmp_path: Path, classes: object) -> None:
+def test_class_names_that_are_not_a_list_of_text_are_ignored(
+    tmp_path: Path, classes: object
+) -> None:
     path = mmcv_file(tmp_path / "a.pth", {"w": torch.ones(1)}, classes)
     assert read_checkpoint(path).class_names is None
 
 
-# Files that are refused
+# Refused files
 
 
 class Payload:
@@ -421,7 +423,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_pickle_that_runs_a_command_is_refused_and_does_not_run(
+def test_a_pickle_that_runs_a_command_is_refused_without_running_it(
     tmp_path: Path, zipped: bool
 ) -> None:
     mark, path = tmp_path / "mark", tmp_path / "evil.pth"
@@ -432,7 +434,7 @@ def test_pickle_that_runs_a_command_is_refused_and_does_not_run(
     assert f"'{os.system.__module__}.system'" in message
     assert "which runs programs" in message
     assert "torch.load" not in message  # it does not help with such a file
-    # The file is as dangerous as it looks.
+    # Without protection, the file does run the command.
     torch.load(path, weights_only=False)
     assert mark.exists()
 
@@ -444,12 +446,12 @@ class CallsEval:
         return eval, ("1 + 1",)
 
 
-def test_what_evaluates_an_expression_is_refused(tmp_path: Path) -> None:
+def test_a_pickle_that_evaluates_an_expression_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"w": torch.ones(1)}, "extra": CallsEval()}, tmp_path / "a.pth")
     assert "refers to 'builtins.eval'" in refused(tmp_path / "a.pth")
 
 
-def test_torchscript_is_refused_with_advice_that_works(tmp_path: Path) -> None:
+def test_torchscript_is_refused_with_working_advice(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     torch.jit.save(torch.jit.script(nn.Linear(1, 1)), str(path))
     advice = refused(path).split(": ")[-1].removesuffix(".").replace("'w.pth'", "new")
@@ -457,7 +459,7 @@ def test_torchscript_is_refused_with_advice_that_works(tmp_path: Path) -> None:
     assert sorted(read_checkpoint(tmp_path / "w.pth").tensors) == ["bias", "weight"]
 
 
-def test_arrays_are_no_weights(tmp_path: Path) -> None:
+def test_arrays_are_not_weights(tmp_path: Path) -> None:
     torch.save({"conv.weight": np.ones(3)}, tmp_path / "a.pth")
     assert "called 'conv.weight' rather than only tensors" in refused(tmp_path / "a.pth")
 
@@ -527,7 +529,7 @@ def test_contents_that_are_not_weights_are_refused(
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_pipe_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path, suffix: str) -> None:
     os.mkfifo(tmp_path / f"a{suffix}")
     assert "is not a regular file" in refused(tmp_path / f"a{suffix}")
 
@@ -552,7 +554,7 @@ def test_bad_headers_are_refused(tmp_path: Path, header: str, reason: str) -> No
 # Loading into a network
 
 
-def test_record_of_a_checkpoint(tiny_file: Path) -> None:
+def test_the_record_of_a_checkpoint(tiny_file: Path) -> None:
     record = load_weights(network("tiny", ADE20K), TINY, ADE20K, str(tiny_file))
     digest = read_checkpoint(tiny_file).sha256
     expected = WeightsRecord("tiny.pth", str(tiny_file), digest, False, ADE20K.labels, "")
@@ -560,7 +562,7 @@ def test_record_of_a_checkpoint(tiny_file: Path) -> None:
 
 
 @pytest.mark.parametrize("weights", [None, "random"])
-def test_random_weights_are_said_to_be_random(weights: str | None) -> None:
+def test_random_weights_are_reported(weights: str | None) -> None:
     model, again = network("tiny", ADE20K), network("tiny", ADE20K)
     record = load_weights(model, TINY, ADE20K, weights)
     assert record == WeightsRecord("random", "seed 0", None, True, None, "")
@@ -569,7 +571,7 @@ def test_random_weights_are_said_to_be_random(weights: str | None) -> None:
 
 
 def assert_equal(model: nn.Module, other: nn.Module, prefixes: tuple[str, ...] = ("",)) -> None:
-    """Compare the weights of two networks, or of the parts with these prefixes."""
+    """Compare the weights of two networks, or of their modules with these prefixes."""
     state = model.state_dict()
     keys = [key for key in other.state_dict() if key.startswith(prefixes)]
     assert keys
@@ -595,11 +597,11 @@ def test_checkpoints_of_all_variants_and_kinds_are_loaded(tmp_path: Path, varian
         assert_equal(model, source)
 
 
-@pytest.mark.parametrize("asked", ["small", "base", "large"])
-def test_checkpoint_of_another_variant_is_recognised(tiny_file: Path, asked: str) -> None:
-    message = misfit(tiny_file, asked)
+@pytest.mark.parametrize("requested", ["small", "base", "large"])
+def test_checkpoint_of_another_variant_is_recognised(tiny_file: Path, requested: str) -> None:
+    message = misfit(tiny_file, requested)
     assert "contains SeaFormer-Tiny for segmentation with 150 classes" in message
-    assert f"not SeaFormer-{asked.capitalize()}" in message
+    assert f"not SeaFormer-{requested.capitalize()}" in message
     assert message.endswith("Use --variant tiny.")
 
 
@@ -666,7 +668,7 @@ def test_other_architecture_is_recognised(tmp_path: Path) -> None:
 
 
 def without(state: dict[str, Tensor], ending: str) -> dict[str, Tensor]:
-    """Leave out the tensors whose name has this ending."""
+    """Remove the tensors whose name has this suffix."""
     return {name: tensor for name, tensor in state.items() if not name.endswith(ending)}
 
 
@@ -703,7 +705,7 @@ def test_class_names_of_another_task(tmp_path: Path, tiny_state: dict[str, Tenso
     mmcv_file(path, tiny_state, names)
     assert load_weights(network("tiny", ADE20K), TINY, ADE20K, path).note == ""
     names[3] = "carpet"
-    # As mmengine writes them.
+    # In the format of mmengine.
     torch.save({"state_dict": tiny_state, "meta": {"dataset_meta": {"classes": names}}}, path)
     record = load_weights(network("tiny", ADE20K), TINY, ADE20K, path)
     assert record.class_names == tuple(names)
@@ -718,7 +720,7 @@ def test_backbone_alone(
     tiny_classifier_state: dict[str, Tensor],
     kind: str,
 ) -> None:
-    # As many classes as the file's, or not: the head is not looked at.
+    # With the number of classes of the file or another: the head is ignored.
     task = get_task("cityscapes")
     path = tmp_path / ("a.safetensors" if kind == "own" else "a.pth")
     source = network("tiny", IMAGENET if kind == "classifier" else ADE20K)
@@ -785,7 +787,7 @@ def test_file_without_suffix_in_this_folder_is_found(
 # Random weights
 
 
-def test_random_weights_are_the_same_everywhere() -> None:
+def test_random_weights_are_reproducible() -> None:
     model = network("tiny", ADE20K)
     fill_random(model)
     state = model.state_dict()
@@ -818,7 +820,7 @@ def test_no_norm_is_an_identity() -> None:
             assert module.running_var.min() >= 0.249
 
 
-def test_random_weights_lose_nothing_in_half_precision() -> None:
+def test_random_weights_do_not_underflow_in_half_precision() -> None:
     model = network("tiny", ADE20K)
     fill_random(model)
     for name, module in model.named_modules():
@@ -830,7 +832,7 @@ def test_random_weights_lose_nothing_in_half_precision() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_random_weights_give_sane_logits(variant: str) -> None:
+def test_random_weights_give_reasonable_logits(variant: str) -> None:
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, 3, 256, 256, generator=generator)
     for task in (ADE20K, IMAGENET):
@@ -850,7 +852,7 @@ def test_random_weights_give_sane_logits(variant: str) -> None:
 
 
 @pytest.mark.parametrize("task", [ADE20K, IMAGENET], ids=lambda task: task.name)
-def test_saved_weights_are_loaded_again(tmp_path: Path, task: Task) -> None:
+def test_saved_weights_can_be_loaded(tmp_path: Path, task: Task) -> None:
     path = tmp_path / "a.safetensors"
     source, model = network("small", task), network("small", task)
     fill_random(source, seed=2)
@@ -866,7 +868,7 @@ def test_saved_weights_are_loaded_again(tmp_path: Path, task: Task) -> None:
     assert Task.from_json(metadata["task"]) == task
 
 
-def test_own_weights_say_the_task_of_a_model(tmp_path: Path) -> None:
+def test_saved_weights_record_the_task_of_a_model(tmp_path: Path) -> None:
     path = tmp_path / "best.safetensors"
     save_weights(
         create_model("tiny", "shapes"), path, network=TINY.name, task_json=SHAPES.to_json()

@@ -1,4 +1,4 @@
-"""The table of released weights, and downloading against a local server that stands in for Drive.
+"""The table of released weights, and downloads from a local server in place of Google Drive.
 
 What is not tested here is Google Drive itself: its web pages, its quota and the files.
 """
@@ -53,7 +53,7 @@ QUOTA_PAGE = b"\n<!DOCTYPE html><html><p>Too many users have viewed this file re
 
 
 class StandIn:
-    """A server that answers every request alike and counts them."""
+    """A server with the same answer to all requests, which it counts."""
 
     def __init__(self) -> None:
         self.body = CHECKPOINT
@@ -73,7 +73,7 @@ class StandIn:
                 if not stand_in.pause_s:
                     self.wfile.write(stand_in.body)
                     return
-                with suppress(OSError):  # the client has given up
+                with suppress(OSError):  # the client has disconnected
                     for byte in stand_in.body:
                         self.wfile.write(bytes([byte]))
                         time.sleep(stand_in.pause_s)
@@ -86,7 +86,7 @@ class StandIn:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def serve(self, body: bytes, status: int = 200, announced: int | None = -1) -> None:
-        """Answer with `body` from now on; None announces no length, -1 the true one."""
+        """Set the answer; the announced length is omitted for None, and correct for -1."""
         self.body, self.status = body, status
         self.announced = len(body) if announced == -1 else announced
 
@@ -108,19 +108,19 @@ def drive(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
 
 
 def failure(released: ReleasedWeights = TINY, base_url: str | None = None) -> str:
-    """Fetch, expect an error and return its text, which has to be one line."""
+    """Fetch, expect an error, and return its text, which has to be one line."""
     with pytest.raises(SeaformerError) as caught:
         fetch(released, base_url)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_each_name_is_unique_for_its_variant_and_task() -> None:
+def test_names_are_unique_per_variant_and_task() -> None:
     keys = [(weights.name, weights.network, weights.task) for weights in SEAFORMERS]
     assert len(set(keys)) == len(keys) == 20
 
 
-def test_table_names_real_variants_tasks_and_files() -> None:
+def test_the_table_has_existing_variants_tasks_and_files() -> None:
     assert len({weights.drive_id for weights in FILES}) == len(FILES) == 16
     for weights in SEAFORMERS:
         assert variant_of(weights.network) in VARIANTS
@@ -130,7 +130,7 @@ def test_table_names_real_variants_tasks_and_files() -> None:
         assert weights.metric == ("top-1" if weights.task == "imagenet" else "mIoU")
 
 
-def test_plain_name_is_the_better_file() -> None:
+def test_the_short_name_is_the_better_file() -> None:
     for variant in map(name_of_variant, VARIANTS):
         task = get_task("ade20k")
         better = find_released("ade20k", variant, task)
@@ -139,7 +139,7 @@ def test_plain_name_is_the_better_file() -> None:
         assert better.score > other.score
 
 
-def test_cityscapes_names_tell_the_input_size() -> None:
+def test_cityscapes_names_contain_the_input_size() -> None:
     task = get_task("cityscapes")
     for name in ("small", "base"):
         whole = find_released("cityscapes", name_of_variant(name), task)
@@ -173,7 +173,7 @@ def test_imagenet_backbone_is_the_imagenet_file() -> None:
         ("", "tiny", "ade20k", ["unknown released weights ''"]),
     ],
 )
-def test_error_lists_what_there_is(name: str, variant: str, task: str, parts: list[str]) -> None:
+def test_the_error_lists_valid_names(name: str, variant: str, task: str, parts: list[str]) -> None:
     with pytest.raises(UnknownNameError) as caught:
         find_released(name, name_of_variant(variant), get_task(task))
     message = str(caught.value)
@@ -189,7 +189,7 @@ def test_table_and_download_are_imported_without_torch_or_gdown() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_file_is_downloaded_once_and_remembered(drive: StandIn, cache: Path) -> None:
+def test_a_file_is_downloaded_once_and_cached(drive: StandIn, cache: Path) -> None:
     path = fetch(TINY)
     assert path.read_bytes() == CHECKPOINT
     assert drive.paths == [f"/uc?id={TINY.drive_id}"]
@@ -200,14 +200,14 @@ def test_file_is_downloaded_once_and_remembered(drive: StandIn, cache: Path) -> 
     assert len(drive.paths) == 1
 
 
-def test_nothing_else_stays_in_the_cache(drive: StandIn, cache: Path) -> None:
+def test_no_other_files_stay_in_the_cache(drive: StandIn, cache: Path) -> None:
     path = fetch(TINY)
     drive.serve(CHECKPOINT[:-10], announced=len(CHECKPOINT))
     failure(RELEASED[1])
     assert sorted(file.name for file in cache.iterdir()) == [path.name, f"{path.name}.json"]
 
 
-def test_base_url_is_preferred_to_the_variable(
+def test_the_base_url_has_precedence_over_the_variable(
     drive: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEAFORMER_WEIGHTS_URL", "http://127.0.0.1:9")
@@ -256,7 +256,7 @@ def test_damaged_note_is_refused(content: str) -> None:
     assert f"'{path}.json' is damaged" in failure()
 
 
-def test_file_put_there_by_hand_is_used(drive: StandIn, cache: Path) -> None:
+def test_a_manually_placed_file_is_used(drive: StandIn, cache: Path) -> None:
     cache.mkdir(parents=True)
     (cache / TINY.file_name).write_bytes(CHECKPOINT)
     assert fetch(TINY).read_bytes() == CHECKPOINT
@@ -279,12 +279,12 @@ def test_file_put_there_by_hand_is_used(drive: StandIn, cache: Path) -> None:
         (EMPTY_ARCHIVE, 200, -1, "is an archive without weights (22 bytes)"),
         (b"", 200, -1, "is not a PyTorch checkpoint (0 bytes"),
         (b"hello", 200, -1, "is not a PyTorch checkpoint (5 bytes, the first are b'hello')"),
-        (b"gone", 404, -1, "404"),
+        (b"not found", 404, -1, "404"),
         (b"wait", 429, -1, "429"),
     ],
-    ids=["page", "cut", "cut-unannounced", "archive", "empty", "text", "404", "429"],
+    ids=["page", "truncated", "truncated-unannounced", "archive", "empty", "text", "404", "429"],
 )
-def test_what_is_no_checkpoint_is_refused(
+def test_other_downloads_than_checkpoints_are_refused(
     drive: StandIn, cache: Path, body: bytes, status: int, announced: int | None, reason: str
 ) -> None:
     drive.serve(body, status, announced)
@@ -296,7 +296,7 @@ def test_what_is_no_checkpoint_is_refused(
     assert fetch(TINY).read_bytes() == CHECKPOINT
 
 
-def test_a_server_that_trickles_is_given_up(
+def test_a_download_from_a_slow_server_is_stopped(
     drive: StandIn, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seaformer.weights.download.STALL_S", 0.5)
@@ -307,7 +307,7 @@ def test_a_server_that_trickles_is_given_up(
     assert fetch(TINY).read_bytes() == CHECKPOINT
 
 
-def test_no_connection_is_one_error() -> None:
+def test_a_missing_connection_is_a_clear_error() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -317,12 +317,12 @@ def test_no_connection_is_one_error() -> None:
     assert "--weights PATH" in message
 
 
-def test_bad_server_url_is_one_error() -> None:
+def test_a_bad_server_url_is_a_clear_error() -> None:
     assert "is unreachable (MissingSchema" in failure(base_url="my-mirror")
 
 
 @pytest.mark.usefixtures("drive")
-def test_cache_that_cannot_be_written_is_one_error(
+def test_a_read_only_cache_is_a_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -332,13 +332,13 @@ def test_cache_that_cannot_be_written_is_one_error(
     assert "Set SEAFORMER_CACHE" in message
 
 
-def test_cache_is_the_users_own_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_cache_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEAFORMER_CACHE")
     assert cache_folder("weights").parts[-2:] == ("seaformer", "weights") or sys.platform == "win32"
 
 
 @pytest.mark.usefixtures("drive")
-def test_two_downloads_at_once_do_not_meet(cache: Path) -> None:
+def test_concurrent_downloads_do_not_collide(cache: Path) -> None:
     paths: list[Path] = []
     threads = [threading.Thread(target=lambda: paths.append(fetch(TINY))) for _ in range(4)]
     for thread in threads:

@@ -14,6 +14,7 @@ from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.extras import require
 from seaformer.models.ablation import SWITCHES
+from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 
@@ -70,7 +71,8 @@ def _switches() -> str:
     "--weights",
     metavar="NAME|PATH",
     help="Released weights by name (see --list), a checkpoint by path, 'backbone:PATH' for stem "
-    "and context branch only, or 'random'. [default: random]",
+    "and context branch only, 'pretrained' for those that another library downloads for its "
+    "network, or 'random'. [default: random]",
 )
 @click.option(
     "--normalize",
@@ -180,9 +182,10 @@ def _switches() -> str:
     "-m",
     "--model",
     metavar="NAME|MODULE:FACTORY",
-    help=f"Network to export, one of {_one_of(REGISTRY)} Or a function of your own that returns an "
-    "nn.Module, as package.module:factory or FILE.py:factory; describe its input and output with "
-    "--input-range, --mean, --std and --labels, see docs/own_networks.md.",
+    help=f"Network to export, one of {_one_of(REGISTRY)} Or one of another library: "
+    f"{_one_of(f'{prefix}:NAME' for prefix in COLLECTIONS)} Or a function of your own that "
+    "returns an nn.Module, as package.module:factory or FILE.py:factory; describe its input and "
+    "output with --input-range, --mean, --std and --labels, see docs/own_networks.md.",
 )
 @click.option(
     "--ablation",

@@ -5,6 +5,7 @@ from rich.table import Table
 from seaformer.artifact.chips import CHIPS, UNSUPPORTED
 from seaformer.console import Console
 from seaformer.models.catalog import list_models
+from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.registry import LAYERS, REGISTRY
 from seaformer.weights.released import RELEASED
 
@@ -47,6 +48,8 @@ def print_models(console: Console) -> None:
     console.print()
     _print_layers(console)
     console.print()
+    _print_collections(console)
+    console.print()
     console.print("A network of your own: --model package.module:factory")
 
 
@@ -88,6 +91,16 @@ def _print_others(console: Console) -> None:
             )
     console.print(table)
     console.print("Other networks for comparison; numbers as published, ADE20K at 512x512.")
+
+
+def _print_collections(console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("--model", "library", "example"):
+        table.add_column(heading, overflow="fold")
+    for row in COLLECTIONS.values():
+        table.add_row(f"{row.prefix}:NAME", row.title, f"{row.prefix}:{row.example}")
+    console.print(table)
+    console.print("Networks of other libraries by their names there; extra 'models'.")
 
 
 def _print_layers(console: Console) -> None:

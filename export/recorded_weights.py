@@ -10,12 +10,12 @@ from pathlib import Path
 from seaformer.artifact.metadata import Weights
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import file_sha256
-from seaformer.models.loading import RANDOM, SUFFIXES
+from seaformer.models.loading import PRETRAINED, RANDOM, SUFFIXES
 from seaformer.models.misfit import BACKBONE
 from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.released import RELEASED
 
-NAMES = {RANDOM} | {row.name for row in BUILTIN} | {row.name for row in RELEASED}
+NAMES = {RANDOM, PRETRAINED} | {row.name for row in BUILTIN} | {row.name for row in RELEASED}
 """Names of weights from the package's tables."""
 
 ELSEWHERE = ("//", "\\\\")

@@ -20,8 +20,7 @@ from seaformer.export.verify.thresholds import lowest_threshold, passes, thresho
 from seaformer.export.verify.verification import compare, make_samples, reached
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.models.entry import Network
-from seaformer.models.registry import REGISTRY
-from seaformer.models.resolve import with_ablation
+from seaformer.models.resolve import recorded_network, with_ablation
 from seaformer.network_names import stored_name
 from seaformer.runtimes import open_model
 from seaformer.runtimes.compiled_file import is_compiled, refuse_compiled
@@ -184,16 +183,16 @@ def _source(
 ) -> Source:
     """Create the exported network again, with the same weights.
 
-    The metadata may name a network of the package. A user's own code is run only if the user names
-    it: a file never decides what is imported.
+    The metadata may name a network of the package or of a collection. A user's own code is run only
+    if the user names it: a file never decides what is imported.
 
     Raises:
         UsageError: the user did not name the factory, or named another network.
         SeaformerError: the weights are not available, or are not those of the export.
     """
     stored = stored_name(metadata.variant, metadata.model)
-    network = REGISTRY.get(stored or "")
-    if network is not None and named not in (None, network):
+    network = recorded_network(stored)
+    if network is not None and named is not None and named.name != network.name:
         raise UsageError(
             f"'{path}' was exported from {quoted(metadata.model or metadata.variant)}, not from "
             f"{quoted(named.name)}. Omit --model."
@@ -206,7 +205,7 @@ def _source(
             "yourself with --model package.module:factory."
         )
     network = with_ablation(network, metadata.ablation)
-    if network.builders:
+    if network.builders or network.pretrained is not None:
         weights = weights or recorded_weights(metadata.weights)
     _, described = described_by(weights)
     task = (

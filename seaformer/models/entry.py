@@ -174,6 +174,11 @@ class Network:
                 f"'{self.name}' is for {' and '.join(self.builders)}, but task '{task.name}' is "
                 f"{task.kind}. Give another task."
             )
+        if self.pretrained is not None and str(weights).startswith("backbone:"):
+            raise UsageError(
+                f"--weights {weights} cannot be used with --model {self.name}, whose backbone is "
+                "unknown. Give a checkpoint of the whole network."
+            )
         allowed = (None,) if self.has_own_weights else (None, "random")
         if not self.builders and self.pretrained is None and weights not in allowed:
             why = "the factory loads its own" if self.has_own_weights else "it has only random ones"

@@ -157,7 +157,8 @@ def find_weights(weights: str | Path, network: Network) -> WeightsFile:
         return WeightsFile(path, path.name, str(path), is_backbone=False)
     released = {row.name: row for row in RELEASED if row.network == network.name}
     if weights not in released:
-        error = unknown_name("weights", weights, [*builtin, *released, RANDOM])
+        library = [] if network.pretrained is None else [PRETRAINED]
+        error = unknown_name("weights", weights, [*builtin, *released, *library, RANDOM])
         raise UnknownNameError(f"{error} Or give the path of a checkpoint.")
     return _fetched(released[weights])
 

@@ -1,11 +1,10 @@
 """Resolving the name of a network, once per command: registry, collection or a user's factory."""
 
 import os
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
-from seaformer.errors import UsageError, unknown_name
+from seaformer.errors import UnknownNameError, UsageError, unknown_name
 from seaformer.files import is_there
 from seaformer.models.ablation import ablated, checked
 from seaformer.models.collections.collection_table import COLLECTIONS
@@ -17,17 +16,13 @@ from seaformer.models.user_factory import factory_network, is_file_factory
 from seaformer.network_names import name_of_variant
 from seaformer.weights.file_key import split_key
 
-PREFIXES: Mapping[str, Callable[[str], Network]] = {
-    prefix: partial(library_network, collection) for prefix, collection in COLLECTIONS.items()
-}
-"""Prefix before ":" in names of networks of another collection -> builder of the row."""
-
 
 def resolve(name: str, *, allow_factory: bool = True) -> Network:
     """Return the network of this name: of the registry, of a collection, or from a user's factory.
 
-    With `allow_factory`, "package.module:factory" or "FILE.py:factory" names the user's own code.
-    Do not set it for a name read from a file: a file must not decide what code runs.
+    With `allow_factory`, "package.module:factory" or "FILE.py:factory" names the user's own code,
+    and a name of a collection may be a folder or a place on the Hugging Face Hub. Do not set it for
+    a name read from a file: a file must not decide what code runs, or what is downloaded.
 
     Raises:
         UsageError: there is no such network; the message lists the known ones.
@@ -35,16 +30,31 @@ def resolve(name: str, *, allow_factory: bool = True) -> Network:
     if name in REGISTRY:
         return REGISTRY[name]
     prefix, _, rest = name.partition(":")
-    if prefix in PREFIXES:
-        return PREFIXES[prefix](rest)
+    if prefix in COLLECTIONS:
+        if not allow_factory:
+            COLLECTIONS[prefix].check(rest)
+        return library_network(COLLECTIONS[prefix], rest)
     if not allow_factory:
         raise unknown_name("model", name, REGISTRY)
     if not prefix or not rest:
         raise UsageError(
             f"{unknown_name('model', name, REGISTRY)} Your own model is given as "
-            "package.module:factory or FILE.py:factory, for example my_package.networks:make_unet"
+            "package.module:factory or FILE.py:factory, for example my_package.networks:make_unet; "
+            f"one of another library as {' or '.join(f'{prefix}:NAME' for prefix in COLLECTIONS)}"
         )
     return factory_network(name)
+
+
+def recorded_network(name: str | None) -> Network | None:
+    """Return the network of a name read from a file; None if only the user can name it.
+
+    Raises:
+        UsageError: it is of a library that is not installed.
+    """
+    try:
+        return None if name is None else resolve(name, allow_factory=False)
+    except UnknownNameError:
+        return None
 
 
 def chosen(model: str | None, variant: str | None) -> Network | None:
@@ -72,7 +82,7 @@ def find_model(text: str) -> Path | Network:
         UsageError: it is not the name of a network, and does not look like a file name.
     """
     path = Path(text)
-    if text.partition(":")[0] in PREFIXES and not path.exists():
+    if text.partition(":")[0] in COLLECTIONS and not path.exists():
         return resolve(text)
     has_folder = any(separator in text for separator in (os.sep, "/"))
     file, _ = split_key(path)

@@ -3,12 +3,13 @@
 Help, errors, documents and tests are derived from it. A collection has a row here and a module next
 to this one with two functions:
 
-    names()                -> list of the names that it accepts after the prefix
-    build(name, pretrained) -> the network, a `LibraryNetwork`
+    names()                 -> the names after the prefix that the library itself defines
+    build(name, pretrained) -> the network, see `Collection.build`
 
 Both import the library, so they are called only when a network is built.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,7 +17,13 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from seaformer.errors import SeaformerError
 from seaformer.extras import MissingExtraError
+from seaformer.models.collections.library_errors import (
+    check_torchvision,
+    first_line,
+    unknown_network,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,15 +47,16 @@ class Collection:
     example: str
     auxiliary: tuple[str, ...] = ()
 
-    @property
-    def module(self) -> Any:
-        """The module of this package for the collection."""
-        return import_module(f"seaformer.models.collections.{self.prefix}_networks")
-
     def require(self) -> None:
         """Raise MissingExtraError if the library is not installed; nothing is imported."""
         if find_spec(self.prefix) is None:
             raise MissingExtraError(EXTRA, self.prefix)
+
+    def check(self, name: str) -> None:
+        """Raise UnknownNameError for a name that the library itself does not define."""
+        names = self._networks().names()
+        if name not in names:
+            raise unknown_network(self.prefix, name, names)
 
     def build(self, name: str, pretrained: bool) -> "nn.Module":
         """Build a network, which declares its task by its attributes.
@@ -61,8 +69,31 @@ class Collection:
             UsageError: the library has no network of this name, or none that can be exported.
             SeaformerError: something cannot be downloaded.
         """
-        network: nn.Module = self.module.build(name, pretrained)
+        networks = self._networks()
+        # Its lines about each attempt to connect add nothing to the error.
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+        try:
+            network: nn.Module = networks.build(name, pretrained)
+        except SeaformerError:
+            raise
+        except Exception as error:  # a library or a download can fail in any way
+            if not pretrained:
+                raise SeaformerError(
+                    f"'{self.prefix}:{name}' cannot be built: {type(error).__name__}: "
+                    f"{first_line(error)}."
+                ) from error
+            raise SeaformerError(
+                f"the weights of '{self.prefix}:{name}' cannot be downloaded: "
+                f"{first_line(error)}. Give a file with them: --weights FILE, with the tensors "
+                f"named as in {self.title}."
+            ) from error
         return network
+
+    def _networks(self) -> Any:
+        """Import the library and the module of this package for it."""
+        self.require()
+        check_torchvision()
+        return import_module(f"seaformer.models.collections.{self.prefix}_networks")
 
 
 COLLECTIONS: Mapping[str, Collection] = MappingProxyType(

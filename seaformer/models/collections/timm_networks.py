@@ -11,7 +11,7 @@ from seaformer.models.collections.declaration import (
     normalized,
     scaled_short_side,
 )
-from seaformer.models.collections.naming import unknown_network
+from seaformer.models.collections.library_errors import unknown_network
 from seaformer.tasks import Evaluation
 from seaformer.tasks.task_file import OWN
 

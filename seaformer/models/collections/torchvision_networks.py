@@ -7,7 +7,7 @@ from torch import nn
 
 from seaformer.errors import UsageError
 from seaformer.models.collections.declaration import Classes, declare, normalized, returning
-from seaformer.models.collections.naming import unknown_network
+from seaformer.models.collections.library_errors import unknown_network
 from seaformer.tasks import TASKS, Evaluation
 
 _PLACES = ("", "segmentation")

@@ -11,7 +11,7 @@ from torch import nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.collections.declaration import Classes, declare, normalized, returning
-from seaformer.models.collections.naming import unknown_network
+from seaformer.models.collections.library_errors import first_line, unknown_network
 from seaformer.models.collections.transformers_presets import PRESETS, VOC
 from seaformer.tasks import Preprocessing
 from seaformer.tasks.task_file import OWN
@@ -88,10 +88,13 @@ def _configuration(name: str) -> tuple[Any, dict[str, Any]]:
         )
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        if name.count("/") != 1:
-            raise unknown_network("transformers", name, names()) from error
-        raise SeaformerError(f"the configuration of '{name}' cannot be read: {error}") from error
+    except (OSError, ValueError, KeyError) as error:
+        if _is_folder(name):
+            raise SeaformerError(
+                f"'{Path(place) / 'config.json'}' cannot be used: {first_line(error)}."
+            ) from error
+        why = f"its config.json cannot be downloaded ({first_line(error)})"
+        raise unknown_network("transformers", name, names(), why) from error
     try:
         processor, _ = ImageProcessingMixin.get_image_processor_dict(place)
     except (OSError, ValueError):

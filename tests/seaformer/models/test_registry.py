@@ -11,6 +11,7 @@ from official_weights import build_network
 
 from seaformer.errors import UnknownNameError, UsageError
 from seaformer.models import resolve as resolving
+from seaformer.models.collections.collection_table import Collection
 from seaformer.models.create import create, create_model
 from seaformer.models.entry import Network
 from seaformer.models.identity import identified, identify
@@ -128,8 +129,9 @@ def test_a_name_from_a_file_is_looked_up_only_in_the_registry(name: str) -> None
 
 def test_a_prefix_comes_before_a_factory(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network("zoo:net", "zoo", "Net", "a paper")
-    monkeypatch.setattr(resolving, "PREFIXES", {"zoo": {"net": network}.__getitem__})
-    assert resolve("zoo:net") is resolve("zoo:net", allow_factory=False) is network
+    monkeypatch.setattr(resolving, "COLLECTIONS", {"zoo": Collection("zoo", "a zoo", "net")})
+    monkeypatch.setattr(resolving, "library_network", lambda _, name: {"net": network}[name])
+    assert resolve("zoo:net") is network
     assert resolve("zoo.module:net").has_own_weights
 
 

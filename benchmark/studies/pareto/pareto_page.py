@@ -65,7 +65,7 @@ def verdict(results: ParetoResults) -> list[str]:
     }
     count = sum(map(len, by_standing.values()))
     if not count:
-        return ["No latency can be stated here, so there is no front to compare with the paper's."]
+        return ["No latency can be stated here, so there is no front."]
     front = by_standing[Standing.ON]
     verb = "is" if len(front) == 1 else "are"
     sentences = [
@@ -74,7 +74,7 @@ def verdict(results: ParetoResults) -> list[str]:
     ]
     if unclear := by_standing[Standing.UNCLEAR]:
         sentences.append(
-            f"For {joined(unclear)} it cannot be stated: the intervals of the ratios to better "
-            "networks contain 1."
+            f"For {joined(unclear)} it cannot be stated: the networks that are better by the "
+            "medians are not surely faster."
         )
     return sentences

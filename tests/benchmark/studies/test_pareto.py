@@ -197,11 +197,11 @@ def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
     times = {name: FIGURES[key].latency_ms / 3 for name, key in zip(names, FIGURES, strict=True)}
     path, widths = tmp_path / f"{STEM}.html", (390, 1280)
     write_pareto_page(path, results_of(times))
-    assert look(path, widths, "documentElement.scrollWidth")[0] == list(widths)
+    assert look(path, widths, "documentElement.scrollWidth") == list(widths)
     is_clipped = (
         "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
     )
-    assert look(path, (1280,), is_clipped)[0] == [False]
+    assert look(path, (1280,), is_clipped) == [False]
     boxes = (
         "querySelectorAll('.points').values().map(plot => { const frame = "
         "plot.getBoundingClientRect(); return [...plot.querySelectorAll('.name')].filter(one => "
@@ -210,7 +210,7 @@ def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
         "box.bottom - frame.top, frame.width]; }); }).toArray()"
     )
     titles = sorted(figure.title for figure in FIGURES.values())
-    for plots in look(path, widths, boxes)[0]:
+    for plots in look(path, widths, boxes):
         assert len(plots) == 2
         for named in plots:
             assert sorted(name for name, *_ in named) == titles

@@ -191,14 +191,14 @@ def test_thirty_names_are_beside_each_other_on_a_phone_and_on_a_screen(tmp_path:
     write_pareto_page(path, found)
     seen = (
         "querySelectorAll('.points').values().map(plot => ["
-        "plot.ownerDocument.documentElement.scrollWidth, plot.querySelectorAll('.hole').length, "
+        "plot.ownerDocument.documentElement.scrollWidth, plot.querySelectorAll('.square').length, "
         "[...plot.querySelectorAll('.name')].filter(one => one.offsetWidth).map(one => { const "
         "box = one.getBoundingClientRect(); return [one.textContent, box.left, box.right, "
         "box.top, box.bottom]; })]).next().value"
     )
-    for width, (page_width, holes, named) in zip(widths, look(path, widths, seen)[0], strict=True):
+    for width, (page_width, squares, named) in zip(widths, look(path, widths, seen), strict=True):
         assert page_width <= width
-        assert holes >= len({point.family for point in found.points}) - COLORS
+        assert squares >= len({point.family for point in found.points}) - COLORS
         assert sorted(name for name, *_ in named) == sorted(ALL.values())
         for place, (name, left, right, top, bottom) in enumerate(named):
             for other, left_of, right_of, top_of, bottom_of in named[:place]:

@@ -20,7 +20,8 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "torchvision": "torchvision 0.29.1, metadata of its weights",
     }
 )
-"""Source of a row -> where it is published; MACs of timm are in the files next to it."""
+"""Source of a row -> where it is published. MACs of timm come from a file of measurements next to
+its scores, see `published_top1.py`."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.results.imagenet import SOURCES, published_for
 from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.benchmark.studies.pareto.classification_networks import PEERS, SEAFORMERS
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
 from seaformer.models.registry import REGISTRY
@@ -180,6 +182,24 @@ def peers() -> str:
     return "\n".join(lines)
 
 
+def classifiers() -> str:
+    """Networks of `seaformer-benchmark pareto --task imagenet`, with their published results."""
+    lines = [
+        "| `--model` | | input | top-1, published | weights | parameters, M | MACs, G |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    rows = [(published_for(name)[0], title) for name, title in (SEAFORMERS | PEERS).items()]
+    lines += [
+        f"| `{row.model}` | {title} | {row.side}x{row.side} | {row.top1} % | {row.weights} | "
+        f"{row.params_m} | {row.macs_g} |"
+        for row, title in rows
+    ]
+    sources = {row.source: row.model for row, _ in reversed(rows)}
+    lines.append("")
+    lines += [f"- From `{sources[name]}` on: {SOURCES[name]}." for name in reversed(sources)]
+    return "\n".join(lines)
+
+
 SECTIONS = {
     "models": ("README.md", models),
     "variants": ("docs/export.md", variants),
@@ -190,6 +210,7 @@ SECTIONS = {
     "chips": ("docs/npu.md", chips),
     "backends": ("docs/benchmark.md", backends),
     "tables": ("docs/benchmark.md", tables),
+    "classifiers": ("docs/benchmark.md", classifiers),
 }
 """Name of a section -> its document, and the function that generates it."""
 

@@ -105,4 +105,5 @@ IMAGENET = ParetoTask(
     base=SEAFORMERS["seaformer-tiny"],
     networks=networks,
     published=published,
+    extra="models",
 )

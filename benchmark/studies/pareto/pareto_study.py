@@ -22,6 +22,7 @@ from seaformer.benchmark.studies.pareto.pareto_task import ParetoTask, Published
 from seaformer.benchmark.studies.pareto.segmentation_networks import ADE20K
 from seaformer.benchmark.studies.study import DocumentStudy, Finished, Planned
 from seaformer.errors import SeaformerError
+from seaformer.extras import require
 from seaformer.reporting.xy_plot import Standing, Value, standings
 from seaformer.statistics.bootstrap import Ratio
 
@@ -45,11 +46,14 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
 
         Raises:
             UsageError: options cannot be combined.
+            MissingExtraError: the networks of the task are from libraries that are not installed.
             SeaformerError: a file is missing or cannot be used.
         """
         require_our_runner(options, self.compared)
         super().__init__(make_request(options))
         self._task = task
+        if TASKS[task].extra and not self.request.models:
+            require(TASKS[task].extra)
 
     def plan(self) -> Sequence[Planned]:
         """Return the given models, or else all networks of the task."""

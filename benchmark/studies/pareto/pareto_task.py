@@ -40,6 +40,7 @@ class ParetoTask:
         base: title of the network to which ratios are relative, if it is measured.
         networks: returns the exports of all networks, for a command without MODEL.
         published: returns what is published of a model, or why it cannot be compared.
+        extra: the extra that building these networks needs, besides that of exports; may be empty.
         paper_conditions: conditions of the latencies in the paper's figure, with their source;
             empty without such a figure.
     """
@@ -49,4 +50,5 @@ class ParetoTask:
     base: str
     networks: Callable[[], Sequence[Export]]
     published: Callable[[ModelResult], Published | str]
+    extra: str = ""
     paper_conditions: str = ""

@@ -3,6 +3,7 @@
 import pytest
 
 from seaformer.benchmark.results.imagenet import SOURCES, imagenet_scores, published_for
+from seaformer.benchmark.studies.pareto.classification_networks import PEERS
 from seaformer.weights.released import RELEASED
 
 
@@ -61,6 +62,13 @@ def test_timm_has_these_weights_and_the_default_ones_come_first() -> None:
     tags: dict[str, list[str]] = {}
     for one in rows:
         tags.setdefault(one.model.removeprefix("timm:"), []).append(one.weights)
+    for name in PEERS:
+        library, _, network = name.partition(":")
+        if library == "timm":  # exported with this size, which has to have a score
+            assert (
+                timm.get_pretrained_cfg(network).input_size[1:]
+                == (published_for(name)[0].side,) * 2
+            )
     for network, weights in tags.items():
         known = {name.partition(".")[2] for name in timm.list_pretrained(f"{network}.*")}
         assert set(weights) <= known, network

@@ -1,6 +1,7 @@
 """`seaformer-benchmark pareto --task imagenet`: published top-1, what has none, and the page."""
 
 import csv
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -236,3 +237,10 @@ def test_an_unknown_task_is_refused_with_those_there_are() -> None:
     assert result.exit_code == 2
     assert "unknown task 'imagnet'" in result.stderr
     assert "imagenet" in result.stderr
+
+
+def test_without_the_libraries_nothing_is_exported_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)  # as if it were not installed
+    result = CliRunner().invoke(main, ["pareto", "--task", "imagenet"])
+    assert result.exit_code == 2
+    assert "pip install 'seaformer[models]'" in result.stderr

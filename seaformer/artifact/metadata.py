@@ -68,10 +68,23 @@ class Scale(_Model):
 class Input(_Model):
     """The input tensor.
 
-    `range` is the range of its real values: [0, 255] if the file normalises the image itself, or
-    None. `quantization` is None if the tensor has floating-point values. Members that only apply to
-    images are None for features of another network. `mean` and `std` are also None if the
-    normalisation is unknown; `normalization` is then "outside".
+    Members that only apply to images are None for features of another network. `mean` and `std` are
+    also None if the normalisation is unknown; `normalization` is then "outside".
+
+    Attributes:
+        name: name of the tensor.
+        shape: its shape, in the order of `layout`.
+        dtype: its element type: "float32", "int8", "uint8", "int16" or "uint16".
+        quantization: scale of its values; None if they are floating-point.
+        layout: order of its axes.
+        color_order: "RGB", "BGR" or "GRAY".
+        range: range of its real values, [0, 255] if the file normalises the image itself.
+        normalization: whether the file normalises the image, or the program that runs it.
+        mean: subtracted from pixels of 0..255, one number per channel.
+        std: divisor after `mean` is subtracted, one number per channel.
+        resize: "stretch", or "center-crop" after resizing.
+        interpolation: "bilinear" or "bicubic", antialiased as by Pillow.
+        crop_fraction: share of the resized image that "center-crop" keeps.
     """
 
     name: str
@@ -102,8 +115,16 @@ class Input(_Model):
 class Output(_Model):
     """The output tensor.
 
-    `stride` is input pixels per output position, None without a grid. `threshold` is None except
-    for "binary", one channel, where values above it mean class 1.
+    Attributes:
+        name: name of the tensor.
+        shape: its shape, in the order of `layout`.
+        dtype: its element type.
+        quantization: scale of its values; None if they are floating-point or class indices.
+        layout: order of its axes.
+        stride: input pixels per output position; None without a grid.
+        content: meaning of its values. "classes" and "mask" are class indices, "mask" at the size
+            of the input.
+        threshold: None except for "binary", one channel, where values above it mean class 1.
     """
 
     name: str
@@ -153,7 +174,15 @@ class Output(_Model):
 
 
 class Weights(_Model):
-    """Where the weights come from."""
+    """Where the weights come from.
+
+    Attributes:
+        name: name of released weights, or of the checkpoint's file.
+        source: origin, for people.
+        sha256: hash of the weight file; None for random weights.
+        is_random: whether any are random, which makes predictions meaningless.
+        note: remark for the user; may be empty.
+    """
 
     name: str
     source: str
@@ -425,6 +454,8 @@ class Interface(_Model):
         model: name of a peer or an attention layer, or "package.module:factory" of a user's model;
             None for a SeaFormer.
         task: name of the task; None for a model that returns features.
+        kind: kind of the task, or "features".
+        input: input tensor.
         output: output tensor; None if unknown, which means logits in a layout to be detected by the
             number of classes.
         labels: class names; empty for a model that returns features.
@@ -645,11 +676,22 @@ class Metadata(Interface):
     """Full description of an exported file.
 
     Attributes:
+        schema_version: version of this schema.
         name: stem of the names of the exported files.
+        format: "tflite" or "onnx".
+        precision: how it stores and computes, see `seaformer.artifact.precisions`.
+        head: "logits", "classes" or "mask".
         ablation: switches of `seaformer.models.ablation` that were changed.
+        params: number of parameters of the network.
+        macs: number of multiply-accumulates for one input.
         content_sha256: hash of the model without metadata, see `seaformer.artifact.embedding`.
+        versions: versions of the programs that exported it.
+        rewrites: rewrites of the deployment form.
+        operators: the operators of the file and their modules, in execution order.
         modules: path -> titles, in the order of the network, for all modules with operators and
             the modules that contain them.
+        quantization: how it was quantized; None for floating-point files.
+        parity: verification on the CPU.
         accelerators: verification on accelerators other than the CPU.
         compilation: record of the compilation, None if not compiled. `operators` and `parity` of a
             compiled file are those of its source.

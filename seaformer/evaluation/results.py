@@ -150,11 +150,18 @@ class Results(_Model):
     """The top-level object.
 
     Attributes:
+        schema_version: version of this schema.
         complete: whether the evaluation is finished. It is not while there are broken images that
             the user did not allow to be skipped: rerunning the command tries them again.
+        kind: kind of the task.
+        task: name of the task.
+        definition: how the scores are computed.
         data: folder of the data set as given on the command line.
+        layout: layout of its folders.
+        split: its split.
         broken: images that are not in the scores.
         models: the models; the first of several is the reference.
+        versions: versions of the programs that ran.
     """
 
     schema_version: Literal[1] = 1

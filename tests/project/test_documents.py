@@ -4,13 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from document_blocks import DOCUMENTS
 from document_tables import SECTIONS
 from locations import ROOT
-
-DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "android_demo/README.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -3,21 +3,29 @@
 PYTHONPATH=tests/support python -m document_tables          # writes them
 """
 
+from functools import partial
+
 from bench.machine import write_section
 from locations import ROOT
 from official_weights import build_network
+from schema_tables import members
 
 from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.chips import CHIPS
+from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.benchmark.measure.backends import BACKENDS
+from seaformer.benchmark.results.blame_results import BlameResults
 from seaformer.benchmark.results.imagenet import SOURCES, published_for
+from seaformer.benchmark.results.schema import Results as BenchmarkResults
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.pareto.classification_networks import PEERS, SEAFORMERS
+from seaformer.evaluation.results import Results as EvaluationResults
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.progress_events import FileWritten, StageAdvanced, StageFinished
 from seaformer.tasks import TASKS
 from seaformer.weights.released import RELEASED
 
@@ -200,6 +208,12 @@ def classifiers() -> str:
     return "\n".join(lines)
 
 
+def progress() -> str:
+    """Every progress event with its members."""
+    events = (StageFinished, StageAdvanced, FileWritten)
+    return "\n\n".join(f"{each.__doc__}\n\n{members(each)}" for each in events)
+
+
 SECTIONS = {
     "models": ("README.md", models),
     "variants": ("docs/export.md", variants),
@@ -211,6 +225,11 @@ SECTIONS = {
     "backends": ("docs/benchmark.md", backends),
     "tables": ("docs/benchmark.md", tables),
     "classifiers": ("docs/benchmark.md", classifiers),
+    "metadata-members": ("docs/file_formats.md", partial(members, Metadata)),
+    "results-members": ("docs/file_formats.md", partial(members, BenchmarkResults)),
+    "evaluation-members": ("docs/file_formats.md", partial(members, EvaluationResults)),
+    "blame-members": ("docs/file_formats.md", partial(members, BlameResults)),
+    "progress-members": ("docs/file_formats.md", progress),
 }
 """Name of a section -> its document, and the function that generates it."""
 

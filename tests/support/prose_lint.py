@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests/support python -m prose_lint [FILE ...]
 
-codespell checks documents completely, but in Python files only comments, docstrings and strings of
-more than one word, so identifiers are not checked.
+codespell checks documents except for names in backticks, and in Python files only comments,
+docstrings and strings of more than one word, so identifiers are not checked.
 """
 
 import io
@@ -50,6 +50,11 @@ def template_prose(text: str) -> str:
     return re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", text)
 
 
+def document_prose(text: str) -> str:
+    """Blank names in backticks, such as members of files of the first version."""
+    return re.sub(r"`[^`\n]+`", "", text)
+
+
 def sources() -> Iterator[Path]:
     """Yield every file with prose of the project."""
     yield from (path for path in ROOT.glob("*.md"))
@@ -59,7 +64,7 @@ def sources() -> Iterator[Path]:
                 yield path
 
 
-PROSE_OF = {".py": python_prose, ".html": template_prose}
+PROSE_OF = {".py": python_prose, ".html": template_prose, ".md": document_prose}
 """Suffix -> what keeps only the prose of such a file; others are prose throughout."""
 
 

@@ -1,7 +1,10 @@
 """Results of a benchmark with given latencies and modules."""
 
+from dataclasses import replace
+
 from benchmark_parts import candidate, make_results, times_around
 
+from seaformer.benchmark.devices.device import Conditions, Temperature
 from seaformer.benchmark.results.breakdown import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.results.schema import Results
 
@@ -38,6 +41,30 @@ def broken_down(results: Results, *rows: Row, emulated: bool = False) -> Results
     )  # fmt: skip
     first = results.models[0].model_copy(update={"breakdown": breakdown})
     return results.model_copy(update={"models": (first, *results.models[1:])})
+
+
+def warmed(results: Results) -> Results:
+    """Let the device show its clock and get warmer, and throttle in its last round."""
+    rounds = []
+    for one in results.rounds:
+        blocks = tuple(
+            replace(
+                block,
+                started_ns=10**9 * (2 * one.index + place),
+                frequency_khz_before=2_841_600,
+                frequency_khz_after=2_841_600,
+                temperature_c_before=40.0 + one.index,
+                temperature_c_after=40.5 + one.index,
+            )
+            for place, block in enumerate(one.blocks)
+        )
+        skin = Temperature("skin", "skin", 30.0 + one.index)
+        after = Conditions(results.created_at, (skin,), 0, 80, False, {}, None)
+        is_last = one is results.rounds[-1]
+        change = {"blocks": blocks, "conditions_after": after, "used": not is_last}
+        change["throttled"] = "the clock fell" if is_last else None
+        rounds.append(one.model_copy(update=change))
+    return results.model_copy(update={"rounds": tuple(rounds)})
 
 
 PARTS = (

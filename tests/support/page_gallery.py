@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 from benchmark_parts import RIGHT, WRONG, candidate, make_results, times_around
-from broken_down_results import PARTS, broken_down, results_of, row
+from broken_down_results import PARTS, broken_down, results_of, row, warmed
 
 from seaformer.artifact.accelerators import CPU, GPU, NPU
 from seaformer.artifact.metadata import Accuracy, Latency
-from seaformer.benchmark.devices.device import Conditions, Temperature
 from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.benchmark_page import write_report as write_benchmark_page
 from seaformer.benchmark.report.blame_page import write_blame_page
@@ -79,30 +78,6 @@ Write = Callable[[Path], None]
 def summary(median_ms: float, seed: int = 0, spread: float = 0.01) -> Summary:
     """Return the summary of 10 rounds of 5 runs."""
     return summarize(list(times_around(median_ms, seed, spread)), 0)
-
-
-def warmed(results: Results) -> Results:
-    """Let the device show its clock and get warmer, and throttle in its last round."""
-    rounds = []
-    for one in results.rounds:
-        blocks = tuple(
-            replace(
-                block,
-                started_ns=10**9 * (2 * one.index + place),
-                frequency_khz_before=2_841_600,
-                frequency_khz_after=2_841_600,
-                temperature_c_before=40.0 + one.index,
-                temperature_c_after=40.5 + one.index,
-            )
-            for place, block in enumerate(one.blocks)
-        )
-        skin = Temperature("skin", "skin", 30.0 + one.index)
-        after = Conditions(results.created_at, (skin,), 0, 80, False, {}, None)
-        is_last = one is results.rounds[-1]
-        change = {"blocks": blocks, "conditions_after": after, "used": not is_last}
-        change["throttled"] = "the clock fell" if is_last else None
-        rounds.append(one.model_copy(update=change))
-    return results.model_copy(update={"rounds": tuple(rounds)})
 
 
 def whole_frames(results: Results) -> Results:

@@ -330,11 +330,11 @@ def test_the_page_fits_a_phone_and_starts_with_the_scores(
     write_onnx(Path(LONG), metadata())
     evaluated(*models, "--data", "data")
     page, widths = Path("out", "report.html").absolute(), (390, 1280)
-    assert look(page, widths, "documentElement.scrollWidth")[0] == list(widths)
+    assert look(page, widths, "documentElement.scrollWidth") == list(widths)
     for table in tables:
         row = f"querySelector('[aria-labelledby={table}] tbody tr')"
         score = f"{row}.children[{2 if table == 'classes' else 1}]"
-        rights, _ = look(page, (390,), f"{score}.getBoundingClientRect().right")
+        rights = look(page, (390,), f"{score}.getBoundingClientRect().right")
         assert rights[0] <= 390
     # All scores of a comparison, each with its name, not only those in the first columns.
     cells = (
@@ -342,14 +342,12 @@ def test_the_page_fits_a_phone_and_starts_with_the_scores(
         "[getComputedStyle(one, '::before').content, one.offsetWidth, "
         "one.getBoundingClientRect().right]).toArray()"
     )
-    for label, width, right in look(page, (390,), cells)[0][0]:
+    for label, width, right in look(page, (390,), cells)[0]:
         assert label.strip('"') not in ("", "none")
         assert 0 < width < right <= 390
-    # On a wide screen no column is clipped.
-    is_clipped = (
-        "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
-    )
-    assert look(page, (1280,), is_clipped)[0] == [False]
+    # On a wide screen no column is cut off.
+    cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
+    assert look(page, (1280,), cut) == [False]
 
 
 @pytest.mark.usefixtures("folder")

@@ -63,7 +63,8 @@ def _latency(results: Results) -> Iterator[str]:
     }
     ids = {name: id for id, name in names.items()}
     if not times:
-        yield "No latency was measured."
+        if not any(model.is_wrong for model in results.models):
+            yield "No latency was measured."
     elif len(times) == 1:
         (name,) = times
         model = next(one for one in results.models if one.id == ids[name])

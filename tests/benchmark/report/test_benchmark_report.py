@@ -18,17 +18,19 @@ from rounds import SOURCES
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.report.benchmark_page import Source, write_report
+from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import drift
 from seaformer.benchmark.report.modules import modules
 from seaformer.benchmark.results.breakdown import UNATTRIBUTED
+from seaformer.benchmark.results.comparison import Compared
 from seaformer.benchmark.results.published import FIGURES, paper_rows
 from seaformer.benchmark.results.schema import ModelFacts, Results
 from seaformer.models.registry import REGISTRY
 from seaformer.reporting.plots import COLORS, Plot, Rows, Segment
 from seaformer.reporting.scale import Scale
 from seaformer.reporting.tree_plot import Branch, tree_plot
-from seaformer.statistics.bootstrap import Interval
+from seaformer.statistics.bootstrap import Interval, Ratio
 
 FULL = warmed(broken_down(results_of(), *PARTS))
 
@@ -57,10 +59,10 @@ def command(*arguments: str | Path) -> Result:
 
 
 def test_the_verdict_comes_first_and_conditions_are_folded_below(tmp_path: Path) -> None:
-    text = page_of(tmp_path, FULL)
+    text = page_of(tmp_path, FULL).replace("<wbr>", "")
     times, folded = text.index("median ms"), text.index('<details class="folded">')
-    assert text.index("seaformer_bytes.tflite is 2.00x (1.99 to 2.01) as fast as") < times < folded
-    shown = Page(text[folded : text.index("</main>")]).text
+    assert text.index("seaformer_bytes.tflite is 2.00x (2.00 to 2.02) as fast as") < times < folded
+    shown = Page(text[folded : text.index("</section>", folded)]).text
     conditions = ("Maker Phone", "Android 13", "prime (core 7, up to 2.84 GHz)", "LiteRT 2.3.0")
     assert all(condition in shown for condition in conditions)
     assert "battery" in shown[shown.index("not reported by the device") :]
@@ -446,3 +448,62 @@ def test_a_file_without_results_is_refused(tmp_path: Path) -> None:
         result = command(path)
         assert result.exit_code == 1
         assert said in result.stderr
+
+
+# The verdict
+
+
+def test_the_verdict_of_one_model_is_its_latency_with_the_interval() -> None:
+    (time, output) = verdict(make_results([FLOAT], {"m0": times_around(20, 1)}))
+    assert re.fullmatch(
+        r"seaformer_float\.tflite takes 20\.0\d ms \(19\.\d\d to 20\.\d\d\) per inference\.", time
+    )
+    assert output == "Outputs match those of this computer at 120 dB."
+
+
+def test_a_wrong_output_has_no_verdict_but_that() -> None:
+    results = make_results([FLOAT], {"m0": times_around(20, 1)}, parities={"m0": WRONG})
+    assert verdict(results) == [
+        "The output of seaformer_float.tflite is wrong, so its latency is discarded."
+    ]
+    doubted = verdict(results_of(parities={"m0": RIGHT, "m1": WRONG}))
+    assert doubted[0].startswith("seaformer_float.tflite takes 20.0")
+    assert doubted[2] == "The other outputs match those of this computer at 120 dB."
+
+
+def test_no_latency_is_stated_of_an_emulated_device() -> None:
+    assert verdict(results_of(emulated=True))[0] == (
+        "The processor is emulated, so no latency can be stated."
+    )
+
+
+def test_latencies_within_noise_are_not_told_apart() -> None:
+    (stated, *_) = verdict(results_of(bytes_ms=20.01))
+    assert stated.startswith("No difference between seaformer_")
+    assert "contains 1" in stated
+
+
+def test_largest_modules_are_stated() -> None:
+    assert verdict(FULL)[-1] == (
+        "Of the latency of seaformer_float.tflite, 50.0 % are in STEM and 49.0 % are in context "
+        "branch."
+    )
+
+
+def test_many_models_of_two_benchmarks_are_counted() -> None:
+    def changed(low: float, high: float) -> Compared:
+        ratio = Ratio((low + high) / 2, Interval(low, high, 0.99))
+        return Compared("a.tflite", False, ratio, ratio.verdict(0.02), False)
+
+    ends = ((0.5, 0.6), (0.7, 0.8), (1.2, 1.3), (0.99, 1.01))
+    changes = {f"{place}.tflite": changed(*pair) for place, pair in enumerate(ends)}
+    assert side_by_side("B", "A", changes, []) == [
+        "Of 4 models, in B 2 are faster and 1 is slower than in A; for 1 no difference can be "
+        "stated."
+    ]
+    assert side_by_side("B", "A", dict([*changes.items()][:1]), []) == [
+        "0.tflite in B is 1.82x (1.67 to 2.00) as fast as in A."
+    ]
+    assert side_by_side("B", "A", {}, ["threads 2, before 1"]) == [
+        "B cannot be compared with A: threads 2, before 1."
+    ]

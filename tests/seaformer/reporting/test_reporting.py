@@ -72,7 +72,7 @@ def test_a_missing_value_is_an_error_and_no_file_is_written(tmp_path: Path) -> N
     page = tmp_path / "page.html"
     page.write_text("before")
     with pytest.raises(jinja2.UndefinedError):
-        Training("tiny", "<task>").write(page)
+        Training("tiny", "<task>", verdict=["It trained."]).write(page)
     assert page.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
 

@@ -132,7 +132,7 @@ def table(path: Path) -> None:
 
 
 def pareto(path: Path) -> None:
-    """All networks of the paper, two of them too close to be told apart."""
+    """All networks of the paper, some of them too close to be distinguished."""
     square = InputUsed(
         source="photograph", name="image", dtype="float32", shape=(1, 512, 512, 3), sha256=None
     )
@@ -151,7 +151,7 @@ def pareto(path: Path) -> None:
 
 
 def accelerators(path: Path) -> None:
-    """Accelerators of a phone, one with wrong output and one that was not run."""
+    """Accelerators of a phone, one with wrong output and one without a run."""
 
     def of(title: str, accelerator: str, median_ms: float | None, **more: Any) -> AcceleratorRow:
         common = {"file": LONG, "precision": "fp32", "backend": "litert", "results": "r.json"}
@@ -278,7 +278,7 @@ def evaluation(path: Path) -> None:
 
 
 def comparison(path: Path) -> None:
-    """A model that is worse than the reference, and one that may not be."""
+    """A model below the reference, and one whose difference is within noise."""
     worse = Difference(points=-0.3, low=-0.5, high=-0.1)
     same = Difference(points=0.05, low=-0.1, high=0.2)
     _write_evaluation(

@@ -8,11 +8,12 @@ import click
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.chips import LIST
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
-from seaformer.cli.command import FAILED, Command, command_line
+from seaformer.cli.command import FAILED, Command
 from seaformer.cli.statement_options import read_output, read_statement, statement_options
 from seaformer.export.heads import HEADS
 from seaformer.export.quantize.methods import METHODS
 from seaformer.extras import require
+from seaformer.interpreter import command_line
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.registry import REGISTRY

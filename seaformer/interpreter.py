@@ -1,4 +1,4 @@
-"""Starting Python modules in separate processes.
+"""Starting Python modules in separate processes, and the command line of this one.
 
 `python -m` and `python -c` look for modules in the working directory first, which may contain
 anything: a `random.py`, a package `onnx`, or a checkout of this project, whose folder seaformer/
@@ -6,6 +6,7 @@ lacks the packages next to it. The installed modules have to be found neverthele
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ _SAFE_PATH = "PYTHONSAFEPATH"
 def module_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs an installed module with arguments, from any directory."""
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def command_line(name: str) -> str:
+    """Return the command line of this process, to run it again; `name` is the command's."""
+    return shlex.join([name, *sys.argv[1:]])
 
 
 @contextmanager

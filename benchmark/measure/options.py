@@ -17,8 +17,8 @@ from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_N
 from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.runner.plan import MAX_FRAME_SIDE
-from seaformer.cli.command import command_line
 from seaformer.errors import UsageError
+from seaformer.interpreter import command_line
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.parameter_types import Name, Parsed
 

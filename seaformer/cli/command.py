@@ -11,7 +11,6 @@ Every command is made with `@click.command(cls=Command)` or `@click.group(cls=Gr
 import io
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -110,11 +109,6 @@ class Group(_OneLineErrors, click.Group):
     """A command with subcommands and one-line errors; for `@click.group(cls=Group)`."""
 
     command_class = Command
-
-
-def command_line(name: str) -> str:
-    """Return the command line of this process, to run it again; `name` is the command's."""
-    return shlex.join([name, *sys.argv[1:]])
 
 
 def print_error(message: str) -> None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from seaformer.artifact.accelerators import CPU
-from seaformer.cli.command import PATH, Command, command_line
+from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.device_defaults import DEVICE_BATCH, DEVICE_THREADS
+from seaformer.interpreter import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

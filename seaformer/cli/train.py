@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.cli.command import PATH, Command, command_line
+from seaformer.cli.command import PATH, Command
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.extras import require
+from seaformer.interpreter import command_line
 from seaformer.locks import locked
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.temporary_folders import temporary_folder

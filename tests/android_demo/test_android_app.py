@@ -1,4 +1,4 @@
-"""The Android app: its code on this computer's Java, and the APK of the smoke build."""
+"""The Android app: its code on this computer's JVM, and the APK of the smoke build."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from android_app import APP, SCENE, Made, require_tools
+from android_app import APP, SCENE, SharedBuild, require_tools
 from link_check import check_links
 from once import Once
 from PIL import Image
@@ -38,17 +38,17 @@ def model(shapes_export: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(once: Once, request: pytest.FixtureRequest) -> Made:
+def app(once: Once, request: pytest.FixtureRequest) -> SharedBuild:
     require_tools()
     model = request.getfixturevalue("model")
-    return Made(once("android", lambda folder: Made(folder).fill(model)))
+    return SharedBuild(once("android", lambda folder: SharedBuild(folder).create(model)))
 
 
-# ---- The code, on this computer's Java -----------------------------------------------------------
+# ---- The code, on this computer's JVM ------------------------------------------------------------
 
 
-def test_core_passes_its_junit_tests_against_what_python_computed(made: Made) -> None:
-    passed = re.search(r"^OK \((\d+) tests\)$", made.output_of("junit"), re.MULTILINE)
+def test_core_passes_its_junit_tests_with_golden_outputs_of_python(app: SharedBuild) -> None:
+    passed = re.search(r"^OK \((\d+) tests\)$", app.output_of("junit"), re.MULTILINE)
     assert passed is not None
     in_sources = sum(
         path.read_text().count("@Test") for path in (APP / "core/src/test").rglob("*.kt")
@@ -57,9 +57,11 @@ def test_core_passes_its_junit_tests_against_what_python_computed(made: Made) ->
 
 
 @pytest.mark.parametrize("emulated", [False, True])
-def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emulated: bool) -> None:
-    made.output_of("junit")
-    results = read_results(made.folder / "output" / f"results_{str(emulated).lower()}.json")
+def test_the_benchmark_of_the_app_has_the_schema_of_seaformer_benchmark(
+    app: SharedBuild, emulated: bool
+) -> None:
+    app.output_of("junit")
+    results = read_results(app.folder / "output" / f"results_{str(emulated).lower()}.json")
     (model,) = results.models
     assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
     assert (results.backend, results.protocol.half) == ("litert-gpu", True)
@@ -85,14 +87,14 @@ def test_the_benchmark_of_the_app_is_one_of_seaformer_benchmark(made: Made, emul
     assert times.run.mean_ms == pytest.approx(milliseconds.mean())
 
 
-def test_a_benchmark_of_a_wrong_output_has_no_latency(made: Made) -> None:
-    made.output_of("junit")
-    (model,) = read_results(made.folder / "output" / "results_wrong.json").models
+def test_a_benchmark_of_a_wrong_output_has_no_latency(app: SharedBuild) -> None:
+    app.output_of("junit")
+    (model,) = read_results(app.folder / "output" / "results_wrong.json").models
     assert model.is_wrong
     assert model.times is None
 
 
-# name -> the export and the file of it: every type of input and output that ONNX Runtime gives.
+# name -> export and pattern of its file, with every type of input and output of ONNX Runtime
 MODELS = {
     "float": ("shapes_export", "*_fp32.onnx"),
     "int8": ("integer_export", "*_int8.onnx"),
@@ -102,15 +104,15 @@ MODELS = {
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A model that the app's classes ran on the scene, and what Python makes of it.
+class AppRun:
+    """The results of a model on the scene, by the app's classes and by Python.
 
     Attributes:
-        folder: what EndToEnd.kt wrote.
-        metadata: of the model.
+        folder: folder with the files written by EndToEnd.kt.
+        metadata: metadata of the model.
         image: the scene.
-        logits: what the model gives in Python; of integers the real values.
-        expected: by Python.
+        logits: output of the model in Python, dequantized.
+        expected: prediction by Python.
     """
 
     folder: Path
@@ -121,7 +123,7 @@ class Ran:
 
     @property
     def stored(self) -> np.ndarray:
-        """What the model gave, in its own type and shape."""
+        """Output of the model in the app, in its own type and shape."""
         output = self.metadata.output
         values = np.fromfile(self.folder / "output.bin", np.dtype(output.dtype))
         return values.reshape(output.shape)[0]
@@ -132,18 +134,18 @@ class Ran:
 
 
 @pytest.fixture(scope="session")
-def ran(made: Made, once: Once, request: pytest.FixtureRequest) -> Callable[[str], Ran]:
-    def run_model(name: str) -> Ran:
+def ran(app: SharedBuild, once: Once, request: pytest.FixtureRequest) -> Callable[[str], AppRun]:
+    def run_model(name: str) -> AppRun:
         export, pattern = MODELS[name]
         (model,) = request.getfixturevalue(export).glob(pattern)
-        folder = once(f"android_{name}", lambda folder: made.run(model, folder))
-        image = read_image(made.assets / SCENE)
+        folder = once(f"android_{name}", lambda folder: app.run(model, folder))
+        image = read_image(app.assets / SCENE)
         with open_model(model, 1) as session:
             metadata = session.metadata
             assert isinstance(metadata, Metadata)
             logits = session.run(prepare_input(image, session, metadata))[0]
             expected = predict(image, session, metadata)
-            return Ran(folder, metadata, image, logits, expected)
+            return AppRun(folder, metadata, image, logits, expected)
 
     return run_model
 
@@ -152,10 +154,10 @@ def lines_of(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
-# Two versions of the runtime sum in different orders: values are near, decisions nearly all equal.
+# Two versions of the runtime sum in different orders: values are close, and most classes equal.
 
 
-def test_the_real_model_gives_what_it_gives_in_python(ran: Callable[[str], Ran]) -> None:
+def test_the_output_of_the_real_model_matches_python(ran: Callable[[str], AppRun]) -> None:
     model = ran("float")
     np.testing.assert_allclose(model.stored, model.logits, atol=1e-3)
     assert np.array_equal(model.mask, upsample_argmax(model.stored, model.mask.shape))
@@ -164,8 +166,8 @@ def test_the_real_model_gives_what_it_gives_in_python(ran: Callable[[str], Ran])
 
 
 @pytest.mark.slow
-def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
-    ran: Callable[[str], Ran],
+def test_a_quantized_model_has_byte_inputs_and_outputs_and_is_accurate(
+    ran: Callable[[str], AppRun],
 ) -> None:
     model = ran("int8")
     assert (model.metadata.input.dtype, model.stored.dtype) == ("uint8", np.uint8)
@@ -182,7 +184,7 @@ def test_a_quantized_model_takes_and_gives_bytes_and_sees_what_is_there(
 
 
 @pytest.mark.slow
-def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -> None:
+def test_a_model_with_class_ids_needs_no_upsampling(ran: Callable[[str], AppRun]) -> None:
     model = ran("ids")
     assert model.stored.shape == model.metadata.input.size
     assert (model.stored == model.logits).mean() > 0.99
@@ -190,7 +192,7 @@ def test_a_model_that_gives_ids_needs_no_upsampling(ran: Callable[[str], Ran]) -
 
 
 @pytest.mark.slow
-def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
+def test_the_ranking_of_a_classifier_matches_python(ran: Callable[[str], AppRun]) -> None:
     model = ran("classes")
     lines = (model.folder / "ranking.txt").read_text().splitlines()
     ids, probabilities = np.array([line.split() for line in lines], float).T
@@ -201,8 +203,8 @@ def test_a_classifier_ranks_as_python_does(ran: Callable[[str], Ran]) -> None:
     np.testing.assert_allclose(probabilities, expected[ids.astype(int)], rtol=1e-3)
 
 
-def test_accelerators_that_are_not_here_are_named_with_their_reasons(
-    ran: Callable[[str], Ran],
+def test_unavailable_accelerators_are_listed_with_reasons(
+    ran: Callable[[str], AppRun],
 ) -> None:
     running, *rejections = lines_of(ran("float").folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
@@ -214,10 +216,10 @@ def test_accelerators_that_are_not_here_are_named_with_their_reasons(
     )
 
 
-# int8 sums of two versions of the runtime are rounded alike but for halves.
+# int8 sums of two versions of the runtime are rounded equally, except halves.
 @pytest.mark.parametrize(("name", "min_sqnr_db"), [("float", 100.0), ("int8", 30.0)])
-def test_the_golden_output_is_what_the_app_computes(
-    ran: Callable[[str], Ran], name: str, min_sqnr_db: float
+def test_the_output_of_the_app_matches_the_golden_output(
+    ran: Callable[[str], AppRun], name: str, min_sqnr_db: float
 ) -> None:
     passed, found, reference = lines_of(ran(name).folder / "check.txt")
     assert passed == "true"
@@ -227,11 +229,11 @@ def test_the_golden_output_is_what_the_app_computes(
     assert reference.startswith("ONNX Runtime 1.")
 
 
-def test_a_gpu_that_computes_something_else_is_not_used_and_named(
-    made: Made, ran: Callable[[str], Ran]
+def test_a_gpu_with_a_wrong_output_is_rejected_and_named(
+    app: SharedBuild, ran: Callable[[str], AppRun]
 ) -> None:
     folder = ran("float").folder
-    made.run_bundled(folder, "wrong")
+    app.run_bundled(folder, "wrong")
     running, rejection = lines_of(folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert re.fullmatch(
@@ -242,33 +244,33 @@ def test_a_gpu_that_computes_something_else_is_not_used_and_named(
     assert lines_of(folder / "check.txt")[0] == "true"
 
 
-def test_a_driver_that_ends_the_app_in_the_check_is_skipped_at_the_next_start(
-    made: Made, ran: Callable[[str], Ran]
+def test_a_driver_that_crashed_the_app_is_skipped_at_the_next_start(
+    app: SharedBuild, ran: Callable[[str], AppRun]
 ) -> None:
     folder = ran("float").folder
     with pytest.raises(SeaformerError, match="exit status 139"):
-        made.run_bundled(folder, "crash")
-    made.run_bundled(folder, "crash")
+        app.run_bundled(folder, "crash")
+    app.run_bundled(folder, "crash")
     assert lines_of(folder / "running.txt") == [
         "ONNX Runtime 1.29.0, CPU",
         "GPU: skipped because the app crashed while it was tried before",
     ]
 
 
-def test_a_runtime_without_qnn_says_so(made: Made, ran: Callable[[str], Ran]) -> None:
-    """The libraries are there, by name, and the real runtime is one without the provider."""
+def test_a_runtime_without_qnn_is_reported(app: SharedBuild, ran: Callable[[str], AppRun]) -> None:
+    """Files with the names of the libraries exist, but the real runtime lacks the provider."""
     folder = ran("float").folder
     names = ("libQnnHtp.so", "libQnnHtpPrepare.so", "libQnnSystem.so", "libQnnHtpV75Skel.so")
     for name in names:
         (folder / name).touch()
-    made.run_bundled(folder)
+    app.run_bundled(folder)
     running, npu, _ = lines_of(folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert npu.startswith("NPU: ")
     assert "QNN execution provider is not" in npu
 
 
-def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> None:
+def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], AppRun]) -> None:
     model = ran("float")
     overlay = read_image(model.folder / "overlay.png")
     assert np.array_equal(overlay, blend(model.image, model.mask, model.metadata.palette, 0.5))
@@ -279,17 +281,17 @@ def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], Ran]) -> No
     assert len(np.unique(drawn[:, width:].reshape(-1, 3), axis=0)) > 10
 
 
-def test_kotlin_has_the_style_of_ktlint(made: Made) -> None:
-    made.output_of("ktlint")
+def test_kotlin_passes_ktlint(app: SharedBuild) -> None:
+    app.output_of("ktlint")
 
 
 # ---- The APK -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def apk(made: Made) -> Path:
-    made.output_of("apk")
-    return made.folder / "app.apk"
+def apk(app: SharedBuild) -> Path:
+    app.output_of("apk")
+    return app.folder / "app.apk"
 
 
 def test_the_apk_is_signed(apk: Path) -> None:
@@ -301,7 +303,7 @@ def test_the_apk_is_signed(apk: Path) -> None:
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in output
 
 
-def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> None:
+def test_a_changed_apk_does_not_verify(apk: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.apk"
     content = bytearray(apk.read_bytes())
     content[content.index(b"classes.dex") + 200] ^= 1
@@ -310,9 +312,9 @@ def test_an_apk_that_was_changed_does_not_verify(apk: Path, tmp_path: Path) -> N
         run(debian("apksigner"), "verify", changed)
 
 
-def test_the_apk_says_what_the_version_catalog_says(made: Made, apk: Path) -> None:
+def test_the_apk_has_the_versions_of_the_version_catalog(app: SharedBuild, apk: Path) -> None:
     versions = app_versions(APP)
-    output = run(made.build.framework.aapt2, "dump", "badging", apk)
+    output = run(app.build.framework.aapt2, "dump", "badging", apk)
     assert (
         f"package: name='seaformer.demo' versionCode='{versions['appVersionCode']}' "
         f"versionName='{versions['appVersionName']}'"
@@ -324,16 +326,18 @@ def test_the_apk_says_what_the_version_catalog_says(made: Made, apk: Path) -> No
     assert "native-code: 'arm64-v8a'" in output
 
 
-def test_the_app_asks_for_the_camera_only_and_needs_none(made: Made, apk: Path) -> None:
-    output = run(made.build.framework.aapt2, "dump", "badging", apk)
+def test_the_app_requests_only_the_camera_and_does_not_require_it(
+    app: SharedBuild, apk: Path
+) -> None:
+    output = run(app.build.framework.aapt2, "dump", "badging", apk)
     assert re.findall(r"uses-permission[^:]*: name='([^']+)'", output) == [
         "android.permission.CAMERA"
     ]
     assert "uses-feature: name='android.hardware.camera" not in output
 
 
-def test_the_icon_is_adaptive_and_plain_before_android_8(made: Made, apk: Path) -> None:
-    aapt2 = made.build.framework.aapt2
+def test_the_icon_is_adaptive_and_a_vector_before_android_8(app: SharedBuild, apk: Path) -> None:
+    aapt2 = app.build.framework.aapt2
     tree = run(aapt2, "dump", "xmltree", "--file", "res/mipmap-anydpi-v26/icon.xml", apk)
     elements = re.findall(r"E: ([\w-]+)", tree)
     assert elements == ["adaptive-icon", "background", "foreground", "monochrome"]
@@ -349,14 +353,14 @@ def segment_alignments(elf: bytes) -> list[int]:
     return [header[7] for header in headers if header[0] == 1]
 
 
-def test_libraries_fit_pages_of_16_kb_and_everything_is_aligned(apk: Path) -> None:
+def test_libraries_support_16_kb_pages_and_all_entries_are_aligned(apk: Path) -> None:
     with zipfile.ZipFile(apk) as archive:
         found = [entry for entry in archive.infolist() if entry.filename.endswith(".so")]
         assert {entry.filename.rpartition("/")[2] for entry in found} == {
             "libonnxruntime.so",
             "libonnxruntime4j_jni.so",
         }
-        # Stored, so that it is mapped from the APK; zipalign looks at all that is.
+        # Stored, so that they are mapped from the APK; zipalign checks all stored entries.
         assert all(entry.compress_type == zipfile.ZIP_STORED for entry in found)
         alignments = [one for entry in found for one in segment_alignments(archive.read(entry))]
         assert alignments
@@ -366,8 +370,8 @@ def test_libraries_fit_pages_of_16_kb_and_everything_is_aligned(apk: Path) -> No
 
 
 @pytest.mark.usefixtures("apk")
-def test_everything_that_the_dex_refers_to_is_there(made: Made) -> None:
-    report = check_links(made.folder / "work/dex/classes.dex", made.build.framework.members)
+def test_all_references_of_the_dex_file_are_defined(app: SharedBuild) -> None:
+    report = check_links(app.folder / "work/dex/classes.dex", app.build.framework.members)
     assert report.checked > 10_000
     assert report.unresolved == ()
     # LiteRT, which only Gradle adds; loading it fails with an error that the app handles.
@@ -376,47 +380,47 @@ def test_everything_that_the_dex_refers_to_is_there(made: Made) -> None:
 
 
 @pytest.mark.usefixtures("apk")
-def test_the_link_check_sees_what_is_missing(made: Made, tmp_path: Path) -> None:
-    members = made.build.framework.members.read_text()
+def test_the_link_check_detects_missing_references(app: SharedBuild, tmp_path: Path) -> None:
+    members = app.build.framework.members.read_text()
     method = "method takePersistableUriPermission(Landroid/net/Uri;I)V\n"
     assert method in members
-    less = tmp_path / "members.txt"
-    less.write_text(members.replace(method, ""))
-    report = check_links(made.folder / "work/dex/classes.dex", less)
+    incomplete = tmp_path / "members.txt"
+    incomplete.write_text(members.replace(method, ""))
+    report = check_links(app.folder / "work/dex/classes.dex", incomplete)
     assert report.unresolved == (
         "Landroid/content/ContentResolver;->takePersistableUriPermission(Landroid/net/Uri;I)V",
     )
 
 
-def test_assets_are_the_files_of_the_exporter(apk: Path, model: Path) -> None:
+def test_assets_are_the_exported_files(apk: Path, model: Path) -> None:
     with zipfile.ZipFile(apk) as archive:
         entry = archive.getinfo(f"assets/{model.name}")
         assert archive.read(entry) == model.read_bytes()
-        assert entry.compress_type == zipfile.ZIP_STORED  # it is mapped from the APK
+        assert entry.compress_type == zipfile.ZIP_STORED  # so that it is mapped from the APK
         names = archive.namelist()
     assert "assets/model.json" in names
     assert [name for name in names if name.startswith("assets/samples/")]
 
 
-# ---- The sources, which need no tools ------------------------------------------------------------
+# ---- The sources, without tools ------------------------------------------------------------------
 
 
-def test_core_knows_nothing_of_android() -> None:
+def test_core_does_not_depend_on_android() -> None:
     sources = list((APP / "core/src/main").rglob("*.kt"))
     assert sources
     for path in sources:
         assert not re.search(r"^import (android|dalvik|com\.google|ai\.)", path.read_text(), re.M)
 
 
-def test_files_of_others_are_replaced_and_models_are_mapped() -> None:
-    """What only a phone runs, read in the sources: "w" does not truncate on every Android."""
+def test_files_are_truncated_when_written_and_models_are_mapped() -> None:
+    """Checks the sources, as this code only runs on phones: "w" may not truncate there."""
     sources = {path.name: path.read_text() for path in (APP / "app/src/main/kotlin").rglob("*.kt")}
     calls = [call for text in sources.values() for call in re.findall(r"openOutputStream.*", text)]
     assert calls
     assert all('(uri, "wt")' in call for call in calls)
     assert "MapMode.READ_ONLY" in sources["BundledModel.kt"]
     assert "ByteArray" not in sources["OrtSegmenter.kt"].partition("private val environment")[0]
-    # A camera and a heap fail with more than the checked exceptions.
+    # Cameras and memory also fail with unchecked exceptions.
     assert not re.search(r"catch \(\w+: (Camera|IO)\w*Exception", sources["CameraFeed.kt"])
     assert "onFailure(it.reason())" in sources["CameraFeed.kt"]
     for name in ("Engine.kt", "MainActivity.kt", "CameraFeed.kt", "BenchmarkActivity.kt"):
@@ -424,7 +428,7 @@ def test_files_of_others_are_replaced_and_models_are_mapped() -> None:
         assert "catch (error: Exception)" not in sources[name]
 
 
-def test_both_languages_have_the_same_texts_with_the_same_places() -> None:
+def test_both_languages_have_the_same_texts_and_placeholders() -> None:
     def texts(folder: str) -> dict[str, list[str]]:
         tree = ElementTree.parse(STRINGS / folder / "strings.xml")
         return {
@@ -447,7 +451,7 @@ def test_gradle_and_the_smoke_build_compile_with_the_same_kotlin() -> None:
     assert f'kotlin = "{PACKAGES["kotlin"].source.version}"' in catalog
 
 
-def test_the_gradle_wrapper_is_the_one_that_gradle_publishes() -> None:
+def test_the_gradle_wrapper_is_the_published_one() -> None:
     # https://gradle.org/release-checksums, wrapper jar of 8.11.1
     published = "2db75c40782f5e8ba1fc278a5574bab070adccb2d21ca5a6e5ed840888448046"
     assert file_sha256(APP / "gradle/wrapper/gradle-wrapper.jar") == published

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
-from phone_benchmarks import Benchmark, assert_left_as_it_was, benchmark
+from phone_benchmarks import Benchmark, assert_left_clean, benchmark
 
 from seaformer.benchmark.devices.errors import TimedOut
 from seaformer.benchmark.devices.phone import Phone
@@ -73,7 +73,7 @@ def test_an_x86_phone_is_refused(switch_on, model, tmp_path):
     assert ended.status == 1
     assert "x86_64" in ended.error
     assert "arm64-v8a" in ended.error
-    assert_left_as_it_was(phone)
+    assert_left_clean(phone)
 
 
 def test_no_files_are_left_on_a_full_phone(switch_on, model, tmp_path):
@@ -81,7 +81,7 @@ def test_no_files_are_left_on_a_full_phone(switch_on, model, tmp_path):
     ended = benchmark(tmp_path, model)
     assert ended.status == 1
     assert "no space" in ended.error
-    assert_left_as_it_was(phone)
+    assert_left_clean(phone)
 
 
 def test_a_phone_that_runs_no_programs_is_refused(switch_on, model, tmp_path):
@@ -90,7 +90,7 @@ def test_a_phone_that_runs_no_programs_is_refused(switch_on, model, tmp_path):
     assert ended.status == 1
     assert "refuses to run" in ended.error
     assert "noexec" in ended.error
-    assert_left_as_it_was(phone)
+    assert_left_clean(phone)
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_offline_cores_of_a_phone_are_named(loopback_phone, model, tmp_path):
     ended = benchmark(tmp_path, model, "--cores", "prime")
     assert ended.status != 0
     assert "--cores" in ended.error
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_ctrl_c_while_files_are_sent_leaves_nothing(loopback_phone, model, tmp_p
     ended = running.ended()
     assert ended.status == 130
     assert ended.error == "error: interrupted"
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
     assert not running.results.exists()
 
 
@@ -175,7 +175,7 @@ def test_a_wrong_runtime_is_refused_and_not_run(
     assert ended.status == 1
     assert message in ended.error
     assert "--runtime-library" in ended.error
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 # ---- wrong outputs
@@ -194,7 +194,7 @@ def test_a_wrong_output_has_no_latency(loopback_phone, tflite, tmp_path):
     assert result.parity is not None
     assert not result.parity.passed
     assert (result.latency, result.emulated) == (None, None)
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 # ---- while measuring
@@ -250,7 +250,7 @@ LONG = ("out of the network's reach", "crashed", "server restarted")
 def test_measurements_before_a_fault_are_saved(loopback_phone, tflite, tmp_path, fault: str):
     happen, status, message, is_reachable = FAULTS[fault]
     running = Benchmark(tmp_path, tflite, "--runs", "10")
-    running.wait_until_it_says(" 1 of 10 runs")
+    running.wait_until_it_prints(" 1 of 10 runs")
     happen(loopback_phone, running, running.wait_for_runner(loopback_phone))
     ended = running.ended()
     assert ended.status == status, ended.errors
@@ -287,7 +287,7 @@ def test_ctrl_c_ends_the_wait_for_a_hanging_phone(loopback_phone, tflite, tmp_pa
 @pytest.mark.slow
 def test_the_time_limit_ends_the_wait_for_a_hanging_phone(loopback_phone, tflite, tmp_path):
     running = Benchmark(tmp_path, tflite, "--runs", "10", "--time-limit", "60")
-    running.wait_until_it_says(" 1 of 10 runs")
+    running.wait_until_it_prints(" 1 of 10 runs")
     running.wait_for_runner(loopback_phone)
     loopback_phone.cable.freeze()
     ended = running.ended()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from loopback_phone.phone import LoopbackPhone
 from loopback_phone.waiting import wait_until
-from phone_benchmarks import Benchmark, Ended, assert_left_as_it_was, benchmark
+from phone_benchmarks import Benchmark, Ended, assert_left_clean, benchmark
 
 from seaformer.benchmark.devices.phone import Phone
 from seaformer.benchmark.results.schema import STAGES, read_results
@@ -118,7 +118,7 @@ def test_files_kept_on_the_phone_are_not_sent_again(loopback_phone, tflite, tmp_
     ended = benchmark(tmp_path, tflite, "--runs", "1", *other)
     assert ended.status == 0, ended.errors
     assert loopback_phone.cable.bytes_to_phone - once < 1 << 20
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
     results = read_results(tmp_path / "results")
     assert (results.threads, results.cores.mask) == (2, "f")
 
@@ -132,7 +132,7 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
     assert {one.device.serial for one in found} == {phone.serial for phone in phones}
     assert all(one.complete and one.models[0].parity.passed for one in found)
     for phone in phones:
-        assert_left_as_it_was(phone)
+        assert_left_clean(phone)
 
 
 @pytest.mark.slow
@@ -141,11 +141,11 @@ def test_a_hot_phone_is_waited_for_and_power_saving_is_reported(loopback_phone, 
     loopback_phone.set_battery(percent=3)
     loopback_phone.set_power(saves=True, wakefulness="Asleep")
     running = Benchmark(tmp_path, tflite, "--runs", "1")
-    running.wait_until_it_says("cooling down")
+    running.wait_until_it_prints("cooling down")
     loopback_phone.set_heat(status=0, skin_c=30.5)
     ended = running.ended()
     assert ended.status == 0, ended.errors
-    results = running.kept()
+    results = running.saved()
     assert results.conditions_before.thermal_status == 2
     assert results.conditions_after is not None
     assert results.conditions_after.thermal_status == 0
@@ -168,7 +168,7 @@ def test_a_phone_in_use_is_refused_and_left_to_its_owner(loopback_phone, tflite,
         assert examined.status == 1
         assert "in use" in " ".join(examined.output.split())
         assert mine.read("file") == b"mine"
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 def test_onnx_runtime_is_measured(loopback_phone, phone_export, tmp_path):
@@ -187,14 +187,14 @@ def test_onnx_runtime_is_measured(loopback_phone, phone_export, tmp_path):
     assert parity is not None
     assert parity.passed
     assert parity.sqnr_db > 100
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 def test_the_doctor_passes_a_good_phone(loopback_phone, doctor):
     ended = doctor(loopback_phone)
     assert ended.status == 0, ended.output + ended.errors
     assert "fail" not in ended.output
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 def test_the_doctor_has_a_remedy_for_a_phone_that_runs_no_programs(switch_on, doctor):

@@ -15,7 +15,7 @@ import pytest
 from benchmark_parts import candidate
 from loopback_phone.phone import LoopbackPhone
 from npu_packages import PLUGIN, write_sdk
-from phone_benchmarks import assert_left_as_it_was, benchmark
+from phone_benchmarks import assert_left_clean, benchmark
 
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.embedding import embed
@@ -127,7 +127,7 @@ def test_onnx_runtime_on_the_phone_refuses_an_invalid_library(
     assert ended.status == 1
     assert "the QNN provider cannot be loaded" in ended.error
     assert PLUGIN in ended.error
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 @pytest.mark.usefixtures("_npu")

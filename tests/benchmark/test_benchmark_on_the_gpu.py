@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from click.testing import CliRunner, Result
 from locations import SAMPLES
 from native_argmax import find_compiler
-from phone_benchmarks import assert_left_as_it_was, benchmark
+from phone_benchmarks import assert_left_clean, benchmark
 from small_tflite import SmallModel
 
 from seaformer.benchmark.cli import main
@@ -175,4 +175,4 @@ def test_a_phone_without_opencl_is_a_one_line_error(loopback_phone, phone_export
     assert ended.status == 1
     assert 'the GPU accelerator finds no driver: library "libOpenCL.so" not found' in ended.error
     assert "Measure on the CPU with --backend litert" in ended.error
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)

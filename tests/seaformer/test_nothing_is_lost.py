@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from benchmark_parts import EmulatedComputer, measure
 from exporting import environment
-from faulty_hosts import AskedOtherwise, BrokenComputer, CrashingComputer, StoppedClock, named
+from faulty_hosts import ChangedPlan, CrashingComputer, StoppedClock, UnsupportedComputer, named
 from interrupting import BENCHMARK, interrupted
 from rounds import SOURCES
 
@@ -211,7 +211,7 @@ def test_results_without_a_folder_are_saved_as_temporary_files(
 def test_an_unexpected_fault_of_one_device_does_not_affect_the_others(
     pair: list[Path], tmp_path: Path
 ) -> None:
-    devices = [named(Host, "R58"), named(BrokenComputer, "R59")]
+    devices = [named(Host, "R58"), named(UnsupportedComputer, "R59")]
     finished = measure(pair, devices, tmp_path / "out", runs=10)
     good, broken = (read_results(path) for path in finished.paths)
     assert [path.parent.name for path in finished.paths] == ["R58", "R59"]
@@ -225,7 +225,7 @@ def test_an_unexpected_fault_of_one_device_does_not_affect_the_others(
 def test_a_fault_before_measuring_is_reported_with_the_results_of_others(
     tmp_path: Path,
 ) -> None:
-    broken = named(BrokenComputer, "R59")
+    broken = named(UnsupportedComputer, "R59")
     broken.looks_until_failure = 0
     finished = measure([PROBE], [named(Host, "R58"), broken], tmp_path / "out", runs=1)
     assert [one.device.serial for one in finished.results] == ["R58"]
@@ -294,7 +294,7 @@ def test_a_stopped_clock_is_reported_and_the_check_saved(tmp_path: Path) -> None
 
 
 def test_a_round_that_differs_from_its_plan_does_not_count(tmp_path: Path) -> None:
-    finished = measure([PROBE], [AskedOtherwise()], tmp_path / "out", runs=10)
+    finished = measure([PROBE], [ChangedPlan()], tmp_path / "out", runs=10)
     (results,) = finished.results
     assert "threads: 2, planned: 1" in finished.problems[0]
     assert {one.header.threads for one in results.rounds if one.header is not None} == {1}

@@ -1,4 +1,4 @@
-"""Builds the Android app with the smoke build, and runs its classes on this computer's Java.
+"""Builds the Android app with the smoke build, and runs its classes on this computer's JVM.
 
     PYTHONPATH=tests/support:android_demo python -m android_app IMAGE.png
 
@@ -42,12 +42,12 @@ def require_tools() -> None:
     if missing:
         megabytes = sum(row.megabytes for row in PACKAGES.values())
         pytest.skip(
-            f"not here: {', '.join(missing)}. {REQUIRED}=1 fetches packages ({megabytes:.0f} MB)"
+            f"missing: {', '.join(missing)}. {REQUIRED}=1 fetches packages ({megabytes:.0f} MB)"
         )
 
 
-class Made:
-    """The build of the app that all tests share: a folder with a file for each step.
+class SharedBuild:
+    """A build of the app, shared by all tests: a folder with a file for each step.
 
     Attributes:
         folder: folder of the build.
@@ -58,10 +58,10 @@ class Made:
 
     @property
     def build(self) -> SmokeBuild:
-        """The build; accessing its steps would run them again."""
+        """The build; using its steps would run them again."""
         return SmokeBuild(self.folder / "android_demo", self.folder / "work")
 
-    def fill(self, model: Path) -> None:
+    def create(self, model: Path) -> None:
         """Bundle a model into a copy of the app, build it, and compile the test program."""
         shutil.copytree(APP, self.folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
         for name in ("work", "golden", "output", "native"):
@@ -69,15 +69,15 @@ class Made:
         build = self.build
         assert len(write_assets([read_model(model)], [], build.app)) > 2
         android_golden.write(self.folder / "golden")
-        places = {name: self.folder / name for name in ("golden", "output")}
-        properties = {f"seaformer.{name}": place for name, place in places.items()}
+        paths = {name: self.folder / name for name in ("golden", "output")}
+        properties = {f"seaformer.{name}": path for name, path in paths.items()}
         self._step("ktlint", lambda: ktlint(build.app) + ktlint(PROGRAM))
         self._step("junit", lambda: run_junit(build, properties))
         self._step("apk", lambda: build.sign(self.folder / "app.apk"))
         self._step("program", lambda: compile_end_to_end(build, self.folder / "native"))
 
     def run(self, model: Path, folder: Path) -> None:
-        """Run a model on the scene with the app's classes, from its own bundle in a new folder."""
+        """Bundle a model in a new folder, and run it on the scene with the app's classes."""
         main = folder / "app/app/src/main"
         main.mkdir(parents=True)
         shutil.copy(APP / "app/src/main/AndroidManifest.xml", main)
@@ -85,7 +85,7 @@ class Made:
         self.run_bundled(folder)
 
     def run_bundled(self, folder: Path, *fault: str) -> None:
-        """Run the bundle of `run` in a folder again, optionally with a fault of the GPU."""
+        """Rerun the bundle in a folder, optionally with a simulated fault of the GPU."""
         assets = folder / "app/app/src/main/assets"
         native, scene = self.folder / "native", self.assets / SCENE
         run_end_to_end(self.output_of("program"), native, assets, scene, folder, *fault)
@@ -110,16 +110,16 @@ class Made:
 
 
 def run_junit(build: SmokeBuild, properties: dict[str, Path]) -> str:
-    """Run the JUnit tests of core/ on this computer's Java and return what JUnit printed.
+    """Run the JUnit tests of core/ on this computer's JVM and return the output of JUnit.
 
     Raises:
         SeaformerError: a test fails.
     """
     sources, compiled = build.app / "core/src/test/kotlin", build.work / "core-tests.jar"
-    used = [build.core, debian("json-android.jar"), debian("junit4.jar")]
-    build.kotlin(compiled, [sources], used, f"-Xfriend-paths={build.core}")
+    libraries = [build.core, debian("json-android.jar"), debian("junit4.jar")]
+    build.kotlin(compiled, [sources], libraries, f"-Xfriend-paths={build.core}")
     standard = package("kotlin") / "package/lib/kotlin-stdlib.jar"
-    jars = [*used, compiled, standard, debian("hamcrest-core.jar")]
+    jars = [*libraries, compiled, standard, debian("hamcrest-core.jar")]
     tests = sorted(file.relative_to(sources) for file in sources.rglob("*Test.kt"))
     return run(
         debian("java"),
@@ -164,7 +164,7 @@ def compile_end_to_end(build: SmokeBuild, native: Path) -> str:
 def run_end_to_end(
     class_path: str, native: Path, assets: Path, image: Path, output: Path, *fault: str
 ) -> None:
-    """Run that program; see android_end_to_end/EndToEnd.kt for the files in the folder `output`.
+    """Run the end-to-end program; EndToEnd.kt describes the files in the folder `output`.
 
     Raises:
         SeaformerError: it fails.
@@ -187,13 +187,13 @@ def draw(image: Path) -> None:
         folder = Path(temporary)
         done = run_export("--weights", "shapes", "--format", "onnx", "--output", ".", cwd=folder)
         assert done.returncode == 0, done.stderr
-        made = Made(folder)
+        build = SharedBuild(folder)
         shutil.copytree(APP, folder / "android_demo", ignore=shutil.ignore_patterns("assets"))
         for name in ("work", "native"):
             (folder / name).mkdir()
-        write_assets([read_model(next(folder.glob("*.onnx")))], [], made.build.app)
-        class_path = compile_end_to_end(made.build, folder / "native")
-        run_end_to_end(class_path, folder / "native", made.assets, made.assets / SCENE, folder)
+        write_assets([read_model(next(folder.glob("*.onnx")))], [], build.build.app)
+        class_path = compile_end_to_end(build.build, folder / "native")
+        run_end_to_end(class_path, folder / "native", build.assets, build.assets / SCENE, folder)
         shutil.copyfile(folder / "screen.png", image)
 
 

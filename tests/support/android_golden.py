@@ -35,7 +35,7 @@ from seaformer.tasks import TASKS, Preprocessing, get_task
 
 Json = dict[str, Any]
 
-# Not square, not a multiple of a common factor, and smaller than the photo along one axis.
+# Not square, without a common factor, and smaller than the photo along one axis.
 SIZE = (70, 110)
 
 
@@ -72,7 +72,7 @@ def write(path: Path) -> None:
 
 
 def metadata_of(name: str, **changes: Any) -> Json:
-    """Return the JSON of a hypothetical export, for a task or with changes to its input."""
+    """Return the JSON of a hypothetical export, for a task, or with changes to its input."""
     task = get_task(name)
     rules: Preprocessing = changes.pop("preprocessing", task.preprocessing)
     height, width = changes.pop("size", rules.input_size)
@@ -270,7 +270,7 @@ def _upsampling(folder: Folder) -> list[Json]:
 
 
 def _smooth(noise: np.ndarray) -> np.ndarray:
-    """Smooth logits like those of networks, in which neighbours are similar."""
+    """Smooth noise like the logits of networks, in which neighbours are similar."""
     for axis in (1, 2):
         for _ in range(3):
             noise = (np.roll(noise, 1, axis) + noise + np.roll(noise, -1, axis)) / np.float32(3)
@@ -392,7 +392,7 @@ OUTPUTS: dict[str, tuple[str, Json]] = {
 
 
 def _checks(folder: Folder) -> list[Json]:
-    """Golden outputs, and outputs of accelerators at various distances, with the verdicts."""
+    """Golden outputs, and outputs of accelerators with various deviations, with the verdicts."""
     rng = np.random.default_rng(8)
     image = golden_image()
     stored_image = folder.array("golden_image.rgb", image)
@@ -410,20 +410,20 @@ def _checks(folder: Folder) -> list[Json]:
         values = rng.integers(0, 12, size) if meaning.gives_ids else rng.normal(0, 5, size)
         for deviation in (0.0, 0.01, 1.0):
             if meaning.gives_ids:
-                given = np.where(rng.random(size) < deviation / 5, 0, values).astype(dtype)
-                real, golden_values = given, values.astype(dtype)
+                output = np.where(rng.random(size) < deviation / 5, 0, values).astype(dtype)
+                real, golden_values = output, values.astype(dtype)
             elif steps is None:
-                given = (values + rng.normal(0, deviation, size)).astype(dtype)
-                real, golden_values = given, values.astype(dtype)
+                output = (values + rng.normal(0, deviation, size)).astype(dtype)
+                real, golden_values = output, values.astype(dtype)
             else:
                 noisy = values + rng.normal(0, deviation, size)
-                given, nearest = (
+                output, nearest = (
                     np.clip(np.round(x / steps.scale) + steps.zero_point, -128, 127).astype(dtype)
                     for x in (noisy, values)
                 )
                 real, golden_values = (
                     (x.astype(np.float32) - steps.zero_point) * np.float32(steps.scale)
-                    for x in (given, nearest)
+                    for x in (output, nearest)
                 )
             golden = sample_output(golden_values, metadata, "0" * 64, "Python")
             found = sample_output(real, metadata, "", "").values
@@ -439,7 +439,7 @@ def _checks(folder: Folder) -> list[Json]:
                     "values": folder.array(f"{name}.golden", golden.values),
                     "image": stored_image,
                     "type": str(dtype),
-                    "output": folder.array(f"{name}.output", given),
+                    "output": folder.array(f"{name}.output", output),
                     "verdict": {
                         "agreement": agreement,
                         "sqnr_db": noise,

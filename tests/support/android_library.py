@@ -1,4 +1,4 @@
-"""Builds and runs a second, minimal app with a module of `seaformer-bundle --library`.
+"""Builds and runs a second, minimal app that uses a module of `seaformer-bundle --library`.
 
 Instead of Gradle, this code merges the module's assets and libraries into the app.
 """
@@ -30,11 +30,11 @@ class ModuleApp(SmokeBuild):
     @cached_property
     def core(self) -> Path:
         """Jar of the module, for compiling the app."""
-        everything, jar = self.work / "module-and-declarations.jar", self.work / "module.jar"
+        combined, jar = self.work / "module-and-declarations.jar", self.work / "module.jar"
         sources = [self.app / MODULE / "src/main/kotlin", self.app / "smoke_build/litert"]
         runtime = android_jvm_runtime.java_classes()
-        self.kotlin(everything, sources, [debian("json-android.jar"), self.framework.stub, runtime])
-        drop_declarations(everything, jar)
+        self.kotlin(combined, sources, [debian("json-android.jar"), self.framework.stub, runtime])
+        drop_declarations(combined, jar)
         return jar
 
 
@@ -101,7 +101,7 @@ class Program:
     def java(
         self, *arguments: object, in_c: bool = True, class_path: Sequence[Path] | None = None
     ) -> str:
-        """Run Java with the class path and libraries; `in_c` includes the library of the mask."""
+        """Run Java with the class path and libraries; `in_c` includes the C library of the mask."""
         return run(
             debian("java"),
             *JVM_FLAGS,

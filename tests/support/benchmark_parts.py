@@ -1,4 +1,4 @@
-"""Building blocks of benchmark tests: results with given latencies, and devices with a fault.
+"""Building blocks of benchmark tests: results with known latencies, and faulty devices.
 
 The devices are this computer, with the real runner and runtimes, but with one change each.
 """
@@ -53,7 +53,7 @@ TENSOR = Tensor("x", "float32", (1, 8, 8, 3), 768, None, None)
 
 
 def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -> Candidate:
-    """Return a model of which only the facts are used."""
+    """Return a model of which tests use only the facts."""
     plain = Candidate(
         id=f"m{number}",
         path=Path(file),
@@ -79,7 +79,7 @@ def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -
 
 
 def measured_rounds(times_ms: dict[str, np.ndarray]) -> list[Round]:
-    """Return rounds with given latencies: model id -> [rounds, runs], in milliseconds."""
+    """Return rounds with these latencies: model id -> [rounds, runs], in milliseconds."""
     count = len(next(iter(times_ms.values())))
     rounds = []
     for index in range(count):
@@ -130,14 +130,14 @@ def make_results(
     parities: dict[str, Parity] | None = None,
     **changes: Any,
 ) -> Results:
-    """Return results of a benchmark with given latencies; `changes` replace attributes."""
+    """Return results of a benchmark with these latencies; `changes` replace attributes."""
     parities = parities or {}
     rounds = measured_rounds(times_ms)
     models = tuple(
         model_result(one, rounds, parities.get(one.id, RIGHT), None, "", emulated=emulated, seed=0)
         for one in candidates
     )
-    believed = [one.id for one in candidates if parities.get(one.id, RIGHT).passed]
+    verified = [one.id for one in candidates if parities.get(one.id, RIGHT).passed]
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     results = Results(
         created_at=now,
@@ -165,7 +165,7 @@ def make_results(
         versions={"seaformer": "0.1.0"},
         warnings=(),
         models=models,
-        ratios=() if emulated else pair_ratios(believed, rounds, 0),
+        ratios=() if emulated else pair_ratios(verified, rounds, 0),
         rounds=tuple(rounds),
     )  # fmt: skip
     warnings = tuple(slower_than_float(results.models, results.ratios))
@@ -180,16 +180,16 @@ def times_around(median_ms: float, seed: int, spread: float = 0.01) -> np.ndarra
 
 
 def measure(
-    models: Sequence[Path], devices: Sequence[Host], output: Path, **asked: Any
+    models: Sequence[Path], devices: Sequence[Host], output: Path, **options: Any
 ) -> AllFinished:
-    """Measure as the command does, on the given devices."""
-    if "until" in asked:
-        asked["until"] = parse_share("--until", asked["until"])
+    """Measure as the command does, on these devices."""
+    if "until" in options:
+        options["until"] = parse_share("--until", options["until"])
     plain: dict[str, Any] = {"device": "host", "runs": 10, "time_limit_s": 300.0}
-    options = Options(
-        command="seaformer-benchmark", models=tuple(models), output=output, **(plain | asked)
+    all_options = Options(
+        command="seaformer-benchmark", models=tuple(models), output=output, **(plain | options)
     )
-    study = BenchmarkStudy(options) if options.table is None else TableStudy(options)
+    study = BenchmarkStudy(all_options) if all_options.table is None else TableStudy(all_options)
     return run(study, devices, Console(stderr=True, quiet=True))
 
 

@@ -1,4 +1,4 @@
-"""Results of a benchmark with given latencies and modules."""
+"""Results of a benchmark with known latencies and modules."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def results_of(float_ms: float = 20.0, bytes_ms: float = 10.0, **changes: object
 
 
 def row(path: str, ms: float | None, **changes: object) -> Row:
-    """Return a row of a breakdown; a path with a dot is a submodule of the part before the dot."""
+    """Return a row of a breakdown; its parent is the part of the path before the last dot."""
     parent, _, last = path.rpartition(".")
     plain = Row(
         path=path, parent=parent, depth=1 + path.count("."), title=last, kind="module", ops=1,
@@ -32,7 +32,7 @@ def row(path: str, ms: float | None, **changes: object) -> Row:
 
 
 def broken_down(results: Results, *rows: Row, emulated: bool = False) -> Results:
-    """Give the first model a breakdown with these rows below the network."""
+    """Add a breakdown to the first model, with these rows below the network."""
     network = row("", 20.0, parent=None, depth=0, title="network", kind="network", share=1.0)
     breakdown = Breakdown(
         method="profile", emulated=emulated, total_ms=20.0, total_interval_ms=None,

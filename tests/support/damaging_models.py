@@ -1,4 +1,4 @@
-"""Model files that crash a runtime, never end, or allocate all memory; each takes one image."""
+"""Model files that crash a runtime, never end, or allocate all memory; the input is an image."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -156,7 +156,7 @@ DAMAGING: dict[str, Callable[[Path], Path]] = CRASHING | {
 
 
 def repeats_itself(folder: Path, times: int = 3000) -> Path:
-    """Write a small .tflite with `times` x `times` operators; its vectors share their elements."""
+    """Write a small .tflite with `times` x `times` operators, whose vectors share elements."""
     builder = flatbuffers.Builder(1024)
 
     def repeated(offset: int) -> int:

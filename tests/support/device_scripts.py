@@ -1,11 +1,11 @@
-"""Shell scripts that replace the runner, on this computer and on phones, and tricky file names."""
+"""Shell scripts in place of the runner, for this computer and phones, and tricky names."""
 
 from pathlib import Path
 
 EVIL_NAMES = (
     "with space.sh",
-    "it's $(touch spoilt) `touch spoilt`.sh",
-    'a "quoted" name; touch spoilt',
+    "it's $(touch pwned) `touch pwned`.sh",
+    'a "quoted" name; touch pwned',
     "two\nlines.sh",
     "-rf",
     "*?[a]~#&|<>",
@@ -16,10 +16,10 @@ EVIL_ARGUMENTS = (
     "",
     " ",
     "a b",
-    "$(touch spoilt)",
-    "`touch spoilt`",
+    "$(touch pwned)",
+    "`touch pwned`",
     "it's",
-    '"; touch spoilt; "',
+    '"; touch pwned; "',
     "two\nlines",
     "back\\slash\\n",
     "-n",

@@ -34,7 +34,7 @@ class Reference:
         return "(" not in self.member
 
     def __str__(self) -> str:
-        """Return it in the notation of disassemblers."""
+        """Return the reference in the notation of disassemblers."""
         return f"{self.owner}->{self.member}"
 
 
@@ -94,8 +94,10 @@ class Dex:
     def _method(self, index: int) -> Reference:
         owner, proto, name = struct.unpack_from("<HHI", self._data, self._methods + 8 * index)
         _, result, parameters = struct.unpack_from("<3I", self._data, self._protos + 12 * proto)
-        taken = "".join(self._type_list(parameters))
-        return Reference(self.types[owner], f"{self._string(name)}({taken}){self.types[result]}")
+        parameter_types = "".join(self._type_list(parameters))
+        return Reference(
+            self.types[owner], f"{self._string(name)}({parameter_types}){self.types[result]}"
+        )
 
     def _class(self, at: int) -> tuple[str, DefinedClass]:
         kind, _, superclass, interfaces, _, _, content, _ = struct.unpack_from(

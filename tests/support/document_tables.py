@@ -31,7 +31,7 @@ from seaformer.weights.released import RELEASED
 
 
 def models() -> str:
-    """A short table of the variants, with their published results."""
+    """Return a short table of the variants, with their published results."""
     lines = [
         "| `--variant` | parameters | MACs | ADE20K mIoU | Snapdragon 865 |",
         "|---|---|---|---|---|",
@@ -49,7 +49,7 @@ def models() -> str:
 
 
 def variants() -> str:
-    """Counted parameters and MACs, and published mIoU of the released weights."""
+    """Return counted parameters and MACs, and the published mIoU of the released weights."""
     task = TASKS["ade20k"]
     lines = [
         "| variant | parameters | MACs at 512x512 | released mIoU, batch 16 / 32 |",
@@ -71,7 +71,7 @@ def variants() -> str:
 
 
 def tasks() -> str:
-    """Every task with its classes and default input."""
+    """Return every task with its classes and default input."""
     lines = ["| task | classes | default input |", "|---|---|---|"]
     lines += [
         f"| {task.name} | {task.num_classes} | "
@@ -82,7 +82,7 @@ def tasks() -> str:
 
 
 def accelerators() -> str:
-    """Every accelerator: its runtimes, and how it is verified on a computer."""
+    """Return every accelerator: its runtimes, and how it is verified on a computer."""
     lines = [
         "| accelerator | formats | verified here by | needs | not for |",
         "|---|---|---|---|---|",
@@ -97,7 +97,7 @@ def accelerators() -> str:
 
 
 def chips() -> str:
-    """Every chip that files can be compiled for, and what its NPU supports."""
+    """Return every chip that files can be compiled for, and what its NPU supports."""
     lines = [
         "| `--soc` | sold as | NPU | floating point | compiles |",
         "|---|---|---|---|---|",
@@ -113,7 +113,7 @@ def chips() -> str:
 
 
 def formats() -> str:
-    """Formats, precisions and heads, with the thresholds that an export has to reach."""
+    """Return formats, precisions and heads, with the thresholds that an export has to reach."""
     lines = ["| format | file | layout | checked with | |", "|---|---|---|---|---|"]
     lines += [
         f"| {f.name} | `{f.suffix}` | {f.layout} | {f.runtime} | {f.description} |"
@@ -132,7 +132,7 @@ def formats() -> str:
     ]
     lines += [
         "",
-        "An export that misses a bar of its precision is not written:",
+        "An export below a threshold of its precision is not written:",
         "",
         "| precision | SQNR at least | arg-max agreement at least | mIoU lost at most |",
         "|---|---|---|---|",
@@ -148,7 +148,7 @@ def formats() -> str:
 
 
 def backends() -> str:
-    """Backends of the benchmark, and the thresholds that an output on a device has to reach."""
+    """Return the backends, and the thresholds that an output on a device has to reach."""
     lines = ["| backend | files | run by | individual runs | |", "|---|---|---|---|---|"]
     lines += [
         f"| {b.name} | `{b.suffix}` | {b.runs_by} | {'yes' if b.single_runs else 'no'} | "
@@ -168,14 +168,14 @@ def backends() -> str:
 
 
 def tables() -> str:
-    """Tables of the benchmark: the meaning of a row, and the models measured without a MODEL."""
+    """Return the tables of the benchmark: meaning of a row, and models measured without MODEL."""
     lines = ["| `--table` | a row is | without MODEL |", "|---|---|---|"]
     lines += [f"| {kind.name} | {kind.row} | {kind.exported} |" for kind in KINDS.values()]
     return "\n".join(lines)
 
 
 def peers() -> str:
-    """Other networks, with their published results."""
+    """Return the other networks, with their published results."""
     lines = [
         "| `--model` | | parameters, M | MACs, G | ADE20K mIoU | |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""An adb server with a phone whose answers never end, which a real phone cannot be made to do."""
+"""An adb server with a phone whose answers never end, unlike those of real phones."""
 
 import socket
 import struct
@@ -30,7 +30,7 @@ class EndlessPhone:
     def __init__(
         self, kind: int, answer: bytes, claimed: int | None, answers: Mapping[str, str]
     ) -> None:
-        """Start to listen.
+        """Start listening.
 
         Args:
             answers: the server's answers to requests.

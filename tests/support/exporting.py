@@ -1,4 +1,4 @@
-"""Runs the real commands, and provides user-defined networks for them to export."""
+"""Runs the real export command, and provides user-defined networks for it."""
 
 import os
 import re
@@ -14,7 +14,7 @@ Done = subprocess.CompletedProcess[str]
 EXPORT = Path(sys.executable).with_name("seaformer-export")
 
 NETWORKS = '''
-"""What a user might have: a small network, and everything that can be wrong with one."""
+"""Networks of a user: a small one, and faulty ones."""
 
 import torch
 from torch import nn
@@ -33,7 +33,7 @@ class Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """Logits at a quarter of the sides, of 19 classes as the task "cityscapes" has."""
+    """Logits of 19 classes, as in the task "cityscapes", at a quarter of the input size."""
 
     def __init__(self):
         super().__init__()
@@ -56,7 +56,7 @@ def make_network(kind=Network):
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.running_mean, -0.5, 0.5)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
-    with torch.no_grad():  # so that few pixels are undecided, as in a trained network
+    with torch.no_grad():  # so that few pixels are ambiguous, as in a trained network
         model.head.weight.mul_(4 * 0.8 ** torch.arange(19.0).reshape(-1, 1, 1, 1))
     return model
 
@@ -75,7 +75,7 @@ def with_a_large_weight():
 
 
 class Counting(Network):
-    """Another function at every call, which no file can be."""
+    """A different function at every call, which no file can reproduce."""
 
     calls = 0
 
@@ -101,7 +101,7 @@ class Diverged(Network):
 
 
 class Amplifying(Network):
-    """Small differences of large values, whose rounding is large beside them."""
+    """Small differences of large values, which are dominated by rounding."""
 
     def __init__(self):
         super().__init__()
@@ -146,7 +146,7 @@ def rarely_branching():
 
 def uneven():
     model = make_network()
-    with torch.no_grad():  # ten channels of the output are a hundred times as large as nine
+    with torch.no_grad():  # ten output channels are a hundred times larger than the other nine
         scale = torch.cat([torch.full((10,), 100.0), torch.ones(9)])
         model.head.weight.copy_(torch.randn(model.head.weight.shape) * scale.view(-1, 1, 1, 1))
         model.head.bias.zero_()
@@ -195,7 +195,7 @@ HIDING_PACKAGES = ("numpy", "onnx", "onnxruntime", "seaformer", "tensorflow")
 
 
 def write_hiding_modules(folder: Path) -> None:
-    """Write modules to a folder that shadow others by name, and exit when imported."""
+    """Write modules to a folder that shadow others, and exit when imported."""
     files = [folder / f"{name}.py" for name in HIDING_MODULES]
     files += [folder / name / "__init__.py" for name in HIDING_PACKAGES]
     for file in files:

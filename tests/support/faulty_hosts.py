@@ -22,9 +22,9 @@ from seaformer.benchmark.devices.host import Host
 
 
 class FaultyComputer(Host):
-    """A computer on which input and output of the runner can be changed."""
+    """A computer on which the input and output of the runner can be changed."""
 
-    plan = ""  # of the latest run
+    plan = ""  # of the last run
 
     def change_plan(self, plan: str) -> str:
         """Return the text that the runner gets instead of a plan."""
@@ -71,7 +71,7 @@ class FaultyComputer(Host):
 
     @property
     def is_check(self) -> bool:
-        """Whether the latest plan is for a check."""
+        """Whether the last plan is for a check."""
         return "\nblocks 0\n" in self.plan
 
 
@@ -85,7 +85,7 @@ class CrashingComputer(FaultyComputer):
     def change_plan(self, plan: str) -> str:
         if not self.is_check or f"\nmodel {self._model}\n" not in plan:
             return plan
-        # So many that it is killed before its end.
+        # So many that it is killed before it finishes.
         return re.sub(r"\nwarmup-runs \d+\n", "\nwarmup-runs 10000\n", plan)
 
     def change_line(self, line: str) -> str:
@@ -95,7 +95,7 @@ class CrashingComputer(FaultyComputer):
 
 
 class StoppedClock(FaultyComputer):
-    """Every timed run takes no time."""
+    """The clock of the device does not advance."""
 
     def change_line(self, line: str) -> str:
         if '"block"' not in line:
@@ -104,7 +104,7 @@ class StoppedClock(FaultyComputer):
         return json.dumps(block | {"durations_ns": [0] * len(block["durations_ns"])})
 
 
-class AskedOtherwise(FaultyComputer):
+class ChangedPlan(FaultyComputer):
     """Runs a different plan from the third measured round on."""
 
     rounds = 0
@@ -114,7 +114,7 @@ class AskedOtherwise(FaultyComputer):
         return plan.replace("threads 1\n", "threads 2\n") if self.rounds > 2 else plan
 
 
-class BrokenComputer(Host):
+class UnsupportedComputer(Host):
     """Reports conditions that the parsers do not support."""
 
     looks_until_failure = 4

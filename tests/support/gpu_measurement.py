@@ -2,7 +2,7 @@
 
     python -m gpu_measurement FILE...
 
-Prints one line of JSON for each file, in order. If a file crashes the process, it is the first one
+Prints one line of JSON for each file, in order. A file that crashes the process is the first one
 without a line.
 """
 

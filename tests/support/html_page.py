@@ -49,7 +49,7 @@ class Page(HTMLParser):
 
 
 def assert_needs_nothing_else(page: Page) -> None:
-    """Check that ids are unique, that links lead to them, and that nothing external is loaded."""
+    """Check that ids are unique, links to them are valid, and no external files are loaded."""
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     assert all(source.startswith("data:image/") for source in page.values("src"))

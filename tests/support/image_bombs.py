@@ -25,7 +25,7 @@ def png_bomb(path: Path, width: int, height: int, bits: int = 8, colour: int = 0
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     # A full flush makes a block independent of its position, so it can be repeated.
     rows = packer.compress(row * 100) + packer.flush(zlib.Z_FULL_FLUSH)
-    # For zeros, the first half of the checksum is 1 and the second is the number of bytes.
+    # For zeros, the lower half of the checksum is 1, and the upper half is the number of bytes.
     checksum = (len(row) * height % 65521) << 16 | 1
     data = b"\x78\xda" + rows * (height // 100) + packer.flush() + struct.pack(">I", checksum)
     chunks = [b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)]

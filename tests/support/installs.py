@@ -63,9 +63,9 @@ def find_python(version: str) -> str | None:
     """Find an interpreter of a version such as "3.12", on the PATH or installed by pyenv."""
     name = f"python{version}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    there = [shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))]
+    path = [shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))]
     # pyenv also has a shim of that name for inactive versions, which fails.
-    return next((path for path in there if path and is_running(path)), None)
+    return next((path for path in path if path and is_running(path)), None)
 
 
 def is_running(python: str) -> bool:
@@ -91,8 +91,8 @@ class Install:
         (self.packages,) = folder.glob("lib/python*/site-packages")
         self.size_mb = sum(f.lstat().st_size for f in self.packages.rglob("*")) / 1e6
         kind = requirement.rpartition("/")[2]
-        taken = f"{self.size_mb:.0f} MB in {perf_counter() - start:.0f} s"
-        print(f"{self.packages.parent.name}: {kind}: {taken}", flush=True)
+        size_mb = f"{self.size_mb:.0f} MB in {perf_counter() - start:.0f} s"
+        print(f"{self.packages.parent.name}: {kind}: {size_mb}", flush=True)
 
     def add(self, *requirement: str) -> None:
         """Install with pip."""
@@ -139,8 +139,8 @@ class Install:
     def check_golden_outputs(self) -> None:
         """Compare the networks of the installed package with the official code's outputs."""
         self.add("pytest")
-        # pytest's own program does not put the folder that it is run in on the path: what is
-        # imported is what is installed. The fixtures of the other tests need other packages.
+        # The program pytest does not add the working directory to the path, so the installed
+        # package is imported. Fixtures of other tests need further packages.
         command = [self.folder / "bin/pytest", "--noconftest", "-p", "no:cacheprovider", GOLDEN]
         done = run(command, ROOT)
         print(f"    golden outputs: {done.stdout.splitlines()[-1]}", flush=True)

@@ -1,4 +1,4 @@
-"""Pressing Ctrl-C while a benchmark measures."""
+"""Interrupting a benchmark while it measures."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 def interrupted(
     *arguments: str | Path, signals: Sequence[signal.Signals] = (signal.SIGINT,)
 ) -> tuple[int, str]:
-    """Run seaformer-benchmark until a tenth is measured, then press Ctrl-C or send other signals.
+    """Run seaformer-benchmark until a tenth is measured, then send signals (Ctrl-C by default).
 
     Several signals are sent one after another, until the process has ended.
 

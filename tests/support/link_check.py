@@ -1,4 +1,4 @@
-"""Checks that all references of a dex file exist, in the file or in the framework.
+"""Checks that all references of a dex file are defined, in the file or in the framework.
 
 A missing one would be an error at run time on a phone. The framework is that of API 31: methods
 that are newer than the app's minimum Android version are not detected. Fields of Java's own classes
@@ -30,7 +30,7 @@ class LinkReport:
 
 
 def check_links(dex: Path, members: Path) -> LinkReport:
-    """Look up every method and field that a dex file refers to.
+    """Look up every method and field referenced by a dex file.
 
     Args:
         dex: the file.
@@ -41,7 +41,7 @@ def check_links(dex: Path, members: Path) -> LinkReport:
     unresolved, unknown, checked = [], set(), 0
     for reference in file.references:
         if reference.owner.startswith("["):
-            continue  # methods of arrays, such as clone, are part of the language
+            continue  # methods of arrays, such as clone, are built in
         if reference.is_field and reference.owner.startswith(WITHOUT_FIELDS):
             continue
         checked += 1

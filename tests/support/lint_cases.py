@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from one_operator import Case, constant, given
+from one_operator import Case, constant, input_tensor
 
 COMPARISONS = ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL")
 LOGICAL = ("LOGICAL_AND", "LOGICAL_OR")
@@ -28,9 +28,9 @@ FAULTY_SHAPES = (
     ((1, 5, 6, 8), (4, 5, 6, 8)),
     ((6, 8), (1, 1, 6, 8)),
 )
-"""Shapes of the computed operand, and of a float constant that is not aligned with its axes."""
+"""Shapes of the computed operand, and of a float constant whose axes are not aligned with it."""
 
-RIGHT_SHAPES = (
+CORRECT_SHAPES = (
     ((8,), (1,)),
     ((6, 8), (8,)),
     ((6, 8), (1, 8)),
@@ -46,7 +46,7 @@ RIGHT_SHAPES = (
 """As above, with constants that are aligned."""
 
 FAULTY_INTEGER_SHAPES = (((6, 8), (8,)), ((4, 6, 8), (6, 8)), ((1, 5, 6, 8), (5, 6, 8)))
-RIGHT_INTEGER_SHAPES = (((8,), (8,)), ((4, 6, 8), (4, 6, 8)), ((1, 5, 6, 8), (1, 5, 6, 8)))
+CORRECT_INTEGER_SHAPES = (((8,), (8,)), ((4, 6, 8), (4, 6, 8)), ((1, 5, 6, 8), (1, 5, 6, 8)))
 """As above, with integer and boolean constants, which are laid out like computed tensors."""
 
 
@@ -54,7 +54,7 @@ def element_wise(
     type: str, order: str, computed: Sequence[int], fixed: Sequence[int], dtype: str = "float32"
 ) -> Case:
     """Return an element-wise operator with a computed tensor and a constant."""
-    operands = (given(*computed, dtype=dtype), constant(*fixed, dtype=dtype))
+    operands = (input_tensor(*computed, dtype=dtype), constant(*fixed, dtype=dtype))
     output = "bool" if type in (*COMPARISONS, *LOGICAL) else dtype
     return Case(type, operands if order == "right" else operands[::-1], {}, (output,))
 
@@ -63,9 +63,9 @@ def _takes(type: str, computed: Sequence[int], fixed: Sequence[int]) -> bool:
     return type != "ATAN2" or computed == fixed  # LiteRT's own kernel does not broadcast
 
 
-def _element_wise(is_right: bool) -> Iterator[tuple[str, Case]]:
-    real = RIGHT_SHAPES if is_right else FAULTY_SHAPES
-    whole = RIGHT_INTEGER_SHAPES if is_right else FAULTY_INTEGER_SHAPES
+def _element_wise(is_correct: bool) -> Iterator[tuple[str, Case]]:
+    real = CORRECT_SHAPES if is_correct else FAULTY_SHAPES
+    whole = CORRECT_INTEGER_SHAPES if is_correct else FAULTY_INTEGER_SHAPES
     for type, order, shapes in itertools.product((*ARITHMETIC, *COMPARISONS), ORDERS, real):
         if _takes(type, *shapes):
             yield f"{type} {order} {shapes}", element_wise(type, order, *shapes)
@@ -82,55 +82,60 @@ def _ints(*values: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.int32]]":
 def _product(
     left: Sequence[int], right: Sequence[int], is_constant: bool = False, **options: bool
 ) -> Case:
-    second = constant(*right) if is_constant else given(*right)
-    return Case("BATCH_MATMUL", (given(*left), second), options)
+    second = constant(*right) if is_constant else input_tensor(*right)
+    return Case("BATCH_MATMUL", (input_tensor(*left), second), options)
 
 
 def _convolution(inputs: int, outputs: int, groups: int) -> Case:
     options = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
     weights = constant(outputs, 3, 3, inputs // groups)
-    return Case("CONV_2D", (given(1, 8, 8, inputs), weights, constant(outputs)), options)
+    return Case("CONV_2D", (input_tensor(1, 8, 8, inputs), weights, constant(outputs)), options)
 
 
 def _arg_max(dtype: str, type: int) -> Case:
-    return Case("ARG_MAX", (given(1, 8, 8, 12), _ints(3)), {"outputType": type}, (dtype,))
+    return Case("ARG_MAX", (input_tensor(1, 8, 8, 12), _ints(3)), {"outputType": type}, (dtype,))
 
 
 def _pad(shape: Sequence[int], *paddings: int, dtype: str = "float32") -> Case:
-    return Case("PAD", (given(*shape, dtype=dtype), _ints(*paddings).reshape(-1, 2)), {}, (dtype,))
+    return Case(
+        "PAD", (input_tensor(*shape, dtype=dtype), _ints(*paddings).reshape(-1, 2)), {}, (dtype,)
+    )
 
 
 def _select(condition: Sequence[int], shape: Sequence[int]) -> Case:
-    return Case("SELECT_V2", (given(*condition, dtype="bool"), given(*shape), given(*shape)))
+    return Case(
+        "SELECT_V2",
+        (input_tensor(*condition, dtype="bool"), input_tensor(*shape), input_tensor(*shape)),
+    )
 
 
 def _one_hot(*shape: int) -> Case:
     on, off = np.float32(1).reshape(()), np.float32(0).reshape(())
-    indices = given(*shape, dtype="int32")
+    indices = input_tensor(*shape, dtype="int32")
     return Case("ONE_HOT", (indices, _ints(100).reshape(()), on, off), {"axis": -1})
 
 
 def _prelu(shape: Sequence[int], slope: Sequence[int]) -> Case:
-    return Case("PRELU", (given(*shape), constant(*slope)))
+    return Case("PRELU", (input_tensor(*shape), constant(*slope)))
 
 
 def _cumsum(axis: int, *shape: int, **options: bool) -> Case:
-    return Case("CUMSUM", (given(*shape), _ints(axis)), options)
+    return Case("CUMSUM", (input_tensor(*shape), _ints(axis)), options)
 
 
 def _sliced(**options: int) -> Case:
     places = _ints(0, 0, 0, 0), _ints(1, 4, 5, 8), _ints(1, 1, 1, 1)
-    return Case("STRIDED_SLICE", (given(1, 4, 5, 8), *places), options)
+    return Case("STRIDED_SLICE", (input_tensor(1, 4, 5, 8), *places), options)
 
 
 def _resized(type: str, *, corners: bool = False, centers: bool = False) -> Case:
     options = {"alignCorners": corners, "halfPixelCenters": centers}
-    return Case(type, (given(1, 8, 8, 4), _ints(13, 29)), options)
+    return Case(type, (input_tensor(1, 8, 8, 4), _ints(13, 29)), options)
 
 
-_IMAGE = given(1, 4, 5, 8)
+_IMAGE = input_tensor(1, 4, 5, 8)
 
-FAULTY = dict(_element_wise(is_right=False)) | {
+FAULTY = dict(_element_wise(is_correct=False)) | {
     "batches 4 x 1": _product((4, 8, 8), (1, 8, 24)),
     "batches 4 x constant 1": _product((4, 8, 8), (1, 8, 24), True),
     "batches 1 x 4": _product((1, 8, 8), (4, 8, 24)),
@@ -144,11 +149,11 @@ FAULTY = dict(_element_wise(is_right=False)) | {
     "batches 1 x 4, right transposed": _product((1, 8, 8), (4, 24, 8), adjY=True),
     "constant matrix transposed": _product((4, 8, 8), (24, 8), True, adjY=True),
     "850 batches": _product((850, 1, 40), (850, 40, 49)),
-    "constant on the left": Case("BATCH_MATMUL", (constant(4, 8, 8), given(4, 8, 24))),
+    "constant on the left": Case("BATCH_MATMUL", (constant(4, 8, 8), input_tensor(4, 8, 24))),
     "groups of 2": _convolution(8, 8, 4),
     "groups of 4 and 3": _convolution(16, 12, 4),
-    "two batches of blocks": Case("DEPTH_TO_SPACE", (given(2, 8, 8, 16),), {"blockSize": 2}),
-    "two batches to blocks": Case("SPACE_TO_DEPTH", (given(2, 8, 8, 16),), {"blockSize": 2}),
+    "two batches of blocks": Case("DEPTH_TO_SPACE", (input_tensor(2, 8, 8, 16),), {"blockSize": 2}),
+    "two batches to blocks": Case("SPACE_TO_DEPTH", (input_tensor(2, 8, 8, 16),), {"blockSize": 2}),
     "cumulative sum of the batch": _cumsum(0, 4, 8),
     "cumulative sum of a vector": _cumsum(0, 8),
     "cumulative sum, exclusive": _cumsum(3, 1, 4, 5, 8, exclusive=True),
@@ -159,26 +164,29 @@ FAULTY = dict(_element_wise(is_right=False)) | {
     "padding of a matrix": _pad((4, 8), 0, 0, 1, 1),
     "condition of rank 1": _select((8,), (6, 8)),
     "condition of rank 2": _select((6, 8), (3, 6, 8)),
-    "softmax of a vector": Case("SOFTMAX", (given(8),), {"beta": 1.0}),
+    "softmax of a vector": Case("SOFTMAX", (input_tensor(8),), {"beta": 1.0}),
     "softmax beta": Case("SOFTMAX", (_IMAGE,), {"beta": 2.0}),
     "one-hot rows": _one_hot(1, 4, 3),
     "concatenation of one": Case("CONCATENATION", (_IMAGE,), {"axis": 3}),
     "int64 class ids": _arg_max("int64", 4),
     "int64 sum": Case(
-        "ADD", (given(1, 4, 5, 8, dtype="int64"), given(1, 4, 5, 8, dtype="int64")), {}, ("int64",)
+        "ADD",
+        (input_tensor(1, 4, 5, 8, dtype="int64"), input_tensor(1, 4, 5, 8, dtype="int64")),
+        {},
+        ("int64",),
     ),
     "cast to int64": Case("CAST", (_IMAGE,), {"outDataType": 4}, ("int64",)),
-    "rank 5": Case("EXP", (given(1, 2, 3, 4, 5),)),
+    "rank 5": Case("EXP", (input_tensor(1, 2, 3, 4, 5),)),
     "RELU_0_TO_1": Case("RELU_0_TO_1", (_IMAGE,)),
     "ARG_MIN": Case("ARG_MIN", (_IMAGE, _ints(3)), {"outputType": 2}, ("int32",)),
     "LOG_SOFTMAX": Case("LOG_SOFTMAX", (_IMAGE,)),
     "L2_NORMALIZATION": Case("L2_NORMALIZATION", (_IMAGE,)),
-    "EXPAND_DIMS": Case("EXPAND_DIMS", (given(4, 8), _ints(0))),
-    "SQUEEZE": Case("SQUEEZE", (given(1, 4, 8),), {"squeezeDims": [0]}),
-    "GATHER_ND": Case("GATHER_ND", (given(4, 5, 8), _ints(0, 1).reshape(1, 2))),
+    "EXPAND_DIMS": Case("EXPAND_DIMS", (input_tensor(4, 8), _ints(0))),
+    "SQUEEZE": Case("SQUEEZE", (input_tensor(1, 4, 8),), {"squeezeDims": [0]}),
+    "GATHER_ND": Case("GATHER_ND", (input_tensor(4, 5, 8), _ints(0, 1).reshape(1, 2))),
     "gather by a matrix": Case("GATHER", (_IMAGE, _ints(0, 1).reshape(1, 2)), {"axis": 2}),
     "mean of int32": Case(
-        "MEAN", (given(1, 4, 5, 8, dtype="int32"), _ints(1)), {"keepDims": True}, ("int32",)
+        "MEAN", (input_tensor(1, 4, 5, 8, dtype="int32"), _ints(1)), {"keepDims": True}, ("int32",)
     ),
     "slope of height": _prelu((1, 4, 5, 8), (4, 1, 8)),
     "one slope": _prelu((1, 4, 5, 8), (1,)),
@@ -187,9 +195,9 @@ FAULTY = dict(_element_wise(is_right=False)) | {
 }
 """Name -> operator that the accelerator computes wrongly, refuses or crashes on, in fp32."""
 
-RIGHT = dict(_element_wise(is_right=True)) | {
-    "computed operand of batch 4": Case("MUL", (given(1, 6, 8), given(4, 1, 8))),
-    "computed operands of two ranks": Case("SUB", (given(6, 8), given(3, 6, 8))),
+CORRECT = dict(_element_wise(is_correct=True)) | {
+    "computed operand of batch 4": Case("MUL", (input_tensor(1, 6, 8), input_tensor(4, 1, 8))),
+    "computed operands of two ranks": Case("SUB", (input_tensor(6, 8), input_tensor(3, 6, 8))),
     "batches 4 x 4": _product((4, 8, 8), (4, 8, 24)),
     "batches 4 x constant 4": _product((4, 8, 8), (4, 8, 24), True),
     "batches 2,3 x 2,3": _product((2, 3, 8, 8), (2, 3, 8, 24)),
@@ -202,25 +210,25 @@ RIGHT = dict(_element_wise(is_right=True)) | {
     "groups of 4": _convolution(16, 16, 4),
     "depthwise as groups": _convolution(6, 6, 6),
     "no groups": _convolution(6, 6, 1),
-    "one batch of blocks": Case("DEPTH_TO_SPACE", (given(1, 8, 8, 16),), {"blockSize": 2}),
+    "one batch of blocks": Case("DEPTH_TO_SPACE", (input_tensor(1, 8, 8, 16),), {"blockSize": 2}),
     "cumulative sum of channels": _cumsum(2, 3, 4, 8),
     "padding of height and width": _pad((3, 4, 5, 8), 0, 0, 1, 1, 1, 1, 0, 0),
     "padding without batches": _pad((1, 4, 8), 0, 0, 1, 1, 0, 0),
     "condition of equal rank": _select((1, 6, 1), (3, 6, 8)),
-    "softmax of rows": Case("SOFTMAX", (given(3, 4, 8),), {"beta": 1.0}),
+    "softmax of rows": Case("SOFTMAX", (input_tensor(3, 4, 8),), {"beta": 1.0}),
     "one-hot vector": _one_hot(5),
     "concatenation with a constant": Case("CONCATENATION", (_IMAGE, constant(1, 4, 5, 8)), {}),
     "int32 class ids": _arg_max("int32", 2),
-    "mean of rows": Case("MEAN", (given(3, 4, 5, 8), _ints(1)), {"keepDims": True}),
-    "sum of heads": Case("SUM", (given(1, 4, 8, 24), _ints(1)), {"keepDims": True}),
+    "mean of rows": Case("MEAN", (input_tensor(3, 4, 5, 8), _ints(1)), {"keepDims": True}),
+    "sum of heads": Case("SUM", (input_tensor(1, 4, 8, 24), _ints(1)), {"keepDims": True}),
     "corners aligned": _resized("RESIZE_BILINEAR", corners=True),
     "centers aligned": _resized("RESIZE_BILINEAR", centers=True),
     "nearest, corners aligned": _resized("RESIZE_NEAREST_NEIGHBOR", corners=True),
     "slope of channels": _prelu((3, 4, 5, 8), (8,)),
     "slope of each element": _prelu((1, 4, 5, 8), (4, 5, 8)),
     "slice": _sliced(beginMask=1),
-    "transpose": Case("TRANSPOSE", (given(3, 4, 5, 8), _ints(3, 1, 0, 2))),
-    "fully connected": Case("FULLY_CONNECTED", (given(3, 4), constant(6, 4), constant(6))),
+    "transpose": Case("TRANSPOSE", (input_tensor(3, 4, 5, 8), _ints(3, 1, 0, 2))),
+    "fully connected": Case("FULLY_CONNECTED", (input_tensor(3, 4), constant(6, 4), constant(6))),
     "gather": Case("GATHER", (_IMAGE, _ints(2, 0, 1)), {"axis": 2}),
 }
 """Name -> operator that it computes correctly."""

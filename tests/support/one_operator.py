@@ -22,7 +22,7 @@ TYPES = {
 
 
 @dataclass(frozen=True)
-class Given:
+class InputTensor:
     """An input tensor of the file."""
 
     shape: tuple[int, ...]
@@ -33,28 +33,28 @@ class Given:
 class Case:
     """One operator: its type, inputs, options and output types.
 
-    An input is a `Given`, an array for a constant, or None for an omitted optional input.
+    An input is a `InputTensor`, an array for a constant, or None for an omitted optional input.
     """
 
     type: str
-    inputs: tuple["Given | np.ndarray[Any, Any] | None", ...]
+    inputs: tuple["InputTensor | np.ndarray[Any, Any] | None", ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] = ("float32",)
     scale: float | None = None
 
 
-def given(*shape: int, dtype: str = "float32") -> Given:
-    return Given(shape, dtype)
+def input_tensor(*shape: int, dtype: str = "float32") -> InputTensor:
+    return InputTensor(shape, dtype)
 
 
 def constant(*shape: int, dtype: str = "float32") -> "np.ndarray[Any, Any]":
-    """Return a constant of few distinct values, so that constants share values, in mixed order."""
+    """Return a constant with few distinct values in mixed order, so that constants share values."""
     size = int(np.prod(shape))
     return spread(np.random.default_rng(size).permutation(size), dtype).reshape(shape)
 
 
 def spread(numbers: "np.ndarray[Any, Any]", dtype: str) -> "np.ndarray[Any, Any]":
-    """Convert numbers from 0 up to values of a type: 0.25 to 2, 1 to 8, or true and false."""
+    """Map whole numbers to values of a type: 0.25 to 2, 1 to 8, or true and false."""
     values = numbers % 8 + 1
     if dtype == "bool":
         return values > 4
@@ -77,7 +77,7 @@ def _options_name(type: str) -> str:
 
 
 def build(case: Case, *, shapes: Sequence[Sequence[int]] | None = None) -> bytes:
-    """Return the file; LiteRT computes the shapes of the outputs unless they are given."""
+    """Return the file; LiteRT computes the shapes of the outputs, unless `shapes` has them."""
     if shapes is None:
         shapes = _computed_shapes(build(case, shapes=[()] * len(case.outputs)))
     model, graph, operator = schema.ModelT(), schema.SubGraphT(), schema.OperatorT()
@@ -109,7 +109,7 @@ def build(case: Case, *, shapes: Sequence[Sequence[int]] | None = None) -> bytes
     for place, tensor in enumerate(case.inputs):
         if tensor is None:
             operator.inputs.append(-1)
-        elif isinstance(tensor, Given):
+        elif isinstance(tensor, InputTensor):
             operator.inputs.append(add(f"in{place}", tensor.shape, tensor.dtype))
             graph.inputs.append(operator.inputs[-1])
         else:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class Net(nn.Module):
-    """Averages of 4x4 pixels, weighed: class 0 where it is dark, by the strongest color else."""
+    """Averages of 4x4 pixels: the class is that of the strongest color, or 0 where it is dark."""
 
     def __init__(self, channels=3, classes=3, end=None):
         super().__init__()
@@ -20,7 +20,7 @@ class Net(nn.Module):
             self.conv.bias.zero_()
             for c in range(classes):
                 self.conv.weight[c, c % channels] = 1 / 16
-            self.conv.bias -= 0.5  # in 0..1 the middle; far below everything in 0..255
+            self.conv.bias -= 0.5  # the middle of 0..1; negligible in 0..255
 
     def forward(self, x):
         y = self.conv(x)

@@ -16,7 +16,7 @@ from loopback_phone.waiting import wait_until
 from seaformer.benchmark.results.schema import Results, read_results
 
 LIMIT_S = 240
-"""Time limit for a command: far more than it needs, so that only a hang reaches it."""
+"""Time limit for a command; long enough that only a hanging command reaches it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Ended:
 
 
 class Benchmark:
-    """The command, started in its own session.
+    """The running command, in its own session.
 
     Attributes:
         results: folder of its results, if it measures.
@@ -62,15 +62,15 @@ class Benchmark:
                 start_new_session=True,
             )
 
-    def wait_until_it_says(self, text: str) -> None:
+    def wait_until_it_prints(self, text: str) -> None:
         """Wait for `text` on stderr."""
 
-        def is_said() -> bool:
-            is_printed = text in self._errors.read_text()
-            assert is_printed or self._process.poll() is None, self._errors.read_text()
-            return is_printed
+        def is_printed() -> bool:
+            found = text in self._errors.read_text()
+            assert found or self._process.poll() is None, self._errors.read_text()
+            return found
 
-        wait_until(is_said, f"the command says '{text}'", LIMIT_S)
+        wait_until(is_printed, f"the command prints '{text}'", LIMIT_S)
 
     def wait_for_runner(self, phone: LoopbackPhone) -> psutil.Process:
         """Wait until a new runner starts on the phone, and return its process.
@@ -97,7 +97,7 @@ class Benchmark:
                 return
 
     def ended(self) -> Ended:
-        """Wait for the end of the command; check that none of its processes is left running."""
+        """Wait for the end of the command; check that none of its processes is still running."""
         try:
             output, _ = self._process.communicate(timeout=LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -107,7 +107,7 @@ class Benchmark:
         assert _session_of(self._process.pid) == []
         return Ended(self._process.returncode, output, self._errors.read_text())
 
-    def kept(self) -> Results:
+    def saved(self) -> Results:
         """Return the results that it wrote."""
         return read_results(self.results)
 
@@ -117,8 +117,8 @@ def benchmark(folder: Path, *arguments: str | Path) -> Ended:
     return Benchmark(folder, *arguments).ended()
 
 
-def assert_left_as_it_was(phone: LoopbackPhone) -> None:
-    """Check that nothing runs on the phone, and that nothing is stored on it."""
+def assert_left_clean(phone: LoopbackPhone) -> None:
+    """Check that no program runs and no file is stored on the phone."""
     assert phone.programs() == []
     assert phone.left_files() == []
 

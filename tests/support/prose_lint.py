@@ -56,7 +56,7 @@ def document_prose(text: str) -> str:
 
 
 def sources() -> Iterator[Path]:
-    """Yield every file with prose of the project."""
+    """Yield every file of the project with prose."""
     yield from (path for path in ROOT.glob("*.md"))
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*")):
@@ -65,7 +65,7 @@ def sources() -> Iterator[Path]:
 
 
 PROSE_OF = {".py": python_prose, ".html": template_prose, ".md": document_prose}
-"""Suffix -> what keeps only the prose of such a file; others are prose throughout."""
+"""Suffix -> function that keeps only the prose of such a file; other files are all prose."""
 
 
 def main() -> int:
@@ -73,7 +73,7 @@ def main() -> int:
     chosen = [Path(name).resolve() for name in sys.argv[1:]] or list(sources())
     avoided = wording()
     phrases = sorted((re.escape(each) for each in avoided if " " in each), key=len, reverse=True)
-    # "There is no driver" and "is no longer" are English.
+    # "There is no driver" and "is no longer" are correct.
     phrases = [rf"(?<!there ){each}(?! longer)" for each in phrases]
     with temporary_folder("prose") as folder:
         (folder / "dictionary").write_text(

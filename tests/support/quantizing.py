@@ -41,7 +41,7 @@ def calibrated(
 
 
 def stretched(engine: TFLiteEngine, tensors: Sequence[str], factor: float) -> None:
-    """Widen the ranges of tensors by a factor, which makes eight bits too coarse."""
+    """Widen the ranges of tensors by a factor, so that 8 bits are too coarse."""
     engine.ranges = {
         name: (factor * low, factor * high) if name in tensors else (low, high)
         for name, (low, high) in engine.ranges.items()

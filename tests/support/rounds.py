@@ -87,7 +87,7 @@ def run_text(folder: Path, text: str) -> Done:
 
 
 def assert_gave_up(done: Done, status: Status, message: str) -> None:
-    """Check the status, and that the reason is reported in all three places."""
+    """Check the status, and that the record and stderr contain the reason."""
     assert done.status == status, done.stderr
     assert not done.record.complete
     assert done.record.status == status

@@ -1,4 +1,4 @@
-"""Tiny real model files that classify pixels by their strongest colour, so every mask is known.
+"""Tiny real model files that classify pixels by their strongest colour, so masks are known.
 
 The logits are the averages of red, green and blue over 8 x 8 pixels, so there are three classes.
 """

@@ -16,7 +16,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from benchmark_parts import ChangedWorkspace
 from locations import SAMPLES
-from phone_benchmarks import assert_left_as_it_was, benchmark
+from phone_benchmarks import assert_left_clean, benchmark
 from small_tflite import SmallModel
 
 from seaformer.benchmark.blame.blame_request import make_blame_request
@@ -317,7 +317,7 @@ def test_a_search_on_a_phone_leaves_nothing_there(chain, tmp_path, loopback_phon
     assert (results.blamed.index, results.blamed.alone.outcome) == (5, "differs")
     assert results.blamed.before_db > 100
     assert results.device.serial == loopback_phone.serial
-    assert_left_as_it_was(loopback_phone)
+    assert_left_clean(loopback_phone)
 
 
 @pytest.mark.slow

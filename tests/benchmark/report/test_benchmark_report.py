@@ -447,7 +447,7 @@ def test_a_file_without_results_is_refused(tmp_path: Path) -> None:
     ):
         result = command(path)
         assert result.exit_code == 1
-        assert said in result.stderr
+        assert message in result.stderr
 
 
 # The verdict

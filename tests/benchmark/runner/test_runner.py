@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from native_argmax import NoCompilerError, find_compiler
-from one_operator import Case, build, given
+from one_operator import Case, build, input_tensor
 from rounds import (
     BACKENDS,
     PROBE_INPUT,
@@ -137,7 +137,7 @@ def test_memory_increases_with_the_model(backend: str, tmp_path: Path) -> None:
     weights = np.ones((1024, 256 * mebibytes), np.float32)
     file = tmp_path / f"constant{SUFFIXES[backend]}"
     if backend == "litert":
-        case = Case("FULLY_CONNECTED", (given(1, 1024), np.ascontiguousarray(weights.T)))
+        case = Case("FULLY_CONNECTED", (input_tensor(1, 1024), np.ascontiguousarray(weights.T)))
         file.write_bytes(build(case))
     else:
         onnx.save(matrix_product(weights), file)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from damaging_models import repeats_itself
-from lint_cases import FAULTY, RIGHT
+from lint_cases import CORRECT, FAULTY
 from locations import SAMPLES, SUPPORT
-from one_operator import Case, build, constant, given
+from one_operator import Case, build, constant, input_tensor
 
 from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.metadata import Metadata
@@ -80,22 +80,25 @@ def test_faults_are_found(name: str) -> None:
     assert lint(build(FAULTY[name]))
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", CORRECT)
 def test_correct_variants_pass(name: str) -> None:
-    assert found(build(RIGHT[name])) == []
+    assert found(build(CORRECT[name])) == []
 
 
 @pytest.mark.parametrize(
     ("case", "rule"),
     [
-        (Case("BATCH_MATMUL", (given(4, 8, 8, dtype="int16"),) * 2, {}, ("int16",), 0.1), "int16"),
-        (Case("BROADCAST_TO", (given(1, 8), constant(2, dtype="int32"))), "broadcast-to"),
-        (Case("RELU_0_TO_1", (given(4, 8),)), "relu-0-to-1"),
-        (Case("TILE", (given(4, 8), given(2, dtype="int32"))), "shape-at-run-time"),
-        (Case("EXP", (given(-1, 8),)), "shape-at-run-time"),
-        (Case("WHILE", (given(4, 8),)), "control-flow"),
-        (Case("CUSTOM", (given(4, 8),)), "custom-operator"),
-        (Case("WHERE", (given(4, 8, dtype="bool"),), {}, ("int32",)), "unknown-operator"),
+        (
+            Case("BATCH_MATMUL", (input_tensor(4, 8, 8, dtype="int16"),) * 2, {}, ("int16",), 0.1),
+            "int16",
+        ),
+        (Case("BROADCAST_TO", (input_tensor(1, 8), constant(2, dtype="int32"))), "broadcast-to"),
+        (Case("RELU_0_TO_1", (input_tensor(4, 8),)), "relu-0-to-1"),
+        (Case("TILE", (input_tensor(4, 8), input_tensor(2, dtype="int32"))), "shape-at-run-time"),
+        (Case("EXP", (input_tensor(-1, 8),)), "shape-at-run-time"),
+        (Case("WHILE", (input_tensor(4, 8),)), "control-flow"),
+        (Case("CUSTOM", (input_tensor(4, 8),)), "custom-operator"),
+        (Case("WHERE", (input_tensor(4, 8, dtype="bool"),), {}, ("int32",)), "unknown-operator"),
     ],
 )
 def test_faults_that_cannot_be_reproduced_here(case: Case, rule: str) -> None:
@@ -106,7 +109,7 @@ def test_faults_that_cannot_be_reproduced_here(case: Case, rule: str) -> None:
 def test_sums_that_may_overflow_half_precision(side: int, is_found: bool) -> None:
     for type in ("SUM", "MEAN"):
         axes = np.array([1, 2], np.int32)
-        case = Case(type, (given(1, side, side, 4), axes), {"keepDims": True})
+        case = Case(type, (input_tensor(1, side, side, 4), axes), {"keepDims": True})
         assert found(build(case)) == [(0, "sum-in-half-precision")] * is_found
 
 
@@ -121,7 +124,7 @@ def test_every_rule_has_a_unique_name_and_its_texts() -> None:
 
 def test_weights_in_half_precision_are_constants() -> None:
     weight = constant(4, 6, 8, dtype="float16")
-    parsed = parse(build(Case("MUL", (given(4, 6, 8), weight)), shapes=[(4, 6, 8)]))
+    parsed = parse(build(Case("MUL", (input_tensor(4, 6, 8), weight)), shapes=[(4, 6, 8)]))
     graph = parsed.subgraphs[0]
     behind = type(graph.tensors[1])()
     behind.name, behind.shape, behind.type, behind.buffer = b"weight", [4, 6, 8], 0, 0
@@ -291,5 +294,5 @@ def test_faults_are_faults_on_the_gpu(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_correct_variants_are_correct_on_the_gpu(tmp_path: Path) -> None:
-    results = measured(tmp_path, some(RIGHT))
+    results = measured(tmp_path, some(CORRECT))
     assert {n: db for n, db in results.items() if db is None or db < MIN_SQNR_DB} == {}

@@ -49,7 +49,7 @@ class AdbServer:
             self._process = None
 
     def stop(self) -> None:
-        """Stop it, and a server that a client may have started in its place."""
+        """Stop it, and any server that a client has started in its place."""
         self.kill()
         if self._answers():
             self.adb("kill-server")

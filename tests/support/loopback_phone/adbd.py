@@ -33,7 +33,7 @@ ENVIRONMENT = {
     "SHELL": SHELL,
     "USER": "shell",
     "TERM": "dumb",
-    "QEMU_CPU": "cortex-a76",  # the closest CPU of qemu to a Snapdragon 865
+    "QEMU_CPU": "cortex-a76",  # the CPU of qemu closest to a Snapdragon 865
 }
 
 TOKEN, SIGNATURE, PUBLIC_KEY = 1, 2, 3  # types of AUTH messages
@@ -151,7 +151,7 @@ class Connection:
         elif command == Message.AUTH and first == SIGNATURE:
             await self.send(Message.AUTH, TOKEN, 0, bytes(20))  # an unknown key; try the next
         elif command == Message.AUTH:
-            assert first == PUBLIC_KEY  # there is no user to accept it
+            assert first == PUBLIC_KEY  # there is no user to accept the key
         elif command == Message.OPEN and self._online:
             await self._open(first, data.rstrip(b"\0"))
         elif stream := self._streams.get(second):
@@ -377,9 +377,11 @@ SYNC_REQUESTS = {
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", required=True, help="the phone's file tree")
-    parser.add_argument("--model", required=True, help="as the banner names it")
+    parser.add_argument("--model", required=True, help="serial number in the banner")
     parser.add_argument("--authorizes", type=int, default=1, help="0: nobody accepts our key")
-    parser.add_argument("--features", required=True, help="as the banner names them")
+    parser.add_argument(
+        "--features", required=True, help="features in the banner, separated by commas"
+    )
     arguments = parser.parse_args()
     banner = f"device::ro.product.model={arguments.model};features={arguments.features}".encode()
     os.chroot(arguments.root)

@@ -94,7 +94,7 @@ class LoopbackPhone:
         self.adb_server.adb("connect", self.serial)
         wait_until(
             lambda: self.adb_server.states().get(self.serial, "offline") != "offline",
-            f"{self.serial} is more than offline",
+            f"{self.serial} is not offline",
         )
 
     def unplug(self) -> None:

@@ -23,7 +23,7 @@ TOOLS = {  # program -> the Debian package that provides it
     "unshare": "util-linux",
     "qemu-aarch64-static": "qemu-user-static",
 }
-# The toybox commands that Android has too: commands missing on phones must be missing here.
+# Toybox commands that Android also has; commands missing on phones have to be missing here.
 COMMANDS = (HERE / "android_commands.txt").read_text().split()
 
 
@@ -122,7 +122,7 @@ def _unpack(into: Path) -> None:
     subprocess.run(["apt-get", "-qq", "update"], env=environment, capture_output=True, check=False)
     _run(
         ["apt-get", "-qq", "download", *PACKAGES],
-        "Debian's packages for arm64 cannot be had",
+        "Debian's packages for arm64 cannot be downloaded",
         cwd=apt / "packages",
         environment=environment,
     )

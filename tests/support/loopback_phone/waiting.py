@@ -1,4 +1,4 @@
-"""Waits for conditions; tests wait in no other way."""
+"""Waits for conditions; all tests wait with it."""
 
 import time
 from collections.abc import Callable

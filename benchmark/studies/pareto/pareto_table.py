@@ -9,15 +9,19 @@ from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults, Poi
 from seaformer.console import Console
 from seaformer.reporting.numbers import NONE, median, number, ratio
 
+NAME_WIDTH = 24
+"""Length of the longest name up to which no name is broken, which leaves room in 80 columns."""
+
 
 def print_pareto(console: Console, results: ParetoResults) -> None:
     """Print the networks by their published accuracy, and those left out."""
     console.print()
     table = Table(box=None, pad_edge=False)
-    table.add_column("network", overflow="fold")
+    longest = max(len(point.title) for point in results.points)
+    table.add_column("network", overflow="fold", no_wrap=longest <= NAME_WIDTH)
     unit = "emulated, NO LATENCY" if results.emulated else "ms [95 %]"
-    others = ("paper: x", "front") if results.paper_conditions else ("M params", "G MACs")
-    for heading in (f"{results.metric}, published", unit, f"x {results.base}", "front", *others):
+    others = ("paper: ratio", "front") if results.paper_conditions else ("M params", "G MACs")
+    for heading in (f"{results.metric}, published", unit, "ratio", "front", *others):
         table.add_column(heading, justify="right")
     for point in results.points:
         sizes = number(point.params_m, 2), number(point.macs_g, 3)
@@ -30,6 +34,7 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
             *(_paper_cells(point) if results.paper_conditions else sizes),
         )
     console.print(table)
+    console.print(f"ratio: latency over that of {results.base} [95 %]", soft_wrap=True)
     if results.has_random:
         console.print(
             "Accuracy and latency come from different weights: the measured files have random "

@@ -21,7 +21,7 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
     table.add_column("network", overflow="fold", no_wrap=longest <= NAME_WIDTH)
     unit = "emulated, NO LATENCY" if results.emulated else "ms [95 %]"
     others = ("paper: ratio", "front") if results.paper_conditions else ("M params", "G MACs")
-    for heading in (f"{results.metric}, published", unit, "ratio", "front", *others):
+    for heading in (results.metric, unit, "ratio", "front", *others):
         table.add_column(heading, justify="right")
     for point in results.points:
         sizes = number(point.params_m, 2), number(point.macs_g, 3)
@@ -34,12 +34,14 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
             *(_paper_cells(point) if results.paper_conditions else sizes),
         )
     console.print(table)
-    console.print(f"ratio: latency over that of {results.base} [95 %]", soft_wrap=True)
+    console.print(
+        f"{results.metric}: published for trained weights, not evaluated here; ratio: latency over "
+        f"that of {results.base}",
+        soft_wrap=True,
+    )
     if results.has_random:
         console.print(
-            "Accuracy and latency come from different weights: the measured files have random "
-            f"weights; the {results.metric} is the published value for trained weights, not "
-            "evaluated here.",
+            "Accuracy and latency come from different weights: the measured files have random ones.",
             soft_wrap=True,
         )
     for point in results.points:

@@ -16,7 +16,7 @@ from seaformer.models.seaformer.variants import VARIANTS, Variant
 from seaformer.network_names import SEAFORMER, name_of_variant
 
 SEAFORMER_README = "fudan-zvg/SeaFormer, seaformer-seg/README.md"
-FIRST_README = "fudan-zvg/SeaFormer, first README.md, training with batches of 16"
+FIRST_README = "fudan-zvg/SeaFormer at 10936dc, seaformer-seg/README.md, batch 16"
 TOPFORMER = "hustvl/TopFormer, README.md"
 SEAFORMER_FIGURE = "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, +-0.05"
 REPRINT = "SiConMo (arXiv 2608.18979), table of ADE20K"

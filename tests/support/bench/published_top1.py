@@ -18,7 +18,8 @@ from seaformer.weights.released import RELEASED
 
 SCORES = "results-imagenet.csv"
 COSTS = "benchmark-infer-amp-nchw-pt291-cu128-4090.csv"
-"""The file with MACs of most networks; they do not depend on the machine that it measured."""
+"""The file with MACs of most networks; they do not depend on the machine that it measured. Those of
+networks with branches that are merged after training, such as RepViT, are of the merged network."""
 
 MAX_PARAMS_M = 100.0
 """Larger networks, of more than 400 MB in single precision, are not for phones."""

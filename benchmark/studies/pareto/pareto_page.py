@@ -9,6 +9,9 @@ from seaformer.reporting.plots import Plot
 from seaformer.reporting.verdicts import joined
 from seaformer.reporting.xy_plot import Dot, Standing, Value, interval_ends, scatter
 
+MAX_NAMES = 6
+"""Largest number of networks that a sentence names; more are counted."""
+
 
 @dataclass(frozen=True)
 class ParetoPage(Page, template="pareto.html"):
@@ -68,13 +71,20 @@ def verdict(results: ParetoResults) -> list[str]:
         return ["No latency can be stated here, so there is no front."]
     front = by_standing[Standing.ON]
     verb = "is" if len(front) == 1 else "are"
+    ends = ""
+    if len(front) > MAX_NAMES:
+        ends = f", from {front[0]}, the fastest, to {front[-1]}, the most accurate"
     sentences = [
-        f"Of {count} measured network{'s' * (count > 1)}, {joined(front)} {verb} on the Pareto "
-        "front by the median latencies here."
+        f"Of {count} measured network{'s' * (count > 1)}, {_named(front)} {verb} on the Pareto "
+        f"front by the median latencies here{ends}."
     ]
     if unclear := by_standing[Standing.UNCLEAR]:
         sentences.append(
-            f"For {joined(unclear)} it cannot be stated: the networks that are better by the "
+            f"For {_named(unclear)} it cannot be stated: the networks that are better by the "
             "medians are not surely faster."
         )
     return sentences
+
+
+def _named(titles: list[str]) -> str:
+    return joined(titles) if len(titles) <= MAX_NAMES else str(len(titles))

@@ -41,7 +41,7 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
     )
     if results.has_random:
         console.print(
-            "Accuracy and latency come from different weights: the measured files have random ones.",
+            "Accuracy and latency come from different weights: those of the files are random.",
             soft_wrap=True,
         )
     for point in results.points:

@@ -23,7 +23,7 @@ from seaformer.benchmark.studies.pareto.classification_networks import (
     networks,
 )
 from seaformer.benchmark.studies.pareto.pareto_command import TASKS as OFFERED
-from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_page import verdict, write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
 from seaformer.benchmark.studies.pareto.pareto_study import TASKS, summarise
 from seaformer.benchmark.studies.pareto.pareto_table import to_csv
@@ -174,6 +174,23 @@ def test_a_point_whose_interval_reaches_the_front_is_not_off_it() -> None:
 
 
 # The page
+
+
+def test_the_verdict_names_few_networks_and_counts_many() -> None:
+    models = [classifier(0, "seaformer-tiny"), classifier(1, "timm:mobilevit_xxs", 256)]
+    (few,) = verdict(summary_of(models, [1.0, 2.0]))
+    assert few == (
+        "Of 2 measured networks, SeaFormer-T and MobileViT-XXS are on the Pareto front by the "
+        "median latencies here."
+    )
+    found = everything()
+    front = [point for point in found.points if point.standing is Standing.ON]
+    fastest = min(front, key=lambda point: point.latency.median_ms if point.latency else 0.0)
+    assert verdict(found)[0] == (
+        f"Of {len(ALL)} measured networks, {len(front)} are on the Pareto front by the median "
+        f"latencies here, from {fastest.title}, the fastest, to MobileNetV4-Hybrid-M, the most "
+        "accurate."
+    )
 
 
 def test_families_are_designs() -> None:

@@ -45,30 +45,32 @@ def to_trace(breakdown: Breakdown, name: str) -> str:
     Operators are consecutive slices in file order, each with its typical time, inside the slices
     of their modules; the unattributed time and the arg-max come last. Truncated-model timing has
     no times of operators, so segments between truncated models replace them. Format: Trace Event
-    Format, complete events ("X") in microseconds.
+    Format, in microseconds. Slices are pairs of events that begin and end one ("B", "E"): with
+    complete events ("X"), viewers nest slices of the same duration in any order, and slices that
+    follow each other if the rounded end of the first is later than the beginning of the second.
     """
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": name}},
     ]
     titles = {row.path: row.title for row in breakdown.rows}
-    now = 0.0
-    open_modules: list[tuple[str, float]] = []
+    now_ms = 0.0
+    open_modules: list[str] = []
     for label, module, ms, arguments in _slices(breakdown):
         wanted = _ancestry(module, titles)
-        while open_modules and open_modules[-1][0] not in wanted:
-            path, begin = open_modules.pop()
-            events.append(_slice(titles[path], begin, now, {"module": path}))
+        while open_modules and open_modules[-1] not in wanted:
+            events.append(_event("E", titles[open_modules.pop()], now_ms))
         for path in wanted[len(open_modules) :]:
-            open_modules.append((path, now))
-        end = now + 1000 * ms
-        events.append(_slice(label, now, end, arguments))
-        now = end
-    for path, begin in reversed(open_modules):
-        events.append(_slice(titles[path], begin, now, {"module": path}))
+            open_modules.append(path)
+            events.append(_event("B", titles[path], now_ms, {"module": path}))
+        events.append(_event("B", label, now_ms, arguments))
+        now_ms += ms
+        events.append(_event("E", label, now_ms))
+    events += [_event("E", titles[path], now_ms) for path in reversed(open_modules)]
     for row in breakdown.rows:
         if row.path in (UNATTRIBUTED, POST_PROCESSING) and row.ms is not None and row.ms > 0:
-            events.append(_slice(row.title, now, now + 1000 * row.ms, {}))
-            now += 1000 * row.ms
+            events.append(_event("B", row.title, now_ms))
+            now_ms += row.ms
+            events.append(_event("E", row.title, now_ms))
     unit = "emulated: not latency" if breakdown.emulated else "typical times, in order"
     document = {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {"note": unit}}
     return json.dumps(document, indent=1) + "\n"
@@ -105,16 +107,11 @@ def _ancestry(module: str, titles: dict[str, str]) -> list[str]:
     return [path for path in paths if path in titles]
 
 
-def _slice(label: str, begin: float, end: float, arguments: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": label,
-        "ph": "X",
-        "ts": round(begin, 3),
-        "dur": round(end - begin, 3),
-        "pid": 1,
-        "tid": 1,
-        "args": arguments,
-    }
+def _event(
+    kind: str, label: str, at_ms: float, arguments: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    event = {"name": label, "ph": kind, "ts": round(1000 * at_ms, 3), "pid": 1, "tid": 1}
+    return event | ({} if arguments is None else {"args": arguments})
 
 
 def to_node_data(breakdown: Breakdown) -> str:

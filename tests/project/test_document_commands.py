@@ -1,6 +1,8 @@
 """The commands in the documents: their options exist, and they run as a reader would run them."""
 
 import os
+import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,6 +26,9 @@ from exporting import environment
 from locations import ROOT
 
 SHELLS = {"sh": ("bash", "-e", "-o", "pipefail", "-c"), "python": (sys.executable, "-c")}
+
+QUICK = {"seaformer-predict", "seaformer-bundle", "--lint"}
+"""Words of commands that take a second."""
 
 PHOTO = ROOT / "seaformer/data/photograph.jpg"
 
@@ -62,6 +67,28 @@ def test_a_wrong_option_in_a_document_is_found() -> None:
     parse_options(["seaformer-benchmark", "report", "results.json", "-o", "page.html"])
 
 
+@pytest.mark.parametrize(
+    "document", ["docs/evaluation.md", "docs/accelerators.md", "docs/android.md"]
+)
+def test_quick_commands_run(document: str, shapes_export: Path, tmp_path: Path) -> None:
+    """Those on an export that is made already; a smaller one takes its name."""
+    (tmp_path / "build").mkdir()
+    for file in shapes_export.glob("*_fp32.*"):
+        shutil.copy(file, tmp_path / "build" / file.name.replace("128x128", "256x256"))
+    scenes = tmp_path / "my_data/images/val"
+    scenes.mkdir(parents=True)
+    for name in ("000000.png", "000001.png"):
+        shutil.copy(PHOTO, scenes / name)
+    blocks = [
+        block for block in blocks_of(ROOT / document) if block.is_run and block.language == "sh"
+    ]
+    commands = [words for block in blocks for words in commands_of(block)]
+    quick = [shlex.join(words) for words in commands if set(words) & QUICK]
+    assert quick
+    done = _run("sh", "\n".join(quick), tmp_path)
+    assert done.returncode == 0, f"{quick}\n{done.stdout}\n{done.stderr}"
+
+
 @pytest.fixture
 def own_adb_server() -> Iterator[dict[str, str]]:
     """Return the variable for a port where a command may start an adb server, which is ended."""
@@ -77,18 +104,23 @@ def own_adb_server() -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("document", _documents("is_run"))
 def test_commands_run(document: Path, tmp_path: Path, own_adb_server: dict[str, str]) -> None:
     (tmp_path / "photo.jpg").write_bytes(PHOTO.read_bytes())
-    programs = Path(sys.executable).parent
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     run = [block for block in blocks_of(document) if block.is_run]
     for language, blocks in groupby(run, attrgetter("language")):
         texts, places = zip(*((block.text, block.place) for block in blocks), strict=True)
         code = "\n".join(texts)  # Python blocks that follow each other share their variables
-        done = subprocess.run(
-            [*SHELLS[language], code],
-            cwd=tmp_path,
-            env=environment(PATH=path, **own_adb_server),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = _run(language, code, tmp_path, **own_adb_server)
         assert done.returncode == 0, f"{places}:\n{code}\n{done.stdout}\n{done.stderr}"
+
+
+def _run(
+    language: str, code: str, folder: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [*SHELLS[language], code],
+        cwd=folder,
+        env=environment(PATH=path, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

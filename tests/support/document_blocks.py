@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 
 import click
 from locations import ROOT
@@ -25,8 +26,8 @@ LANGUAGES = {"sh", "python", "text", "kotlin", "json"}
 """What a block may be: commands, code, or what they print, write or are used in."""
 
 _BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<reason>[^\n]+?) -->\n)?"
-    r"^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$",
+    r"(?:^ *<!-- not run: (?P<reason>[^\n]+?) -->\n)?"
+    r"^(?P<fence> *```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -66,7 +67,7 @@ def blocks_of(document: Path) -> list[Block]:
     return [
         Block(
             document, text.count("\n", 0, found.start("fence")) + 1,
-            found["language"], found["text"], found["reason"],
+            found["language"], dedent(found["text"]), found["reason"],
         )
         for found in _BLOCK.finditer(text)
     ]  # fmt: skip

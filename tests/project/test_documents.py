@@ -1,12 +1,15 @@
 """Generated tables of the documents are current, and links are valid."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from document_blocks import DOCUMENTS
 from document_tables import SECTIONS
 from locations import ROOT
+
+from seaformer.tasks import Preprocessing, Task
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -39,3 +42,12 @@ def test_the_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 150
     assert next(n for n, line in enumerate(lines) if line.startswith("![")) < 40
+
+
+def test_members_of_a_task_file_are_those_of_the_types() -> None:
+    text = (ROOT / "docs/own_networks.md").read_text(encoding="utf-8").split("## A task file")[1]
+    rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    known = {field.name for kind in (Task, Preprocessing) for field in fields(kind)}
+    ours = {"source", "label_note", "ids", "pad_value"}  # of the package's own tasks
+    assert listed == known - ours | {"input_range"}

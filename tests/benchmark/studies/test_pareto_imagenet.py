@@ -209,14 +209,16 @@ def test_thirty_names_are_beside_each_other_on_a_phone_and_on_a_screen(tmp_path:
     write_pareto_page(path, found)
     seen = (
         "querySelectorAll('.points').values().map(plot => ["
-        "plot.ownerDocument.documentElement.scrollWidth, plot.querySelectorAll('.square').length, "
+        "plot.ownerDocument.documentElement.scrollWidth, new Set([...plot.querySelectorAll("
+        "'.point')].map(one => one.getAttribute('class'))).size, "
         "[...plot.querySelectorAll('.name')].filter(one => one.offsetWidth).map(one => { const "
         "box = one.getBoundingClientRect(); return [one.textContent, box.left, box.right, "
         "box.top, box.bottom]; })]).next().value"
     )
-    for width, (page_width, squares, named) in zip(widths, look(path, widths, seen), strict=True):
+    for width, (page_width, kinds, named) in zip(widths, look(path, widths, seen), strict=True):
         assert page_width <= width
-        assert squares >= len({point.family for point in found.points}) - COLORS
+        # Every family has a color and a shape of its own.
+        assert kinds == len({point.family for point in found.points})
         assert sorted(name for name, *_ in named) == sorted(ALL.values())
         for place, (name, left, right, top, bottom) in enumerate(named):
             for other, left_of, right_of, top_of, bottom_of in named[:place]:

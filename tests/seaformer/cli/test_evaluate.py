@@ -345,9 +345,11 @@ def test_the_page_fits_a_phone_and_starts_with_the_scores(
     for label, width, right in look(page, (390,), cells)[0]:
         assert label.strip('"') not in ("", "none")
         assert 0 < width < right <= 390
-    # On a wide screen no column is cut off.
-    cut = "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
-    assert look(page, (1280,), cut) == [False]
+    # On a wide screen no column is clipped.
+    is_clipped = (
+        "querySelectorAll('.scroll').values().some(one => one.scrollWidth > one.clientWidth)"
+    )
+    assert look(page, (1280,), is_clipped) == [False]
 
 
 @pytest.mark.usefixtures("folder")

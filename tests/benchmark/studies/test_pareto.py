@@ -20,7 +20,7 @@ from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import make_request
 from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import InputUsed, ModelFacts
-from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
+from seaformer.benchmark.studies.pareto.pareto_page import verdict, write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
 from seaformer.benchmark.studies.pareto.pareto_study import summarise
 from seaformer.benchmark.studies.pareto.pareto_table import to_csv
@@ -309,3 +309,24 @@ def test_given_models_are_measured_and_drawn(tiny: Path, tmp_path: Path) -> None
     again = CliRunner().invoke(main, list(map(str, arguments)))
     assert again.exit_code == 2
     assert "--force" in again.stderr
+
+
+# The verdict
+
+
+def test_the_verdict_names_the_front_and_what_is_unclear() -> None:
+    noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
+    noisy["m2"] = times_around(30.0, 2)
+    models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]
+    found = summarise("ade20k", make_results(models, noisy), "results.json", ())
+    assert verdict(found) == [
+        "Of 3 measured networks, SeaFormer-T and TopFormer-S are on the Pareto front by the median "
+        "latencies here.",
+        "For TopFormer-T it cannot be stated: the networks that are better by the medians are not "
+        "surely faster.",
+    ]
+
+
+def test_without_latencies_no_front_is_stated() -> None:
+    (stated,) = verdict(results_of({"tiny": 10.0, "small": 20.0}, emulated=True))
+    assert stated.startswith("No latency can be stated here")

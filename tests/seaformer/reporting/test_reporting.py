@@ -11,7 +11,16 @@ import pytest
 from locations import ROOT
 
 from seaformer.reporting.numbers import loss, number, percent, points
-from seaformer.reporting.page import Page
+from seaformer.reporting.page import Page, breakable
+from seaformer.reporting.plots import (
+    COLORS,
+    MAX_POINTS,
+    Plot,
+    color_class,
+    dashes,
+    spots,
+    stripes,
+)
 
 FOLDERS = [ROOT / name for name in ("seaformer", "export", "benchmark")]
 REPORTING = ROOT / "seaformer" / "reporting"
@@ -83,3 +92,34 @@ def test_numbers_have_no_negative_zero() -> None:
     assert [points(-0.001), points(0.0125, 100), points(-2.0)] == ["+0.00", "+1.25", "-2.00"]
 
     assert [loss(0.001), loss(-1.5), loss(None)] == ["0.00", "1.50", "-"]
+
+
+def test_colors_do_not_run_out() -> None:
+    """Colors repeat with other shapes of points, dashes of lines and stripes of areas."""
+    many = range(6 * COLORS)
+    for look in (
+        [(color_class(color), stripes(color)) for color in many],
+        [(color_class(color), dashes(color)) for color in many],
+        [
+            tuple((mark.kind, color % COLORS) for mark in spots("spots", POINT, color))
+            for color in many
+        ],
+    ):
+        assert len(set(look)) == len(many)
+    assert dashes(None) == dashes(COLORS - 1) == ""
+
+
+POINT = [((1.0, 2.0), "a point: x 1, y 2")]
+
+
+def test_only_points_with_values_can_be_focused() -> None:
+    few, many = spots("dots", POINT), spots("dots", POINT * (MAX_POINTS + 1))
+    assert Plot("plot", "", few).has_points
+    assert not Plot("plot", "", many).has_points
+    assert many[0].path.count("M") == MAX_POINTS + 1
+
+
+def test_names_break_at_separators_and_numbers_do_not() -> None:
+    assert breakable("a_b/c.tflite is 1.23x <b>") == (
+        "a_<wbr>b/<wbr>c.<wbr>tflite is 1.23x &lt;b&gt;"
+    )

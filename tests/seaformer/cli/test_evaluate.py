@@ -216,6 +216,8 @@ def test_the_plain_layout_describes_itself(folder: Path) -> None:
     assert re.search(r"green\W+31\.91\W+31\.91\W(.|\n)*red\W+60\.69\W+100\.00", done.stdout)
     assert_known_scores(results("model_evaluation"), (0, 1, 2))
     page = folder / "model_evaluation" / "report.html"
+    assert "<code>seaformer-evaluate model.onnx --data data</code>" in page.read_text("utf-8")
+    assert "<p>model.<wbr>onnx: mIoU 61.48 %.</p>" in page.read_text("utf-8")
     assert f"\n  python -m webbrowser {page}\n" in done.stdout
     # The second image is the worst one: half of it is wrong.
     assert "\n  seaformer-predict data/images/1.png --model model.onnx\n" in done.stdout

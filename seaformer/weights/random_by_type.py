@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from seaformer.models.inputs import input_shape
+from seaformer.tasks.statement import TASK
+from seaformer.weights.measured_statistics import measure_statistics
 from seaformer.weights.random_weights import norm_values, rounded, stream
 
 LINEAR_GAIN = 0.5
@@ -19,29 +22,25 @@ CLASS_DECAY = 0.99
 
 
 def fill_by_type(model: nn.Module, seed: int = 0) -> None:
-    """Overwrite every parameter, and the statistics of every norm, with values from name and seed.
+    """Overwrite every parameter with values from its name and `seed`, then measure the statistics.
 
     Other buffers are computed by the network itself, such as indices of relative positions, and
-    stay. Convolutions and linear layers are normal with a deviation of gain / sqrt(fan-in); scales
-    and shifts of norms are as in `random_weights`; all other parameters are normal with the
-    deviation of their initial values, at least 0.02.
+    stay. Convolutions and linear layers are normal with a deviation of gain / sqrt(fan-in); a norm
+    with running statistics, which `measured_statistics` sets, has scales of 1/2 or 1, others those
+    of `random_weights`; all other parameters are normal with the deviation of their initial values,
+    at least 0.02.
 
     Args:
-        model: in its library's initialisation, on any device and of any floating dtype.
+        model: in its library's initialisation, in eval mode, float32; it declares its input size.
         seed: random seed.
     """
     with torch.no_grad():
         for path, module in model.named_modules():
-            tensors = dict(module.named_parameters(recurse=False))
-            if is_norm(module):
-                tensors |= {
-                    name: buffer
-                    for name, buffer in module.named_buffers(recurse=False)
-                    if name.startswith("running_")
-                }
-            for name, tensor in tensors.items():
+            for name, tensor in module.named_parameters(recurse=False):
                 values = _values(path, module, name, tensor, seed)
                 tensor.copy_(torch.from_numpy(values.astype(np.float32)))
+    height, width = getattr(model, TASK)["preprocessing"]["input_size"]
+    measure_statistics(model, input_shape(model, (height, width)), seed)
 
 
 def is_norm(module: nn.Module) -> bool:
@@ -52,7 +51,9 @@ def is_norm(module: nn.Module) -> bool:
 def _values(path: str, module: nn.Module, name: str, tensor: torch.Tensor, seed: int) -> np.ndarray:
     shape = tuple(tensor.shape)
     normal = stream(seed, f"{path}.{name}").standard_normal(shape)
-    if is_norm(module) and (name in ("weight", "bias") or name.startswith("running_")):
+    if is_norm(module) and name in ("weight", "bias"):
+        if name == "weight" and hasattr(module, "running_var"):
+            return 2.0 ** stream(seed, f"{path}.scale").randint(-1, 1, shape)
         return norm_values(path, name, normal, seed)
     if name == "bias" or name.endswith("_bias"):
         return rounded(0.1 * normal)

@@ -124,6 +124,7 @@ def map_operators(
                 for name, value in values.items()
                 if tensors[str(tensor)].matches(value) and trace.frontier(name) <= available
             ]
+            same = trace.nearest(same)
             equals[tensor] = frozenset(same) or available
             matched += same
         if matched:
@@ -264,6 +265,19 @@ class _Trace:
     def frontier(self, tensor: str) -> set[str]:
         """The owned tensors and graph inputs that `tensor` depends on, or itself if owned."""
         return self._walk([tensor])[1]
+
+    def nearest(self, tensors: Sequence[str]) -> list[str]:
+        """Of tensors with equal values, leave out those behind several layers more than others.
+
+        One operator computes at most one layer. Norms of successive blocks have nearly the same
+        moments if the blocks between them change little, as in a network before its training.
+        """
+        layers = {tensor: self._layers(tensor) for tensor in tensors}
+        most = max(1, min(layers.values(), default=0))
+        return [tensor for tensor in tensors if layers[tensor] <= most]
+
+    def _layers(self, tensor: str) -> int:
+        return sum(self._nodes[name].op_type in _HEAVY for name in self._walk([tensor])[0])
 
     def _walk(self, tensors: Iterable[str]) -> tuple[set[str], set[str]]:
         """Walk back from `tensors` through unowned nodes; return them and the tensors reached."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seaformer.artifact.embedding import content_of
 from seaformer.errors import SeaformerError
-from seaformer.export.convert import tflite_file
+from seaformer.export.convert import operator_map, tflite_file
 from seaformer.export.convert.onnx_graph import to_onnx
 from seaformer.export.convert.operator_map import (
     map_onnx,
@@ -213,6 +213,18 @@ def test_operators_of_a_users_export(users_export: Path) -> None:
     graph = onnx.load(users_export / "make_network_100x144_fp32.onnx").graph
     names = [node.name for node in graph.node]
     assert sorted(node for o in mapped for node in o["nodes"]) == sorted(names)
+
+
+def test_equal_values_behind_several_layers_are_left_out() -> None:
+    """As if one operator had the values of both norms: it does not compute the layers between."""
+    size = (8, 8)
+    branch = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1), nn.ReLU())
+    graph = to_onnx(branch.eval(), size, "logits").graph
+    first, act, second, last = (node.output[0] for node in graph.node)
+    trace = operator_map._Trace(onnx.helper.make_model(graph))
+    assert trace.nearest([first, act]) == [first, act]
+    assert trace.nearest([act, second, last]) == [act]
+    assert trace.nearest([second, last]) == [second, last]
 
 
 # Files that do not correspond

@@ -22,7 +22,13 @@ its output is correctly assumed to have the order of ONNX:
 
 A Concat of tensors in the order of ONNX, and an element-wise operator of such a tensor and a
 constant, behave like MatMul: they keep the order, and only the constant, which is assumed to be
-channels last, is transposed back.
+channels last, is transposed back. But onnx2tf assumes their output to be channels last, so that an
+operator of an axis, such as a Softmax behind a position bias, would take another axis:
+
+    any other     of the output of these: transpose that input to channels last
+
+DepthToSpace and SpaceToDepth are computed channels last whatever the shapes are, so an input in
+the order of ONNX is transposed whatever its axes are.
 
 TensorFlow's converter merges consecutive transposes and drops identities, so none of these
 transposes remains in the file (a test counts them).
@@ -34,8 +40,11 @@ from typing import Any
 import onnx
 
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
+READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", *ELEMENT_WISE)
+"""Operators with rules of their own for inputs in the order of ONNX."""
 WRITE_ONNX_ORDER = ("MatMul", "Reshape", "Transpose")
-WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPool")
+BLOCKS = ("DepthToSpace", "SpaceToDepth")
+WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPool", *BLOCKS)
 
 
 def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
@@ -51,6 +60,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     constants = {tensor.name: len(tensor.dims) for tensor in graph.graph.initializer}
     in_order = in_onnx_order(graph, constants)
     multiplied = {node.output[0] for node in graph.graph.node if node.op_type == "MatMul"}
+    products = frozenset(multiplied)
     operations: list[dict[str, Any]] = []
     for node in graph.graph.node:
         given = [name for name in node.input if name in equal]
@@ -68,6 +78,16 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                         _override(node, "inputs", fixed[0], pre_process_transpose_perm=perm)
                     )
                 continue
+        kept = [name for name in given if name in multiplied and name not in products]
+        if kept and node.op_type not in READ_ANY_ORDER:
+            operations += [
+                _override(
+                    node, "inputs", name, pre_process_transpose_perm=_channels_last(equal[name])
+                )
+                for name in kept
+            ]
+            if node.op_type != "Reshape":
+                continue
         if node.op_type == "Transpose" and written:
             (perm,) = (list(one.ints) for one in node.attribute if one.name == "perm")
             stored = _channels_last(len(perm))
@@ -81,6 +101,11 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                 operations.append(
                     _override(node, "outputs", written, post_process_transpose_perm=perm)
                 )
+        elif node.op_type in BLOCKS:
+            (name,) = node.input
+            if name in in_order and (name not in equal or name in products):
+                perm = _channels_last(4)
+                operations.append(_override(node, "inputs", name, pre_process_transpose_perm=perm))
         elif node.op_type == "MatMul" or (written and is_behind_product):
             for name in given:
                 if name not in multiplied:

@@ -61,6 +61,26 @@ class Multiplied(nn.Module):
         return x * F.interpolate(back, scale_factor=4.0, mode="nearest")
 
 
+class Biased(nn.Module):
+    """Attention between as many tokens as channels, with a bias for each pair of positions."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = F.avg_pool2d(x, 4).flatten(2)
+        bias = torch.arange(float(SIDE**2)).sin().reshape(SIDE, SIDE)
+        scores = ((tokens.permute(0, 2, 1) @ tokens) * 0.3 + bias).softmax(-1)
+        back = (tokens @ scores.permute(0, 2, 1)).unflatten(2, (4, 4))
+        return x * F.interpolate(back, scale_factor=4.0, mode="nearest")
+
+
+class Blocks(nn.Module):
+    """A map as blocks of 2 x 2 positions and back, as in MobileViTv2."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        blocks = F.pixel_unshuffle(x, 2).flatten(2).unflatten(1, (-1, 4))
+        blocks = blocks * torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None]
+        return F.pixel_shuffle(blocks.flatten(1, 2).unflatten(2, (SIDE // 2, -1)), 2)
+
+
 def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter[str]]:
     """Convert between two convolutions; return the SQNR in dB and the operators."""
     torch.manual_seed(0)
@@ -101,6 +121,17 @@ def test_tokens_of_equal_axes_are_not_transposed(conversion: str, tmp_path: Path
 @pytest.mark.slow
 def test_products_with_as_many_tokens_as_channels(is_attention: bool, tmp_path: Path) -> None:
     sqnr_db, _ = convert(Multiplied(is_attention), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+@pytest.mark.slow
+def test_attention_with_a_bias(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(Biased(), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+def test_blocks_of_positions(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(Blocks(), 2 * SIDE, tmp_path)
     assert sqnr_db > 100
 
 

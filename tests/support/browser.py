@@ -1,5 +1,6 @@
 """Opens reports in a real browser, which is driven over the DevTools protocol."""
 
+import atexit
 import base64
 import json
 import os
@@ -7,7 +8,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,9 @@ class Browser:
     """A browser with one tab.
 
     Attributes:
-        complaints: messages of the console, exceptions, and violations of the page's own policy.
-        requests: addresses of everything that pages load.
+        complaints: messages of the console, exceptions, and violations of the page's own policy,
+            since the page was opened.
+        requests: addresses of everything that the page loads.
     """
 
     def __init__(self, commands: int, answers: int) -> None:
@@ -90,6 +93,8 @@ class Browser:
         self.resize(width)
         self.emulate(scheme)
         self._events.clear()
+        self.requests.clear()
+        self.complaints.clear()
         self.call("Page.navigate", url=page.absolute().as_uri())
         while "Page.loadEventFired" not in self._events:
             self._note(self._next())
@@ -158,12 +163,20 @@ def browser() -> Iterator[Browser]:
             os.close(answers)
 
 
+@cache
+def shared_browser() -> Browser:
+    """Return the browser that all tests of this process share; it ends with the process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(browser())
+
+
 def look(page: Path, widths: Sequence[int], expression: str) -> list[Any]:
     """Evaluate a JavaScript property of the page's document at each window width."""
-    with browser() as opened:
-        found = []
-        for width in widths:
-            opened.open(page, width)
-            found.append(opened.evaluate(f"document.{expression}"))
-        assert opened.complaints == []
+    opened = shared_browser()
+    found = []
+    for width in widths:
+        opened.open(page, width)
+        found.append(opened.evaluate(f"document.{expression}"))
+    assert opened.complaints == []
     return found

@@ -3,13 +3,12 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
 from html import unescape
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from browser import Browser, browser, in_a_browser
+from browser import Browser, in_a_browser, shared_browser
 from html_page import Page, assert_needs_nothing_else
 from locations import ROOT
 from page_gallery import PAGES, write_pages
@@ -177,16 +176,14 @@ def test_a_screen_reader_gets_names(path: Path) -> None:
 # In a browser
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
+@pytest.fixture
+def opened() -> Browser:
+    return shared_browser()
 
 
 @in_a_browser
 def test_pages_fit_are_readable_and_request_nothing(path: Path, opened: Browser) -> None:
     for scheme, width in (("light", 390), ("dark", 1280)):
-        opened.requests.clear()
         opened.open(path, width, scheme)
         assert opened.evaluate("document.documentElement.scrollWidth") == width
         ground = opened.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -301,3 +298,26 @@ def test_print_opens_what_is_folded_and_leaves_out_buttons(folder: Path, opened:
     ground = "getComputedStyle(document.body).backgroundColor"
     assert opened.evaluate(ground) == "rgb(255, 255, 255)"
     assert opened.pdf().startswith(b"%PDF")
+
+
+@in_a_browser
+def test_the_accessibility_tree_has_tables_and_values_on_a_phone(
+    folder: Path, opened: Browser
+) -> None:
+    """Rows that are shown as lists remain rows, and points in a plot are not hidden by it."""
+    opened.open(folder / "accelerators.html", 390)
+    nodes = opened.call("Accessibility.getFullAXTree")["nodes"]
+    found = [
+        (node["role"]["value"], node.get("name", {}).get("value"))
+        for node in nodes
+        if not node["ignored"]
+    ]
+    roles = [role for role, _ in found]
+    assert (roles.count("table"), roles.count("rowheader"), roles.count("columnheader")) == (
+        1,
+        4,
+        9,
+    )
+    assert ("button", "compile ms") in found
+    assert ("group", "CPU, 4 threads") in found
+    assert ("image", "CPU, 4 threads: 12.01 ms, median") in found

@@ -7,6 +7,7 @@ made the outputs of RepViT 10^12 and no two float32 computations of them agree.
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,10 +49,9 @@ def _measuring(norm: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], Non
         mean, variance = x.mean(axes), x.var(axes, correction=0)
         deviation = 2.0 ** (variance.clamp_min(LEAST_VARIANCE).log2() / 2).round()
         deviation = torch.where(variance > LEAST_VARIANCE, deviation, torch.ones_like(variance))
+        one: Any
         for one in (module, norm):
-            one.running_var.copy_(deviation**2)  # type: ignore[operator, union-attr]
-            one.running_mean.copy_(  # type: ignore[operator, union-attr]
-                (mean / deviation / STEP).round() * STEP * deviation
-            )
+            one.running_var.copy_(deviation**2)
+            one.running_mean.copy_((mean / deviation / STEP).round() * STEP * deviation)
 
     return measure

@@ -10,7 +10,7 @@ from seaformer.network_names import factory_parts, in_words
 from seaformer.tasks import GRAY, Task
 
 if TYPE_CHECKING:  # torch is imported only when a network is built, which keeps --help fast
-    from torch import nn
+    from torch import Tensor, nn
 
 Kind = Literal["segmentation", "classification"]
 Builder = Callable[[int], "nn.Module"]
@@ -85,6 +85,8 @@ class Network:
         pretrained: builds a network of a library with the weights that the library downloads; None
             for other networks.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.
+        renamed: from the network and the tensors of a checkpoint to the same tensors by the names
+            of the network; None if they have its names, or see `official_names`.
         stem: first part of its file names; empty to derive it from the name.
         backbone: prefixes of the names of all tensors outside the head.
         official_names: maps our state_dict keys to the names in published checkpoints; None for a
@@ -110,6 +112,7 @@ class Network:
     declares_contract: bool = False
     pretrained: Callable[[], "nn.Module"] | None = None
     auxiliary: tuple[str, ...] = ()
+    renamed: "Callable[[nn.Module, Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
     stem: str = ""
     backbone: tuple[str, ...] = ()
     official_names: Callable[[Iterable[str]], dict[str, str]] | None = None

@@ -24,4 +24,5 @@ def library_network(collection: Collection, name: str) -> Network:
         pretrained=partial(collection.build, name, pretrained=True),
         declares_contract=True,
         auxiliary=collection.auxiliary,
+        renamed=collection.renamed,
     )

@@ -24,6 +24,7 @@ from seaformer.weights.file_key import split_key
 from seaformer.weights.random_by_type import fill_by_type
 from seaformer.weights.random_weights import fill_random
 from seaformer.weights.released import RELEASED, ReleasedWeights, find_released
+from seaformer.weights.state_dicts import PARTS
 from seaformer.weights.tensor_names import shapes_of
 
 RANDOM = "random"
@@ -112,7 +113,7 @@ def load_weights(
         return WeightsRecord(RANDOM, f"seed {SEED}", None, True, None, "")
     network.check(task, weights)
     file = _find(weights, network, task)
-    checkpoint = read_checkpoint(file.path)
+    checkpoint = read_checkpoint(file.path, _parts(model) if network.declares_contract else PARTS)
     expected = Identity(network, task.kind, task.num_classes)
     state, unused = matching_tensors(checkpoint, model, expected, is_backbone=file.is_backbone)
     class_names, note = None, _BACKBONE_NOTE
@@ -171,6 +172,10 @@ def _fetched(row: ReleasedWeights) -> WeightsFile:
     return WeightsFile(fetch(row), row.name, row.url, row.is_backbone, row.task)
 
 
+def _parts(model: nn.Module) -> tuple[str, ...]:
+    return tuple({f"{name.partition('.')[0]}." for name in model.state_dict()})
+
+
 def is_path(weights: str) -> bool:
     """Whether `weights`, a value of --weights, means a file rather than a name."""
     # A file with the name of released weights is given as ./ade20k.
@@ -207,10 +212,11 @@ def matching_tensors(
     """
     network = expected.network
     shapes = shapes_of(model.state_dict())
+    tensors = checkpoint.tensors
+    if network.renamed is not None:
+        tensors = network.renamed(model, tensors)
     offered = {
-        name: tensor
-        for name, tensor in checkpoint.tensors.items()
-        if not name.startswith(network.auxiliary)
+        name: tensor for name, tensor in tensors.items() if not name.startswith(network.auxiliary)
     }
     names = names_in(network, shapes, offered)
     for key in without:

@@ -6,7 +6,7 @@ A .pth file is a pickle, and loading a pickle can run any program. The tensors a
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,10 +22,13 @@ from seaformer.tasks import Task, get_task
 from seaformer.weights import unpickling
 from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.file_key import split_key
-from seaformer.weights.state_dicts import StateDict, find_state_dict, unwrapped
+from seaformer.weights.state_dicts import PARTS, StateDict, find_state_dict, unwrapped
 
 FORMAT_VERSION = 1
 """Version of the header of our own files, see `seaformer.weights.saving`."""
+
+INTEGERS = ("num_batches_tracked", "_index", "_idxs", "_ids")
+"""Ends of the names of buffers that are integers: counters, and indices of positions."""
 
 METADATA_KEY = "seaformer"
 """The only key of our header; safetensors would write several keys in random order."""
@@ -74,7 +77,7 @@ class Checkpoint:
             raise SeaformerError(f"'{self.path}' has a damaged header: {error}") from error
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, parts: Sequence[str] = PARTS) -> Checkpoint:
     """Read a checkpoint without running any code in it.
 
     Formats: checkpoints of mmcv (`state_dict`, class names in `meta`), timm, Lightning and other
@@ -82,6 +85,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Args:
         path: path of the file; FILE::KEY for the weights under one of its keys.
+        parts: prefixes of the network's own tensor names, which are not those of a wrapper.
 
     Raises:
         SeaformerError: the file is missing, damaged or not a checkpoint, has values that are not
@@ -107,11 +111,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
                         "are not under a key. Leave out '::' and the key."
                     )
                 stored, metadata = _read_safetensors(path)
-                state = StateDict(stored, "") if metadata else unwrapped(stored)
+                state = StateDict(stored, "") if metadata else unwrapped(stored, parts=parts)
                 class_names = _names(metadata.get("task"), "labels")
             else:
                 content = _unpickle(file, path)
-                state, metadata = find_state_dict(content, path, key), {}
+                state, metadata = find_state_dict(content, path, key, parts), {}
                 class_names = _class_names(content.get("meta"))
     except OSError as error:
         raise SeaformerError(f"cannot read '{path}': {error}.") from error
@@ -246,7 +250,7 @@ def _checked(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
 def _is_plain(name: str, tensor: Tensor) -> bool:
     if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
         return False
-    return tensor.is_floating_point() or name.endswith("num_batches_tracked")
+    return tensor.is_floating_point() or name.endswith(INTEGERS)
 
 
 def listed(names: Iterable[str], noun: str) -> str:

@@ -66,13 +66,16 @@ class StateDict:
     outside: frozenset[str] = frozenset()
 
 
-def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> StateDict:
+def find_state_dict(
+    content: Mapping[Any, Any], path: Path, key: str | None, parts: Sequence[str] = PARTS
+) -> StateDict:
     """Find the weights in the content of a checkpoint.
 
     Args:
         content: content of the file.
         path: path for messages.
         key: key given by the user; None for the best weights.
+        parts: prefixes of the network's own tensor names, which are never removed.
 
     Raises:
         SeaformerError: there are no weights, there is no such key, or it is ambiguous which of
@@ -84,11 +87,11 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
     if key is not None and key not in found:
         for state in (*found.values(), _bare(content)):
             if key in (networks := _networks(state)):
-                return unwrapped(networks[key])
+                return unwrapped(networks[key], parts=parts)
         keys = ", ".join(f"'{name}'" for name in found) or "none"
         raise SeaformerError(f"'{path}' has no weights under '{key}'. Keys with weights: {keys}.")
     if key is None and (_bare(content) or not found):
-        return _of_one(_whole(content, path), path)
+        return _of_one(_whole(content, path), path, parts)
     taken = key or next(iter(found))
     alternatives = [f"'{path}{SEPARATOR}{name}'" for name in found if name != taken]
     note = ""
@@ -105,7 +108,7 @@ def find_state_dict(content: Mapping[Any, Any], path: Path, key: str | None) -> 
             f"The weights are those under '{taken}'{averaged}; for others, give "
             f"{' or '.join(alternatives)}."
         )
-    return _of_one(found[taken], path, note)
+    return _of_one(found[taken], path, parts, note)
 
 
 def _bare(content: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -125,7 +128,9 @@ def _networks(state: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
     return dict(known)
 
 
-def _of_one(state: Mapping[str, Tensor], path: Path, note: str = "") -> StateDict:
+def _of_one(
+    state: Mapping[str, Tensor], path: Path, parts: Sequence[str], note: str = ""
+) -> StateDict:
     """Take the best of several networks, or the only one."""
     networks = _networks(state)
     if networks:
@@ -133,7 +138,7 @@ def _of_one(state: Mapping[str, Tensor], path: Path, note: str = "") -> StateDic
         state = networks[taken]
         given = " or ".join(f"'{path}{SEPARATOR}{name}'" for name in others)
         note = f"{note} The weights are those of '{taken}'; for others, give {given}.".strip()
-    return unwrapped(state, note)
+    return unwrapped(state, note, parts)
 
 
 def _weights(value: object, depth: int) -> Mapping[str, Tensor] | None:
@@ -198,18 +203,21 @@ def _type_name(value: object) -> str:
     return value.origin if isinstance(value, StandIn) else type(value).__name__
 
 
-def unwrapped(state: Mapping[str, Tensor], note: str = "") -> StateDict:
-    """Remove prefixes of wrappers, and heads that are only used for training."""
+def unwrapped(
+    state: Mapping[str, Tensor], note: str = "", parts: Sequence[str] = PARTS
+) -> StateDict:
+    """Remove prefixes of wrappers but not `parts`, and heads that are only used for training."""
     tensors, notes = dict(state), [note] if note else []
     outside: frozenset[str] = frozenset()
-    while prefix := _wrapper(list(tensors)):
+    while prefix := _wrapper(list(tensors), parts):
         without = {name for name in tensors if not name.startswith(prefix)}
         outside = frozenset(name.removeprefix(prefix) for name in outside) | without
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
         if without or prefix != "module.":  # which is usual
             exceptions = f", which {len(without)} did not have" if without else ""
             notes.append(f"'{prefix}' was removed from the names of the weights{exceptions}.")
-    training = [name for name in tensors if name.startswith(AUXILIARY)]
+    is_part = AUXILIARY in parts
+    training = [name for name in tensors if name.startswith(AUXILIARY) and not is_part]
     if training and len(training) < len(tensors):
         notes.append(
             f"The {len(training)} tensors of '{AUXILIARY}' are only for training and left out."
@@ -218,11 +226,11 @@ def unwrapped(state: Mapping[str, Tensor], note: str = "") -> StateDict:
     return StateDict(tensors, " ".join(notes), outside)
 
 
-def _wrapper(names: Sequence[str]) -> str | None:
+def _wrapper(names: Sequence[str], parts: Sequence[str]) -> str | None:
     """Return a prefix that nearly all names have and that is a wrapper's; None without one."""
     firsts = Counter(f"{first}." for first, dot, _ in (n.partition(".") for n in names) if dot)
     for prefix, wrapped in firsts.most_common():
-        is_wrapper = prefix in PREFIXES or (len(names) >= MANY and prefix not in PARTS)
+        is_wrapper = prefix not in parts and (prefix in PREFIXES or len(names) >= MANY)
         bare = {name.removeprefix(prefix) for name in names}
         if is_wrapper and wrapped >= SHARED * len(names) and len(bare) == len(names):
             return prefix

@@ -26,7 +26,7 @@ from seaformer.models.collections.library_errors import (
 )
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 EXTRA = "models"
 
@@ -40,12 +40,16 @@ class Collection:
         title: name of the library for people.
         example: a name after the prefix.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.
+        renames: whether checkpoints have other names of tensors; its module then has a function
+            `renamed`, from the network and the tensors of a checkpoint to the same tensors by the
+            names of the network.
     """
 
     prefix: str
     title: str
     example: str
     auxiliary: tuple[str, ...] = ()
+    renames: bool = False
 
     def require(self) -> None:
         """Raise MissingExtraError if the library is not installed; nothing is imported."""
@@ -89,6 +93,15 @@ class Collection:
             ) from error
         return network
 
+    def renamed(
+        self, network: "nn.Module", tensors: "Mapping[str, Tensor]"
+    ) -> "Mapping[str, Tensor]":
+        """Return the tensors of a checkpoint by the names of the network."""
+        found: Mapping[str, Tensor] = tensors
+        if self.renames:
+            found = self._networks().renamed(network, tensors)
+        return found
+
     def _networks(self) -> Any:
         """Import the library and the module of this package for it."""
         self.require()
@@ -111,6 +124,7 @@ COLLECTIONS: Mapping[str, Collection] = MappingProxyType(
                 "transformers",
                 "Hugging Face transformers",
                 "nvidia/segformer-b0-finetuned-ade-512-512",
+                renames=True,
             ),
         )
     }

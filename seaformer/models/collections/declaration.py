@@ -36,7 +36,9 @@ def declare(
     classes: Classes,
     preprocessing: Preprocessing,
     source: str,
+    *,
     evaluation: Evaluation | None = None,
+    knows_normalization: bool = True,
 ) -> nn.Module:
     """Set the attributes by which `seaformer.models.contract` knows a network; return the network.
 
@@ -49,10 +51,15 @@ def declare(
         preprocessing: of its input.
         source: the library, its version and the configuration that all of this is from.
         evaluation: preprocessing of the library's own evaluation; None if it has none.
+        knows_normalization: whether mean and deviation of `preprocessing` are known.
     """
     task = _task(kind, classes, preprocessing, source)
     model.input_channels = preprocessing.channels  # type: ignore[assignment]
-    setattr(model, TASK, replace(task, evaluation=evaluation or task.evaluation).to_json())
+    declared = replace(task, evaluation=evaluation or task.evaluation).to_json()
+    if not knows_normalization:  # the short form, see docs/own_networks.md
+        del declared["schema_version"], declared["num_classes"]
+        declared["preprocessing"] = {"input_size": preprocessing.input_size}
+    setattr(model, TASK, declared)
     setattr(model, OUTPUT, "logits")
     return model
 
@@ -91,17 +98,19 @@ def normalized(
     interpolation: str,
     short_side: int | None,
     color_order: str = "RGB",
+    scale: float = 255,
 ) -> Preprocessing:
-    """Return a preprocessing from a mean and a deviation on the scale 0..1.
+    """Return a preprocessing from a mean and a deviation of values of 0..255 divided by `scale`.
 
     `short_side` is what the shorter side of an image is resized to before the center crop of
-    `size`, height and width; None to stretch the image.
+    `size`, height and width; None to stretch the image. Of the filters that we do not have, those
+    sharper than bilinear become bicubic.
     """
     return Preprocessing(
         color_order=color_order,
-        mean=tuple(round(255 * value, 6) for value in mean),
-        std=tuple(round(255 * value, 6) for value in std),
-        interpolation=interpolation,
+        mean=tuple(round(scale * value, 6) for value in mean),
+        std=tuple(round(scale * value, 6) for value in std),
+        interpolation="bicubic" if interpolation in ("bicubic", "lanczos") else "bilinear",
         resize="stretch" if short_side is None else "center-crop",
         input_size=(int(size[0]), int(size[1])),
         pad_value=0.0,

@@ -57,7 +57,9 @@ def build(name: str, pretrained: bool) -> nn.Module:
         _classes(model),
         preprocessing,
         f"timm {timm.__version__}: pretrained_cfg of {_full_name(model)}",
-        Evaluation(short_side, crop_size=(height, width), note="timm's own validation transform.")
+        evaluation=Evaluation(
+            short_side, crop_size=(height, width), note="timm's own validation transform."
+        )
         if is_cropped
         else None,
     )

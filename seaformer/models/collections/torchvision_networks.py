@@ -10,8 +10,8 @@ from seaformer.models.collections.declaration import Classes, declare, normalize
 from seaformer.models.collections.library_errors import unknown_network
 from seaformer.tasks import TASKS, Evaluation
 
-_PLACES = ("", "segmentation")
-"""Modules of `torchvision.models` with networks for whole images and for semantic segmentation."""
+NOTE = "torchvision's own validation transform."
+"""Source of the evaluation protocol."""
 
 _ARGUMENTS = MappingProxyType(
     {
@@ -27,11 +27,7 @@ def names() -> list[str]:
     """Return all names."""
     from torchvision import models
 
-    return [name for place in _modules(models) for name in models.list_models(place)]
-
-
-def _modules(models: Any) -> list[Any]:
-    return [models, models.segmentation]
+    return [name for place in (models, models.segmentation) for name in models.list_models(place)]
 
 
 def build(name: str, pretrained: bool) -> nn.Module:
@@ -61,10 +57,10 @@ def build(name: str, pretrained: bool) -> nn.Module:
     rule = weights.transforms()
     if is_segmentation:
         size, short_side = 2 * list(rule.resize_size), None
-        evaluation = Evaluation(rule.resize_size[0], note="torchvision's own validation transform.")
+        evaluation = Evaluation(rule.resize_size[0], note=NOTE)
     else:
         size, short_side = 2 * list(rule.crop_size), rule.resize_size[0]
-        evaluation = Evaluation(short_side, crop_size=(size[0], size[1]), note=evaluation_note())
+        evaluation = Evaluation(short_side, crop_size=(size[0], size[1]), note=NOTE)
     return declare(
         model,
         "segmentation" if is_segmentation else "classification",
@@ -77,13 +73,8 @@ def build(name: str, pretrained: bool) -> nn.Module:
             short_side=short_side,
         ),
         f"torchvision {torchvision.__version__}: {weights}",
-        evaluation,
+        evaluation=evaluation,
     )
-
-
-def evaluation_note() -> str:
-    """Return the source of the evaluation protocol."""
-    return "torchvision's own validation transform."
 
 
 def _classes(weights: Any) -> Classes:

@@ -4,10 +4,12 @@ A folder has a config.json as of `save_pretrained`; it selects one of the librar
 never runs code of its own.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.collections.declaration import Classes, declare, normalized, returning
@@ -18,7 +20,7 @@ from seaformer.tasks.task_file import OWN
 
 _KINDS = {"ForSemanticSegmentation": "segmentation", "ForImageClassification": "classification"}
 USUAL_SIDE = 512
-_INTERPOLATIONS = {2: "bilinear", 3: "bicubic"}
+_INTERPOLATIONS = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """Value of Pillow's enumeration, which a processor stores -> our name."""
 
 
@@ -36,6 +38,7 @@ def build(name: str, pretrained: bool) -> nn.Module:
     """
     import transformers
 
+    _silence()
     config, processor = _configuration(name)
     architecture = (config.architectures or [""])[0]
     kind = next((kind for end, kind in _KINDS.items() if architecture.endswith(end)), None)
@@ -61,7 +64,40 @@ def build(name: str, pretrained: bool) -> nn.Module:
         Classes(labels if is_named else None, len(labels), "voc" if labels == VOC else OWN),
         _preprocessing(processor, config),
         f"transformers {transformers.__version__}: config.json of {name}",
+        knows_normalization=bool(processor),
     )
+
+
+def renamed(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of a checkpoint as the library does when it loads one.
+
+    Published checkpoints keep the names of the library's earlier versions. Tensors that do not fit
+    the network keep their names and shapes.
+    """
+    network: Any = type(model).__mro__[1]  # the library's own class, see `returning`
+    loaded, report = network.from_pretrained(
+        None,
+        config=model.config,
+        state_dict=dict(tensors),
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
+    misshapen = {key: torch.empty(shape) for key, shape, _ in report["mismatched_keys"]}
+    left = {key: tensors[key] for key in report["unexpected_keys"] if key in tensors}
+    found = {
+        key: tensor
+        for key, tensor in loaded.state_dict().items()
+        if key not in report["missing_keys"]
+    }
+    return found | misshapen | left
+
+
+def _silence() -> None:
+    """Leave reports on loading to our own errors."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def _place(name: str) -> str:
@@ -72,8 +108,8 @@ def _is_folder(name: str) -> bool:
     return name.startswith(("./", "../", "/", "~")) or Path(name).is_dir()
 
 
-def _configuration(name: str) -> tuple[Any, dict[str, Any]]:
-    """Return the configuration of a network and that of its image processor."""
+def _configuration(name: str) -> tuple[Any, Mapping[str, Any]]:
+    """Return the configuration of a network and that of its image processor, {} if unknown."""
     from transformers import AutoConfig
     from transformers.image_processing_base import ImageProcessingMixin
 
@@ -102,17 +138,25 @@ def _configuration(name: str) -> tuple[Any, dict[str, Any]]:
     return config, processor
 
 
-def _preprocessing(processor: dict[str, Any], config: Any) -> Preprocessing:
-    size, crop = processor.get("size") or {}, processor.get("crop_size") or {}
+def _preprocessing(processor: Mapping[str, Any], config: Any) -> Preprocessing:
+    """Return the preprocessing of an image processor, described as in preprocessor_config.json."""
+    size, crop = (_sides(processor.get(key)) for key in ("size", "crop_size"))
     is_cropped = bool(processor.get("do_center_crop"))
     final = crop if is_cropped else size
     side = size.get("shortest_edge") or getattr(config, "image_size", None) or USUAL_SIDE
     is_normalized = processor.get("do_normalize", "image_mean" in processor)
+    is_scaled = processor.get("do_rescale", True)
     return normalized(
         processor["image_mean"] if is_normalized else (0.0, 0.0, 0.0),
         processor["image_std"] if is_normalized else (1.0, 1.0, 1.0),
         (final.get("height", side), final.get("width", side)),
-        interpolation=_INTERPOLATIONS[processor.get("resample", 2)],
-        short_side=side if is_cropped else None,
+        interpolation=_INTERPOLATIONS.get(processor.get("resample", 2), "bilinear"),
+        short_side=size.get("height", side) if is_cropped else None,
         color_order="BGR" if processor.get("do_flip_channel_order") else "RGB",
+        scale=1 / processor.get("rescale_factor", 1 / 255) if is_scaled else 1,
     )
+
+
+def _sides(value: Any) -> Mapping[str, int]:
+    """Return a size as a mapping; older files have one number for a square."""
+    return {"height": value, "width": value} if isinstance(value, int) else value or {}

@@ -61,8 +61,7 @@ test-models: $(MODELS_STAMP)
 
 $(MODELS_STAMP): pyproject.toml
 	$(PYTHON) -m venv $(MODELS_VENV)
-	$(MODELS_VENV)/bin/pip install --quiet --editable ".[dev]"
-	$(MODELS_VENV)/bin/pip install --quiet torch==2.14.1 torchvision==0.29.1 timm==1.0.31
+	$(MODELS_VENV)/bin/pip install --quiet torch==2.14.1 torchvision==0.29.1 --editable ".[dev,models]"
 	@touch $@
 
 # The wheel, with the runners in it, and the sdist; each is installed and used.

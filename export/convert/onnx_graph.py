@@ -69,7 +69,7 @@ def to_onnx(
             shape_check(place_of(file, line))
 
     try:
-        with silence(note), _composed_attention(), Equivalents():
+        with silence(note), _composed_attention(), _eager_branches(), Equivalents():
             torch.onnx.export(
                 model,
                 (example,),
@@ -177,6 +177,21 @@ def _composed_attention() -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(was_enabled)
+
+
+@contextlib.contextmanager
+def _eager_branches() -> Iterator[None]:
+    """Let `torch.jit.is_tracing()` be false, so that a network takes the branches it takes eagerly.
+
+    Its branches for the tracer compute with shapes as tensors; here shapes are integers, see
+    `seaformer.export.equivalents.static_shapes`.
+    """
+    is_tracing = torch.jit.is_tracing
+    torch.jit.is_tracing = lambda: False
+    try:
+        yield
+    finally:
+        torch.jit.is_tracing = is_tracing
 
 
 def _nothing(*_: object) -> None:

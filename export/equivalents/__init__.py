@@ -3,7 +3,8 @@
 While a network is traced, calls of the functions in `EQUIVALENTS` are replaced by exact equivalents
 made of widely supported operators; each file of this folder states the algebra. The operators are
 recorded in the calling module, so node names and latency breakdowns stay correct. Functions that
-are operators of both ONNX and TFLite are not replaced.
+are operators of both ONNX and TFLite are not replaced. Shapes are integers instead of the tracer's
+tensors.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ from seaformer.export.equivalents.resampling import (
     interpolate,
 )
 from seaformer.export.equivalents.running_sums import cumsum, local_response_norm
+from seaformer.export.equivalents.static_shapes import size, static_shape
 
 EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     F.adaptive_avg_pool1d: adaptive_avg_pool1d,
@@ -56,6 +58,8 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     Tensor.cumsum: cumsum,
     Tensor.flip: flip,
     Tensor.repeat: repeat,
+    Tensor.shape.__get__: static_shape,  # type: ignore[attr-defined]  # the stub has no descriptor
+    Tensor.size: size,
     Tensor.tril: tril,
     Tensor.triu: triu,
     torch.channel_shuffle: channel_shuffle,

@@ -24,10 +24,16 @@ def untraced() -> Iterator[None]:
         tracer._set_tracing_state(state)
 
 
-def static_shape(x: Tensor) -> tuple[int, ...]:
+def static_shape(x: Tensor) -> torch.Size:
     """The shape of a tensor as integers."""
     with untraced():
-        return tuple(x.shape)
+        return x.shape
+
+
+def size(input: Tensor, dim: int | None = None) -> torch.Size | int:
+    """The shape of a tensor, or the length of one of its axes, see `torch.Tensor.size`."""
+    shape = static_shape(input)
+    return shape if dim is None else shape[dim]
 
 
 def integers(values: Iterable[object]) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Operators of users' networks: each is exported, or refused by name with an alternative."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +251,30 @@ class Scaled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x) * self.columns
+
+
+class ReadingShapes(nn.Module):
+    """Computes with shapes, with a branch for the tracer, as networks of transformers do."""
+
+    input_channels = 8
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, channels, height, width = x.shape
+        rows = torch.ceil(height / 3) if torch.jit.is_tracing() else math.ceil(height / 3)
+        first = x.flatten(2)[:, :, 0].unsqueeze(2).expand(-1, -1, x.size(3) * rows)
+        return first.reshape(x.size()[0], channels, int(rows), width) * (x.size(dim=-2) / rows)
+
+
+def test_shapes_are_integers_while_a_network_is_traced() -> None:
+    warned: list[str] = []
+    graph = to_onnx(ReadingShapes(), (SIDE, SIDE), "output", warned.append)
+    x = np.random.default_rng(0).standard_normal((1, 8, SIDE, SIDE), dtype=np.float32)
+    with open_content(graph.SerializeToString(), ".onnx") as session:
+        (found,) = session.run([x])
+    np.testing.assert_allclose(found, ReadingShapes()(torch.from_numpy(x)).numpy(), rtol=1e-6)
+    assert not warned
+    assert not {"Shape", "Ceil"} & {node.op_type for node in graph.graph.node}
+    assert torch.jit.is_tracing() is False
 
 
 def test_a_scale_of_columns_is_not_mistaken_for_one_of_channels() -> None:

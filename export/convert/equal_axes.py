@@ -20,6 +20,9 @@ its output is correctly assumed to have the order of ONNX:
     Transpose     of the output of a MatMul: perm'[t] = perm[c(t)]
     any other     of the output of a MatMul: transpose its other inputs too, and its output back
 
+A Slice or Split of a tensor in the order of ONNX whose axes differ in length, such as a joint
+[q | k | v], is like a Reshape if those of its output do not.
+
 A Concat of tensors in the order of ONNX, and an element-wise operator of such a tensor and a
 constant, behave like MatMul: they keep the order, and only the constant, which is assumed to be
 channels last, is transposed back. But onnx2tf assumes their output to be channels last, so that an
@@ -42,6 +45,7 @@ import onnx
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
 READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", *ELEMENT_WISE)
 """Operators with rules of their own for inputs in the order of ONNX."""
+PARTS = ("Slice", "Split")
 WRITE_ONNX_ORDER = ("MatMul", "Reshape", "Transpose")
 BLOCKS = ("DepthToSpace", "SpaceToDepth")
 WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPool", *BLOCKS)
@@ -55,7 +59,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     equal = {
         value.name: len(value.type.tensor_type.shape.dim)
         for value in (*graph.graph.value_info, *graph.graph.output, *graph.graph.input)
-        if _has_equal_axes([axis.dim_value for axis in value.type.tensor_type.shape.dim])
+        if has_equal_axes([axis.dim_value for axis in value.type.tensor_type.shape.dim])
     }
     constants = {tensor.name: len(tensor.dims) for tensor in graph.graph.initializer}
     in_order = in_onnx_order(graph, constants)
@@ -95,12 +99,15 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                 perm[axis] if is_behind_product else stored.index(perm[axis]) for axis in stored
             ]
             operations.append(_override(node, "attributes", "perm", values=corrected))
-        elif node.op_type == "Reshape":
-            if written:
-                perm = _channels_last(equal[written])
-                operations.append(
-                    _override(node, "outputs", written, post_process_transpose_perm=perm)
-                )
+        elif node.op_type == "Reshape" or (
+            node.op_type in PARTS and node.input[0] in in_order and node.input[0] not in equal
+        ):
+            for name in node.output:
+                if name in equal:
+                    perm = _channels_last(equal[name])
+                    operations.append(
+                        _override(node, "outputs", name, post_process_transpose_perm=perm)
+                    )
         elif node.op_type in BLOCKS:
             (name,) = node.input
             if name in in_order and (name not in equal or name in products):
@@ -133,12 +140,13 @@ def in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]
     return found
 
 
+def has_equal_axes(shape: Sequence[int]) -> bool:
+    """Whether the layout of a tensor cannot be inferred from its shape."""
+    return len(shape) > 2 and len(set(shape[1:])) == 1
+
+
 def _override(node: onnx.NodeProto, target: str, name: str, **value: list[int]) -> dict[str, Any]:
     return {"op_name": node.name, "param_target": target, "param_name": name, **value}
-
-
-def _has_equal_axes(shape: Sequence[int]) -> bool:
-    return len(shape) > 2 and len(set(shape[1:])) == 1
 
 
 def _channels_first(rank: int) -> list[int]:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from seaformer.errors import SeaformerError
 from seaformer.export.convert import tflite_file
+from seaformer.export.convert.constants_behind_transposes import move_constants
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.equal_axes import replacements
 from seaformer.export.convert.onnx_graph import INPUT_NAME, to_onnx
@@ -22,6 +23,7 @@ from seaformer.export.rewrite.joint_attention import join_attention
 from seaformer.models.attention.channels_first import ChannelNorm
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.segformer import EfficientSelfAttention
+from seaformer.runtimes import open_content
 
 SIDE = 16
 
@@ -79,6 +81,33 @@ class Blocks(nn.Module):
         blocks = F.pixel_unshuffle(x, 2).flatten(2).unflatten(1, (-1, 4))
         blocks = blocks * torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None]
         return F.pixel_shuffle(blocks.flatten(1, 2).unflatten(2, (SIDE // 2, -1)), 2)
+
+
+class JointHeads(nn.Module):
+    """Parts of SIDE channels of a joint projection of tokens, one for each of SIDE windows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joint = nn.Linear(SIDE, 2 * SIDE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key = self.joint(x.permute(0, 2, 3, 1)).chunk(2, dim=-1)
+        heads = (1, SIDE, SIDE, 2, SIDE // 2)
+        scores = query.reshape(heads).softmax(3) + key.reshape(heads).sigmoid()
+        return scores.reshape(1, SIDE, SIDE, SIDE).permute(0, 3, 1, 2)
+
+
+class ScaledBehindTranspose(nn.Module):
+    """The end of a block of ConvNeXt: a norm channels last, then a scale channels first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(SIDE)
+        self.scale = nn.Parameter(torch.zeros(SIDE, 1, 1))
+        self.shift = nn.Parameter(torch.zeros(1, SIDE, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + (self.scale * self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) + self.shift)
 
 
 def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter[str]]:
@@ -177,6 +206,41 @@ def test_a_grouped_convolution_is_one_operator(tmp_path: Path) -> None:
     sqnr_db, operators = convert(grouped, 2 * SIDE, tmp_path)
     assert sqnr_db > 100
     assert operators == {"CONV_2D": 3}
+
+
+@pytest.mark.slow
+def test_parts_of_equal_axes_are_not_read_crosswise(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(JointHeads(), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+@pytest.mark.slow
+def test_a_scale_behind_a_transpose(tmp_path: Path) -> None:
+    sqnr_db, operators = convert(ScaledBehindTranspose(), 2 * SIDE, tmp_path)
+    assert sqnr_db > 100
+    assert "TRANSPOSE" not in operators
+
+
+def test_a_scale_and_a_shift_move_before_their_transpose() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, SIDE, 1), ScaledBehindTranspose()).eval()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter)
+    graph = to_onnx(model, (4, 8), "logits")
+    image = torch.randn(1, 3, 4, 8).numpy()
+    kinds, outputs = [], []
+    for _ in range(2):
+        kinds.append([node.op_type for node in graph.graph.node])
+        with open_content(graph.SerializeToString(), ".onnx") as session:
+            outputs += session.run([image])
+        move_constants(graph)
+        onnx.checker.check_model(graph)
+    head = ["Conv", "Transpose", "LayerNormalization"]
+    assert kinds == [
+        [*head, "Transpose", "Mul", "Add", "Add"],
+        [*head, "Mul", "Add", "Transpose", "Add"],
+    ]
+    np.testing.assert_array_equal(*outputs)
 
 
 @pytest.mark.slow

@@ -1,0 +1,69 @@
+"""Moving constants of channels in front of the transpose that they follow.
+
+Networks that compute channels last, such as ConvNeXt, scale a block's output after its transpose
+back to channels first. onnx2tf keeps such a tensor in the order of ONNX, but transposes the
+constant to channels last, and fails. If the channels are the last axis before the transpose, the
+constant is one value for each of them there, which has no layout:
+
+    T(x) * c = T(x * c')      c' [C] has the values of c, whose only axis above length 1 is that of
+                              the channels
+
+The same holds for Add. The constant becomes the second operand, because onnx2tf takes the shapes of
+the operands for each other if the first is the constant. Maps whose axes all have the same length
+are left to `equal_axes`.
+"""
+
+import math
+from collections import Counter
+
+import onnx
+from onnx import numpy_helper
+
+from seaformer.export.convert.equal_axes import has_equal_axes, in_onnx_order
+
+COMMUTATIVE = ("Add", "Mul")
+
+
+def move_constants(graph: onnx.ModelProto) -> None:
+    """Swap such operators with the transposes before them; nodes and tensors keep their names."""
+    nodes = graph.graph.node
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    infos = {value.name: value for value in graph.graph.value_info}
+    in_order = in_onnx_order(graph, constants)
+    transposes = {node.output[0]: node for node in nodes if node.op_type == "Transpose"}
+    readers = Counter(name for node in nodes for name in node.input)
+    follows: dict[str, str] = {}
+    for node in nodes:
+        turned = next((name for name in node.input if name in transposes), "")
+        operand = next((name for name in node.input if name in constants), "")
+        if node.op_type not in COMMUTATIVE or not turned or not operand or readers[turned] != 1:
+            continue
+        transpose = transposes[turned]
+        (perm,) = (list(one.ints) for one in transpose.attribute if one.name == "perm")
+        shape = [axis.dim_value for axis in infos[turned].type.tensor_type.shape.dim]
+        if has_equal_axes(shape) or transpose.input[0] not in in_order:
+            continue
+        if _is_of_last(constants[operand], perm):
+            flat = f"{node.name}/channels"
+            values = numpy_helper.to_array(constants[operand]).reshape(-1)
+            graph.graph.initializer.append(numpy_helper.from_array(values, flat))
+            node.input[:] = [transpose.input[0], flat]
+            infos[turned].type.CopyFrom(infos[transpose.input[0]].type)
+            transpose.input[0], transpose.output[0] = turned, node.output[0]
+            node.output[0] = turned
+            transposes[transpose.output[0]] = transpose
+            follows[transpose.name] = node.name
+    moved = {follows[node.name]: node for node in nodes if node.name in follows}
+    kept = [node for node in nodes if node.name not in follows]
+    del nodes[:]
+    for node in kept:
+        nodes.append(node)
+        if node.name in moved:
+            nodes.append(moved[node.name])
+
+
+def _is_of_last(constant: onnx.TensorProto, perm: list[int]) -> bool:
+    """Whether a constant of several axes varies only along what a transpose found last."""
+    lengths = [1] * (len(perm) - len(constant.dims)) + list(constant.dims)
+    along = perm.index(len(perm) - 1)
+    return 1 < len(constant.dims) <= len(perm) and lengths[along] == math.prod(lengths) > 1

@@ -178,7 +178,7 @@ def _switches() -> str:
     help="Folder for the files, created if missing. A value that is also one of --output-meaning "
     "is read as that; write a folder with such a name as ./logits. [default: build]",
 )
-@click.option("--force", is_flag=True, help="Overwrite files that exist.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option(
     "-m",
     "--model",

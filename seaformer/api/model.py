@@ -285,7 +285,7 @@ class Model:
             input_size=self.input_size,
             accelerator=self.accelerator,
             chip=self.chip,
-            said=self.statement,
+            statement=self.statement,
         )
 
     def export(

@@ -39,10 +39,10 @@ class Model:
         return RUNTIMES[self.path.suffix.lower()]
 
 
-def read_model(path: Path, said: Statement = NOTHING) -> Model:
+def read_model(path: Path, statement: Statement = NOTHING) -> Model:
     """Read an exported .onnx or .tflite file and its JSON; check that the app can run it.
 
-    Labels and palette of `said` replace those of the model in the app.
+    Labels and palette of `statement` replace those of the model in the app.
 
     Raises:
         UsageError: it is not such a file, or the app cannot run it; the message gives the reason.
@@ -77,13 +77,13 @@ def read_model(path: Path, said: Statement = NOTHING) -> Model:
             f"{where} is {quoted(name)}. Allowed: a name ending in {path.suffix.lower()}. "
             "Export the model again."
         )
-    labels = None if said.labels is None else metadata.meaning.labels(said.labels)
-    if said.palette is not None and len(said.palette) != len(labels or metadata.labels):
+    labels = None if statement.labels is None else metadata.meaning.labels(statement.labels)
+    if statement.palette is not None and len(statement.palette) != len(labels or metadata.labels):
         raise UsageError(
-            f"the palette has {len(said.palette)} colours. Allowed: "
+            f"the palette has {len(statement.palette)} colours. Allowed: "
             f"{len(labels or metadata.labels)}, one for each class."
         )
-    return Model(path, name, metadata.restated(labels, said.palette), sha256)
+    return Model(path, name, metadata.restated(labels, statement.palette), sha256)
 
 
 def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:

@@ -55,7 +55,7 @@ def main(
     palette: str | None,
     force: bool,
 ) -> None:
-    """Put each MODEL (.tflite or .onnx), its JSON and sample images into the app.
+    """Add each MODEL (.tflite or .onnx), its JSON and sample images to the app.
 
     Models already in the app are replaced. The app starts with the first model and lists the
     others. A model that the app cannot run is refused. Each model is run once on this computer's
@@ -70,13 +70,13 @@ def main(
     from seaformer.console import Console
     from seaformer.files import refuse_existing
 
-    said = read_statement(labels=labels, palette=palette)
+    statement = read_statement(labels=labels, palette=palette)
     if library is not None:
         _refuse_options_of_app(ctx)
-        _write_library([read_model(model, said) for model in models], library, force)
+        _write_library([read_model(model, statement) for model in models], library, force)
         return
     assets_of(app)
-    found = [read_model(model, said) for model in models]
+    found = [read_model(model, statement) for model in models]
     progress = Console(stderr=True, soft_wrap=True)
     if apk is not None:
         if apk.suffix.lower() != ".apk":

@@ -71,9 +71,7 @@ LISTED = 12
     help="Images to compute at once with checkpoints, or to send at once to --device. "
     f"[default: 1; {DEVICE_BATCH} with --device]",
 )
-@click.option(
-    "--report", type=PATH, help="Folder for the results. [default: <model>_evaluation here]"
-)
+@click.option("--report", type=PATH, help="Folder for the results. [default: <model>_evaluation]")
 @click.option(
     "--protocol",
     help="official: as for the published numbers, only for checkpoints. deployed: as on a device. "
@@ -117,7 +115,7 @@ LISTED = 12
     "time_limit_s",
     metavar="SECONDS",
     type=click.FloatRange(min=1, max=86400),
-    help="Time for a --batch after which --device is considered to hang. [default: 600]",
+    help="Time after which a --batch on --device is considered to hang. [default: 600]",
 )
 @click.option("--half", is_flag=True, help="Compute in half precision on --device, if it can.")
 @click.option(
@@ -148,9 +146,7 @@ LISTED = 12
     type=click.IntRange(min=1, max=256),
     help=f"[default: number of cores; {DEVICE_THREADS} with --device]",
 )
-@click.option(
-    "--skip-broken", is_flag=True, help="Leave broken images out, and exit with status 0."
-)
+@click.option("--skip-broken", is_flag=True, help="Skip broken images, and exit with status 0.")
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
 def main(
     models: tuple[str, ...],
@@ -192,7 +188,7 @@ def main(
     over adb.
     """
     processor = read_processor(accelerator, soc)
-    said = read_statement(**statement)
+    user_statement = read_statement(**statement)
     part = None if shard is None else _read_shard(shard)
     if part is not None and shards:
         raise UsageError("--shard evaluates one part and --merge merges parts. Leave one out.")
@@ -237,7 +233,7 @@ def main(
     network = chosen(network_name, variant)
     _check_weights(weights, paths)
     first = Processor() if reference is not None else processor
-    stated = task_of_data(data, said, paths[0], weights, first.accelerator, first.chip)
+    stated = task_of_data(data, user_statement, paths[0], weights, first.accelerator, first.chip)
     whole = open_dataset(data, stated, layout=layout)
     named = whole if images is None else whole.only(read_names(images))
     dataset = named if limit is None else named.spread(limit)
@@ -251,7 +247,7 @@ def main(
         short_side=short_side,
         accelerator=processor.accelerator,
         chip=processor.chip,
-        said=said,
+        statement=user_statement,
     )
     on_cpu = replace(options, accelerator=CPU, chip=None)
     _check_options(options, 1 if device else batch, paths)
@@ -346,9 +342,9 @@ def _check_device(
 ) -> None:
     """Refuse options that need --device, and several models with it."""
     if device is None:
-        for option, given in of_device.items():
-            if given is not None:
-                raise UsageError(f"{option} needs --device, which is not given. Leave it out.")
+        for option, value in of_device.items():
+            if value is not None:
+                raise UsageError(f"{option} needs --device. Add --device, or omit {option}.")
         return
     if len(models) > 1:
         raise UsageError(

@@ -112,9 +112,9 @@ def read_output(outputs: Sequence[str], meaning: str | None) -> tuple[Path, str 
     """
     meanings = [text for text in outputs if text in MEANINGS] + [meaning] * (meaning is not None)
     folders = [text for text in outputs if text not in MEANINGS]
-    for what, given in (("folder", folders), ("meaning", meanings)):
-        if len(given) > 1:
-            raise UsageError(f"--output names {' and '.join(map(str, given))}. Give one {what}.")
+    for what, values in (("folder", folders), ("meaning", meanings)):
+        if len(values) > 1:
+            raise UsageError(f"--output names {' and '.join(map(str, values))}. Give one {what}.")
     return Path(*folders) if folders else Path("build"), meanings[0] if meanings else None
 
 

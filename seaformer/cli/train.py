@@ -1,4 +1,4 @@
-"""The command `seaformer-train`: train or fine-tune a network by the paper's recipe."""
+"""The command `seaformer-train`: train or fine-tune a network with the paper's recipe."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SHOWN = 6
 @click.option(
     "--data",
     help="Data set folder: images/ and masks/ with labels.json, or the published layout of "
-    "ADE20K, Cityscapes, Pascal Context or COCO-Stuff. 'shapes' for procedurally drawn scenes.",
+    "ADE20K, Cityscapes, PASCAL-Context or COCO-Stuff. 'shapes' for procedural scenes.",
 )
 @click.option(
     "-o",
@@ -63,7 +63,7 @@ SHOWN = 6
 @click.option(
     "--weights",
     help="Pretrained weights: a name, such as ade20k or shapes, or the path of a checkpoint. The "
-    "classifier is left out if the classes differ. Only the backbone: backbone:NAME or "
+    "classifier is not loaded if the classes differ. Only the backbone: backbone:NAME or "
     "backbone:PATH. [default: none]",
 )
 @click.option(
@@ -133,7 +133,7 @@ def main(
     half: bool | None,
     resume: bool,
 ) -> None:
-    """Train a network by the paper's recipe, from pretrained weights or from scratch.
+    """Train a network with the paper's recipe, from pretrained weights or from scratch.
 
     For several GPUs or machines, or mixed precision, run accelerate launch --mixed_precision bf16
     --no_python seaformer-train with the options below.

@@ -102,15 +102,15 @@ class Layout:
     def expected(self, split: str) -> str:
         """Describe where the files should be."""
         images = "*/*" if self.by_folder else "*"
-        ways = []
+        patterns = []
         for place in self.places:
-            way = f"{place.images}/{images}{self.image_ending}.jpg or .png"
+            pattern = f"{place.images}/{images}{self.image_ending}.jpg or .png"
             if place.masks is not None:
-                way += f" with {place.masks}/{images}{' or '.join(self.mask_endings)}"
+                pattern += f" with {place.masks}/{images}{' or '.join(self.mask_endings)}"
             if self.listing is not None:
-                way += f", named in {self.listing}"
-            ways.append(self._named(way, split))
-        return ", or ".join(ways)
+                pattern += f", named in {self.listing}"
+            patterns.append(self._named(pattern, split))
+        return ", or ".join(patterns)
 
     def images(self, root: Path, split: str, folders: Folders) -> Iterator[tuple[str, Path]]:
         """Yield the name and the file of each image of a split, sorted by name.

@@ -60,7 +60,7 @@ class Options:
         chip: chip of the NPU; None for that of a compiled file.
         open_elsewhere: opens an exported file on another device and overrides `accelerator`; None
             for this computer.
-        said: the user's description of models that do not describe themselves.
+        statement: the user's description of models that do not describe themselves.
     """
 
     protocol: str
@@ -72,7 +72,7 @@ class Options:
     accelerator: str = CPU
     chip: str | None = None
     open_elsewhere: Callable[[Path], Session] | None = None
-    said: Statement = NOTHING
+    statement: Statement = NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +228,7 @@ def stated_task(
 
 def task_of_data(
     data: Path,
-    said: Statement,
+    statement: Statement,
     model: Path | Network,
     weights: str | None,
     accelerator: str = CPU,
@@ -241,8 +241,8 @@ def task_of_data(
         SeaformerError: a file cannot be read.
     """
     stated = own_task(data)
-    if said.names_classes:
-        stated = said.applied_to(stated or get_task(DEFAULT_TASK))
+    if statement.names_classes:
+        stated = statement.applied_to(stated or get_task(DEFAULT_TASK))
     return stated or stated_task(model, weights, accelerator, chip)
 
 
@@ -307,7 +307,7 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
 
 
 def _candidate(path: Path, task: Task, options: Options, session: ImageSession) -> Candidate:
-    interface, note = stated_interface(session, options.said.without_task(), task)
+    interface, note = stated_interface(session, options.statement.without_task(), task)
     interface.require_classes()
     note = " ".join(filter(None, (note, _compare_classes(path, interface, task))))
     preprocessing = interface.preprocessing
@@ -338,8 +338,8 @@ def _open_network(model: Path | Network, task: Task, options: Options) -> Candid
         session = open_checkpoint(path, network, task, threads, size)
     else:
         path, own = Path(model.name), described_by(options.weights)[1] or task
-        said = options.said.over(Statement(labels=task.labels, palette=task.palette))
-        session = open_network(model, options.weights, own, threads, size, said)
+        statement = options.statement.over(Statement(labels=task.labels, palette=task.palette))
+        session = open_network(model, options.weights, own, threads, size, statement)
     interface = session.metadata.require_classes()
     note = " ".join(filter(None, (session.note, _compare_classes(path, interface, task))))
     protocol = _protocol(interface, task.evaluation, options)

@@ -39,17 +39,17 @@ def parse_ablation(texts: Iterable[str]) -> dict[str, str]:
     Raises:
         UsageError: a switch or a value is unknown, or a switch is given twice.
     """
-    given: dict[str, str] = {}
+    switches: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(
                 f"ablation '{text}' is not of the form SWITCH=VALUE. Example: detail=off"
             )
-        if name in given:
+        if name in switches:
             raise UsageError(f"ablation switch '{name}' is given twice. Give it once.")
-        given[name] = value
-    return checked(given)
+        switches[name] = value
+    return checked(switches)
 
 
 def checked(ablation: Mapping[str, str]) -> dict[str, str]:

@@ -198,12 +198,12 @@ def _probe(
     outputs, watch = [], _EndWatch()
     with watch:
         for values in probe_inputs(rule, size):
-            given = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None]))
+            x = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)[None]))
             try:
-                output = model(given)
+                output = model(x)
             except Exception as error:  # a user's model can fail in any way
                 raise SeaformerError(
-                    f"the model does not run on an input of {list(given.shape)}: "
+                    f"the model does not run on an input of {list(x.shape)}: "
                     f"{type(error).__name__}: {error}. If it needs another input shape, give "
                     "--input-size, or set its attribute input_channels."
                 ) from error

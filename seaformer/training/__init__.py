@@ -1,1 +1,1 @@
-"""Training and fine-tuning by the paper's recipe, with Hugging Face `accelerate`."""
+"""Training and fine-tuning with the paper's recipe, with Hugging Face `accelerate`."""

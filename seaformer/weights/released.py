@@ -1,7 +1,7 @@
 """The table of the released weights.
 
 The official repositories, fudan-zvg/SeaFormer and hustvl/TopFormer, link to these files on Google
-Drive, without checksums. For SeaFormer, no weights are released for COCO-Stuff and Pascal Context,
+Drive, without checksums. For SeaFormer, no weights are released for COCO-Stuff and PASCAL-Context,
 nor for Cityscapes with the tiny and the large variant.
 """
 

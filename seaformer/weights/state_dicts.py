@@ -92,23 +92,23 @@ def find_state_dict(
         raise SeaformerError(f"'{path}' has no weights under '{key}'. Keys with weights: {keys}.")
     if key is None and (_bare(content) or not found):
         return _of_one(_whole(content, path), path, parts)
-    taken = key or next(iter(found))
-    alternatives = [f"'{path}{SEPARATOR}{name}'" for name in found if name != taken]
+    chosen = key or next(iter(found))
+    alternatives = [f"'{path}{SEPARATOR}{name}'" for name in found if name != chosen]
     note = ""
-    if key is None and taken not in order:
+    if key is None and chosen not in order:
         if alternatives:
             raise SeaformerError(
                 f"'{path}' has weights under several keys. Give one of them: "
-                f"'{path}{SEPARATOR}{taken}' or {' or '.join(alternatives)}."
+                f"'{path}{SEPARATOR}{chosen}' or {' or '.join(alternatives)}."
             )
-        note = f"The weights are those under '{taken}'."
+        note = f"The weights are those under '{chosen}'."
     elif key is None and alternatives:
-        averaged = ", which are averaged over the training" if taken in AVERAGED else ""
+        averaged = ", which are averaged over the training" if chosen in AVERAGED else ""
         note = (
-            f"The weights are those under '{taken}'{averaged}; for others, give "
+            f"The weights are those under '{chosen}'{averaged}; for others, give "
             f"{' or '.join(alternatives)}."
         )
-    return _of_one(found[taken], path, parts, note)
+    return _of_one(found[chosen], path, parts, note)
 
 
 def _bare(content: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -134,10 +134,12 @@ def _of_one(
     """Take the best of several networks, or the only one."""
     networks = _networks(state)
     if networks:
-        taken, *others = networks
-        state = networks[taken]
-        given = " or ".join(f"'{path}{SEPARATOR}{name}'" for name in others)
-        note = f"{note} The weights are those of '{taken}'; for others, give {given}.".strip()
+        chosen, *others = networks
+        state = networks[chosen]
+        alternatives = " or ".join(f"'{path}{SEPARATOR}{name}'" for name in others)
+        note = (
+            f"{note} The weights are those of '{chosen}'; for others, give {alternatives}.".strip()
+        )
     return unwrapped(state, note, parts)
 
 

@@ -162,7 +162,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Also write all rows as .csv or .json."
 )
-@click.option("--force", is_flag=True, help="Overwrite that file.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
 def npu_profile(model: Path, profile: Path, output: Path | None, force: bool) -> None:
     """Sum the cycles of every module of MODEL.onnx in a profile of Qualcomm's NPU.
 

@@ -34,7 +34,7 @@ Typical = Callable[[Floats, Indices], Floats]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A time, negative if a difference is; without interval if there are too few rounds."""
+    """A time, negative for a negative difference; no interval if there are too few rounds."""
 
     ms: float
     interval_ms: Interval | None
@@ -83,7 +83,7 @@ class Estimates:
 
 
 def middle_half(parts: Floats) -> Floats:
-    """Average the middle half of turns by the sum of all parts: [parts, ..., turns]."""
+    """Average the middle half of the last axis (runs or rounds) by the sum of all parts."""
     order = np.argsort(parts.sum(axis=0), axis=-1)
     count = parts.shape[-1]
     chosen = order[..., count // 4 : count - count // 4]

@@ -100,8 +100,8 @@ class Candidate:
 
         The thresholds, in the registry of precisions, detect wrong computations (a damaged file, a
         faulty delegate, an overheated core); the loss from a precision itself was measured at
-        export. Between two processors, a float model differs by the order of its sums, which left
-        90 dB and more; a quantized one also by the rounding of halves in every layer. A network
+        export. Between two processors, a float model differs by the order of its sums, which gave
+        90 dB or more; a quantized one also by the rounding of halves in every layer. A network
         with random weights has many positions with nearly equal classes, so its agreement may be
         lower than with trained weights.
         """

@@ -85,9 +85,9 @@ class Phone(Device):
         require_shell_protocol(serial)
         self.serial = serial
         self._cancelled = threading.Event()
-        self.way = Transport(serial, self._cancelled)
+        self.transport = Transport(serial, self._cancelled)
         # Cleaning up has to work after `cancel` too.
-        self.way_to_clean = Transport(serial, threading.Event(), KILL_LIMIT_S)
+        self.cleanup_transport = Transport(serial, threading.Event(), KILL_LIMIT_S)
 
     def __str__(self) -> str:
         return f"the phone {self.serial}"
@@ -121,7 +121,7 @@ class Phone(Device):
         """Reserve the phone, and return the folder of the reservation."""
         check_key(key)
         self.check_processor()
-        reservation = self.twice(lambda: Reservation(self.way, self.way_to_clean))
+        reservation = self.twice(lambda: Reservation(self.transport, self.cleanup_transport))
         try:
             kept, folder = f"{FOLDER}/{KEPT}{key}", reservation.folder
             self.run(f"test -d {kept} && rmdir {folder} && mv {kept} {folder}")
@@ -142,7 +142,7 @@ class Phone(Device):
 
     def run(self, command: str) -> Done:
         """Run a short, idempotent shell command."""
-        return self.twice(lambda: self.way.shell(command, HOUSEKEEPING_LIMIT_S))
+        return self.twice(lambda: self.transport.shell(command, HOUSEKEEPING_LIMIT_S))
 
     def ask(self, command: str) -> str:
         """Return the output of a short shell command."""
@@ -188,7 +188,7 @@ class PhoneWorkspace(Workspace):
     def read(self, name: str, limit: int = OUTPUT_LIMIT) -> bytes:
         """Return the content of a file, as `Workspace.read` describes."""
         path = self.path_of(name)
-        return self._phone.twice(lambda: self._phone.way.pull(path, limit))
+        return self._phone.twice(lambda: self._phone.transport.pull(path, limit))
 
     def execute(
         self,
@@ -221,7 +221,7 @@ class PhoneWorkspace(Workspace):
             f"{name}={quote(value)}" for name, value in {**SWITCHES, **environment}.items()
         )
         try:
-            result = self._phone.way.shell(
+            result = self._phone.transport.shell(
                 _PROGRAM.format(
                     folder=quote(self.path), variables=variables, mark=mark, command=command
                 ),
@@ -255,13 +255,13 @@ class PhoneWorkspace(Workspace):
         """Remove the folder unless it is kept, and release the phone."""
         if keep:
             command = f"rm -rf {self._kept}; mv {self.path} {self._kept}"
-            self._phone.way_to_clean.shell(command, HOUSEKEEPING_LIMIT_S)
+            self._phone.cleanup_transport.shell(command, HOUSEKEEPING_LIMIT_S)
         self._phone.twice(self._reservation.end)
 
     def _send(self, content: BinaryIO, path: str, mode: int) -> None:
         def send() -> None:
             content.seek(0)
-            self._phone.way.push(content, path, mode)
+            self._phone.transport.push(content, path, mode)
 
         self._phone.twice(send)
 
@@ -272,7 +272,7 @@ class PhoneWorkspace(Workspace):
             return result.stdout[:64].decode("ascii", "replace")
         if result.status in _NOT_EXECUTABLE:  # Androids before 8 have no sha256sum
             with suppress(errors.TooMuchOutput):
-                content = self._phone.twice(lambda: self._phone.way.pull(path, size))
+                content = self._phone.twice(lambda: self._phone.transport.pull(path, size))
                 return sha256(content).hexdigest()
         return None
 
@@ -283,5 +283,5 @@ class PhoneWorkspace(Workspace):
             return False
         with suppress(errors.DeviceError):
             end = _END.format(group=number)
-            return self._phone.way_to_clean.shell(end, KILL_LIMIT_S).status == 0
+            return self._phone.cleanup_transport.shell(end, KILL_LIMIT_S).status == 0
         return False

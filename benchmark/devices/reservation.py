@@ -112,20 +112,20 @@ class Reservation:
         folder: folder for files.
     """
 
-    def __init__(self, way: Transport, way_to_clean: Transport) -> None:
+    def __init__(self, transport: Transport, cleanup_transport: Transport) -> None:
         """Reserve a phone.
 
         Args:
-            way: transport to the phone.
-            way_to_clean: transport that is usable after `way` was cancelled.
+            transport: transport to the phone.
+            cleanup_transport: transport that is usable after `transport` was cancelled.
 
         Raises:
             InUse: another process holds it; the error names its owner.
             DeviceError: the folder cannot be created.
         """
-        self.serial = way.serial
+        self.serial = transport.serial
         name = f"run-{secrets.token_hex(8)}"
-        self._way, self._way_to_clean = way, way_to_clean
+        self._transport, self._cleanup_transport = transport, cleanup_transport
         self._names = {"name": name, "mine": f"{FOLDER}/{name}", "folder": FOLDER}
         self.folder = f"{FOLDER}/{name}/files"
         try:
@@ -142,7 +142,7 @@ class Reservation:
 
     def require(self) -> None:
         """Raise TakenOver if the reservation has expired and the folder was removed."""
-        if self._beat(self._way).status == _GONE:
+        if self._beat(self._transport).status == _GONE:
             raise errors.TakenOver(
                 f"The phone {self.serial} was taken over by another process: this one had no "
                 f"heartbeat for {EXPIRY_S} s."
@@ -172,7 +172,7 @@ class Reservation:
             expiry=EXPIRY_S,
             kept=KEPT,
         )
-        done = self._way.shell(script, STEP_LIMIT_S, what="reserving it")
+        done = self._transport.shell(script, STEP_LIMIT_S, what="reserving it")
         if done.status:
             reason = done.stderr.decode("utf-8", "replace").strip() or f"status {done.status}"
             raise refusal(self.serial, self.folder, reason)
@@ -186,16 +186,16 @@ class Reservation:
             )
         return found
 
-    def _beat(self, way: Transport) -> Done:
-        return way.shell(_NOW + _BEAT.format(**self._names, gone=_GONE), BEAT_LIMIT_S)
+    def _beat(self, transport: Transport) -> Done:
+        return transport.shell(_NOW + _BEAT.format(**self._names, gone=_GONE), BEAT_LIMIT_S)
 
     def _beat_until_end(self) -> None:
         while not self._ends.wait(BEAT_S):
             with suppress(SeaformerError):  # The next heartbeat may succeed.
-                self._beat(self._way_to_clean)
+                self._beat(self._cleanup_transport)
 
     def _release(self) -> None:
-        self._way_to_clean.shell(_RELEASE.format(**self._names), STEP_LIMIT_S)
+        self._cleanup_transport.shell(_RELEASE.format(**self._names), STEP_LIMIT_S)
 
 
 class _Other(NamedTuple):

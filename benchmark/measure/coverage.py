@@ -22,8 +22,8 @@ def coverage_of(record: Record, stderr: str) -> Coverage | None:
     is_full = record.models[0].fully_delegated
     if is_full is None:
         return None
-    said = _SPLIT.findall(stderr)
-    if is_full or not said:
+    splits = _SPLIT.findall(stderr)
+    if is_full or not splits:
         return Coverage(full=is_full)
-    taken, left = said[-1]
+    taken, left = splits[-1]
     return Coverage(full=False, taken=0 if taken == "No" else int(taken), left=int(left))

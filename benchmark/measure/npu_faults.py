@@ -84,10 +84,10 @@ _FAULTS = (
 )
 
 
-def find_npu_fault(said: str) -> NpuFault | None:
+def find_npu_fault(output: str) -> NpuFault | None:
     """Return the first fault whose pattern a message matches; None if no pattern does."""
     for one in _FAULTS:
-        if (found := re.search(one.pattern, said)) is not None:
+        if (found := re.search(one.pattern, output)) is not None:
             groups = (group.strip().rstrip(".") for group in found.groups())
             return replace(one, meaning=one.meaning.format(*groups))
     return None

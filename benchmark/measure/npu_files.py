@@ -130,21 +130,21 @@ def _emulated(
     )
 
 
-def _chip_of_phone(backend: Backend, device: Device, asked: str | None) -> Chip:
-    said = device.facts().soc or ""
+def _chip_of_phone(backend: Backend, device: Device, requested: str | None) -> Chip:
+    reported = device.facts().soc or ""
     # A variant has the number of its chip, as in SM8750P.
-    found = re.match(r"SM\d{4}", said.upper())
+    found = re.match(r"SM\d{4}", reported.upper())
     name = None if found is None else found[0]
-    if asked is not None and name is not None and asked != name:
+    if requested is not None and name is not None and requested != name:
         raise UsageError(
-            f"--soc is {asked}, but the chip of the phone {device.serial} is {name}. Omit --soc "
-            "out."
+            f"--soc is {requested}, but the chip of the phone {device.serial} is {name}. "
+            "Omit --soc."
         )
-    name = asked or name
+    name = requested or name
     if name is None:
         raise UsageError(
             f"the phone {device.serial} does not report a Snapdragon (it reports "
-            f"'{said or 'nothing'}'). If it has one, give it with --soc, one of "
+            f"'{reported or 'nothing'}'). If it has one, give it with --soc, one of "
             f"{', '.join(CHIPS)}."
         )
     if name not in CHIPS:

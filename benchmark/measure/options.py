@@ -55,11 +55,11 @@ def parse_frame_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def bad_frame_size(given: str) -> UsageError:
+def bad_frame_size(text: str) -> UsageError:
     """Return the error for an invalid frame size."""
     return UsageError(
-        f"--frame is '{given}'. Allowed: WIDTHxHEIGHT with sides of 1 to {MAX_FRAME_SIDE}, such as "
-        f"{USUAL_FRAME}; for that size, --frame without a value at the end of the command."
+        f"--frame is '{text}'. Allowed: WIDTHxHEIGHT with sides of 1 to {MAX_FRAME_SIDE}, or no "
+        f"value, at the end of the command, for {USUAL_FRAME}."
     )
 
 
@@ -82,7 +82,7 @@ def _share(name: str, default: str | None = None, **settings: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The given options; see their help texts. Shares are 0..1, not percent."""
+    """Values of the options, see their help texts. Shares are 0..1, not percent."""
 
     command: str  # the command line, to run it again
     models: tuple[Path, ...] = field(
@@ -145,8 +145,8 @@ class Options:
         "--output",
         type=PATH,
         help="Folder for results.json, results.csv and report.html, with a subfolder per device if "
-        "there are several; with --blame, for blame.json and blame.html. [default: a folder named "
-        "by the time in build/benchmark/ or build/blame/]",
+        "there are several; with --blame, for blame.json and blame.html. [default: a new folder "
+        "in build/benchmark/ or build/blame/]",
     )
     compare: Path | None = _option(
         "--compare",
@@ -191,12 +191,12 @@ class Options:
         "--half",
         "Compute floating-point files in half precision, where the processor (Armv8.2, with "
         "XNNPACK) or the GPU supports it; for --backend "
-        f"{' and '.join(row.name for row in BACKENDS.values() if row.has_half)}.",
+        f"{', '.join(row.name for row in BACKENDS.values() if row.has_half)}.",
     )
     require_full_acceleration: bool = _flag(
         "--require-full-acceleration",
         "Fail if the accelerator cannot run all operators of a model, instead of running the rest "
-        f"on the CPU; for --backend {' and '.join(ON_ACCELERATORS)}.",
+        f"on the CPU; for --backend {', '.join(ON_ACCELERATORS)}.",
     )
     keep_throttled: bool = _flag("--keep-throttled", "Use rounds in which the device throttled.")
     keep: bool = _flag("--keep", "Leave files on the phone for reuse.")
@@ -215,7 +215,7 @@ class Options:
         metavar="DIR",
         type=PATH,
         help="Qualcomm's libraries for the phone's NPU: its SDK (QAIRT) or unpacked Android "
-        f"packages; for --backend {' and '.join(ON_NPU)}.",
+        f"packages; for --backend {', '.join(ON_NPU)}.",
     )
     soc: str | None = _option(
         "--soc",
@@ -250,10 +250,10 @@ def takes_options(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
-        def called(**given: Any) -> None:
+        def called(**text: Any) -> None:
             line = command_line("seaformer-benchmark")
-            options = Options(command=line, **{name: given.pop(name) for name in names})
-            command(options, **given)
+            options = Options(command=line, **{name: text.pop(name) for name in names})
+            command(options, **text)
 
         declared = {one.name: one.metadata["click"] for one in fields(Options) if one.metadata}
         for name in reversed(names):
@@ -270,6 +270,6 @@ def takes_study_options(*names: str, **changed: Mapping[str, Any]) -> Callable[.
         "cores": {"help": "As for a single benchmark."},
         "runs": {"help": "Timed runs of each model. [default: 50]"},
         "time_limit_s": {"help": "Time limit per benchmark in seconds, excluding exports."},
-        "output": {"help": "Folder for all files. [default: named by time in build/benchmark/]"},
+        "output": {"help": "Folder for all files. [default: a new folder in build/benchmark/]"},
     }
     return takes_options(*names, *SHARED, **(usual | changed))

@@ -75,11 +75,11 @@ def make_request(
         raise UsageError("--runs cannot be combined with --until: give only one of them.")
     _check_official_tool(options, backend.name == OFFICIAL_TOOL)
     if options.half and not backend.has_half:
-        takers = " and ".join(row.name for row in BACKENDS.values() if row.has_half)
+        takers = ", ".join(row.name for row in BACKENDS.values() if row.has_half)
         raise UsageError(f"--half is for --backend {takers}, but the backend is {backend.name}.")
     if options.require_full_acceleration and backend.name not in ON_ACCELERATORS:
         raise UsageError(
-            f"--require-full-acceleration is for --backend {' and '.join(ON_ACCELERATORS)}, but "
+            f"--require-full-acceleration is for --backend {', '.join(ON_ACCELERATORS)}, but "
             f"the backend is {backend.name}, on the CPU."
         )
     for option, is_given in (

@@ -486,7 +486,7 @@ def require_followed(plan: Plan, record: Record, serial: str) -> None:
 
 def require_success(finished: Finished, record: Record, serial: str, backend: Backend) -> None:
     """Raise the error of a failed round: TimeLimit-, ModelError, RunnerError or ProgramKilled."""
-    said = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
+    reason = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:
         raise TimeLimitError(
             "the time limit was reached during a round. Request fewer runs, or more time with "
@@ -497,14 +497,14 @@ def require_success(finished: Finished, record: Record, serial: str, backend: Ba
     if finished.exit_status != Status.DONE:
         fault = None
         if backend.accelerator == NPU:
-            fault = find_npu_fault(f"{said}\n{finished.stderr}")
+            fault = find_npu_fault(f"{reason}\n{finished.stderr}")
         if fault is not None:
             at_fault = ModelError if fault.is_of_model else RunnerError
             raise at_fault(f"the NPU of {serial} cannot be used: {fault.meaning}.")
         advice = ADVICE.get(finished.exit_status, "").format(backend.runtime)
         kind = ModelError if finished.exit_status == Status.NO_MODEL else RunnerError
         raise kind(
-            f"the runner on {serial} failed (status {finished.exit_status}): {said}. {advice}"
+            f"the runner on {serial} failed (status {finished.exit_status}): {reason}. {advice}"
         )
     if not record.complete:
-        raise RunnerError(f"the output of the runner on {serial} is damaged: {said}. Run again.")
+        raise RunnerError(f"the output of the runner on {serial} is damaged: {reason}. Run again.")

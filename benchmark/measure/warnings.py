@@ -60,7 +60,11 @@ def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
     """Report that the device throttled, or that other programs kept it busy."""
     if hot := throttled_rounds(rounds):
         what = "were used" if hot[0].used else "were measured again"
-        yield f"the device throttled in {len(hot)} rounds, which {what}: {hot[0].throttled}"
+        measured = sum(one.purpose == "measure" for one in rounds)
+        yield (
+            f"the device throttled in {len(hot)} of {measured} rounds, and such rounds {what}: "
+            f"{hot[0].throttled}"
+        )
     if (load := foreign_load(rounds)) is not None and load > BUSY:
         yield (
             f"other programs kept {load:.1f} of this computer's processors busy during the "

@@ -76,10 +76,11 @@ class ToolSession(Session):
         times = read_output("\n".join((*finished.stdout_lines, finished.stderr)))
         if finished.exit_status or times is None:
             lines = [line for line in finished.stderr.splitlines() if line.strip()]
-            said = lines[-1].strip() if lines else "nothing"
+            last_line = lines[-1].strip() if lines else "nothing"
             raise ModelError(
                 f"{TOOL} on {self.device.serial} did not measure '{one.path}' (status "
-                f"{finished.exit_status}). Its last output: {said}. Run it manually for details."
+                f"{finished.exit_status}). Its last output: {last_line}. Run it manually for "
+                "details."
             )
         self.tool_times[one.id] = times
         if given is not None:

@@ -168,14 +168,14 @@ def _notes(results: Results, columns: tuple[str, ...]) -> Iterator[str]:
     if "threads" in columns:
         yield (
             f"All rows: {base.file_name}; settings are interleaved, and ratios are computed within "
-            "a turn."
+            "a round."
         )
     else:
         size = None if "input size" in columns else base.input.size
-        given = f", images of {size[0]}x{size[1]}" if size else ""
+        size_text = f", images of {size[0]}x{size[1]}" if size else ""
         yield (
-            f"{results.all_threads} on {results.all_cores}{given}; models are interleaved, and "
-            "ratios are computed round by round."
+            f"{results.all_threads} on {results.all_cores}{size_text}; models are interleaved, and "
+            "ratios are computed within a round."
         )
     if "efficiency" in columns:
         yield "efficiency: speed-up / number of threads."

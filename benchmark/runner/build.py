@@ -47,7 +47,7 @@ FLAGS = (
     "-Wl,--build-id=none",
 )
 
-MOST_SAID = 2**20
+MAX_ERROR_BYTES = 2**20
 """Limit in bytes for a compiler's messages, above which it is killed."""
 
 BIONIC = {
@@ -176,11 +176,11 @@ def _run(command: list[str], folder: Path) -> None:
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
-        said = process.stderr.read(MOST_SAID)
-        if len(said) == MOST_SAID:
+        errors = process.stderr.read(MAX_ERROR_BYTES)
+        if len(errors) == MAX_ERROR_BYTES:
             process.kill()
     if process.returncode != 0:
-        text = " ".join(said.decode("utf-8", "replace").split())
+        text = " ".join(errors.decode("utf-8", "replace").split())
         raise BuildError(f"the runner cannot be compiled: {text[:2000]}")
 
 

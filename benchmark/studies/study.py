@@ -49,7 +49,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Planned:
-    """One benchmark of a study: models, or their exports, which are measured interleaved.
+    """One benchmark of a study: models, or their exports, which are interleaved.
 
     Its results go into the subfolder `folder` of the study's folder, or directly into that folder
     if it is empty. `request` is its own request; None for that of the study.

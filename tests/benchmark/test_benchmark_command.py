@@ -199,14 +199,14 @@ def test_a_throttled_round_is_repeated(tflite: Path, tmp_path: Path) -> None:
     assert times is not None
     assert times.run is not None
     assert times.run.runs == 2
-    assert "throttled in 1 rounds, which were measured again" in results.warnings[0]
+    assert "1 of 3 rounds, and such rounds were measured again" in results.warnings[0]
 
 
 def test_a_throttled_round_is_used_if_requested(tflite: Path, tmp_path: Path) -> None:
     (results,) = measure([tflite], [HotComputer(1)], tmp_path, runs=2, keep_throttled=True).results
     measured = [one for one in results.rounds if one.purpose == "measure"]
     assert [one.used for one in measured] == [True, True]
-    assert "which were used" in results.warnings[0]
+    assert "and such rounds were used" in results.warnings[0]
 
 
 def test_a_device_that_throttles_in_every_round_fails(tflite: Path, tmp_path: Path) -> None:

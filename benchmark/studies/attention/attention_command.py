@@ -72,8 +72,8 @@ def parse_layers(text: str) -> tuple[Network, ...]:
 def attention(options: Options, sides: tuple[int, ...], layers: tuple[Network, ...] | None) -> None:
     """Compare attention layers over the side of the feature map, as in the paper's Figure 1, left.
 
-    Every layer is exported for every side and verified, which takes minutes; the layers of one side
-    are measured interleaved, in a benchmark with its own --time-limit.
+    Every layer is exported for every side and verified, which takes minutes. The layers of each
+    side are interleaved in one benchmark, with its own --time-limit.
     """
     from seaformer.benchmark.studies.attention.attention_study import AttentionStudy
     from seaformer.benchmark.studies.running import run_study

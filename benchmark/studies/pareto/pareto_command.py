@@ -36,7 +36,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
 def pareto(options: Options, task: str) -> None:
     """Plot published accuracy over latency measured here, as in the paper's Figure 1, right.
 
-    Exports the networks of the task, which takes minutes, or measures given MODELs.
+    Exports the networks of the task, which takes minutes, or measures the given MODELs.
     """
     from seaformer.benchmark.studies.pareto.pareto_study import ParetoStudy
     from seaformer.benchmark.studies.running import run_study

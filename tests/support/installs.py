@@ -63,9 +63,9 @@ def find_python(version: str) -> str | None:
     """Find an interpreter of a version such as "3.12", on the PATH or installed by pyenv."""
     name = f"python{version}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    path = [shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))]
+    candidates = [shutil.which(name), *map(str, sorted(pyenv.glob(f"{version}.*/bin/{name}")))]
     # pyenv also has a shim of that name for inactive versions, which fails.
-    return next((path for path in path if path and is_running(path)), None)
+    return next((path for path in candidates if path and is_running(path)), None)
 
 
 def is_running(python: str) -> bool:
@@ -91,8 +91,8 @@ class Install:
         (self.packages,) = folder.glob("lib/python*/site-packages")
         self.size_mb = sum(f.lstat().st_size for f in self.packages.rglob("*")) / 1e6
         kind = requirement.rpartition("/")[2]
-        size_mb = f"{self.size_mb:.0f} MB in {perf_counter() - start:.0f} s"
-        print(f"{self.packages.parent.name}: {kind}: {size_mb}", flush=True)
+        cost = f"{self.size_mb:.0f} MB in {perf_counter() - start:.0f} s"
+        print(f"{self.packages.parent.name}: {kind}: {cost}", flush=True)
 
     def add(self, *requirement: str) -> None:
         """Install with pip."""

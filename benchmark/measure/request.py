@@ -111,13 +111,13 @@ def make_request(
     )
 
 
-def resolve_model(given: Path) -> Path | str:
+def resolve_model(name: Path) -> Path | str:
     """Return the file if it exists, else the name of a network to export.
 
     Raises:
         SeaformerError: it is neither.
     """
-    found = find_model(str(given))
+    found = find_model(str(name))
     if not isinstance(found, Path):
         return found.name
     if not found.is_file():
@@ -159,7 +159,7 @@ def _check_official_tool(options: Options, is_used: bool) -> None:
 
 
 def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
-    """Check before any work that no results in a folder, which need not exist, are overwritten.
+    """Check before any work that no results would be overwritten; the folder may be missing.
 
     Raises UsageError if files of a benchmark or files named in `more` exist without `force`, or if
     the path is not a folder.

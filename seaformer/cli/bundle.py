@@ -1,4 +1,4 @@
-"""The command `seaformer-bundle`: put exported models into the Android app or a library module."""
+"""The command `seaformer-bundle`: add exported models to the Android app or a library module."""
 
 from collections.abc import Sequence
 from pathlib import Path

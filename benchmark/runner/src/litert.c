@@ -173,7 +173,7 @@ static handle make_buffer(const loaded *m, const ranked_type *type, handle requi
           &buffer);
     CHECK(m->file, GetTensorBufferPackedSize, buffer, &size);
     if (size != described->bytes)
-        fail(STATUS_WRONG_RUNTIME, "%s: a buffer of %zu bytes was made for %zu", m->file, size,
+        fail(STATUS_WRONG_RUNTIME, "%s: a buffer of %zu bytes was created for %zu", m->file, size,
              described->bytes);
     return buffer;
 }

@@ -13,7 +13,7 @@ typedef struct {
     const planned_model *planned;
     model loaded;
     post_processing after; /* if a mask is planned */
-    preparation before;    /* what follows is of frames, if they are planned */
+    preparation before;    /* from here on for frames, if they are planned */
     post_processing frame_after;
     id_resizing frame_ids;
 } subject;
@@ -141,7 +141,7 @@ static void prepare_frames(subject *s, const plan *planned, const runtime *with,
 /* The stages of a frame, in the order in which they happen. */
 enum { PREPARATION, INFERENCE, POST_PROCESSING, STAGES };
 
-/* Takes one frame through all stages, as the application does; writes what each took. */
+/* Processes one frame through all stages, as the application does; writes the time of each. */
 static void run_frame(subject *s, const runtime *with, int64_t *stages_ns) {
     int64_t at[STAGES + 1];
     at[PREPARATION] = clock_ns();
@@ -149,7 +149,7 @@ static void run_frame(subject *s, const runtime *with, int64_t *stages_ns) {
     at[INFERENCE] = clock_ns();
     with->set_input(&s->loaded, s->before.input);
     with->run(&s->loaded);
-    /* To borrow it is to wait for it, and to copy it from where an accelerator has it. */
+    /* Borrowing the output waits for it, and copies it from the accelerator. */
     const void *output = with->borrow_output(&s->loaded, 0);
     at[POST_PROCESSING] = clock_ns();
     if (s->frame_ids.mask != NULL) id_resizing_mask(&s->frame_ids, output);
@@ -159,7 +159,7 @@ static void run_frame(subject *s, const runtime *with, int64_t *stages_ns) {
     for (int i = 0; i < STAGES; i++) stages_ns[i] = at[i + 1] - at[i];
 }
 
-/* Writes what the frame becomes, the input and the mask, to be compared. */
+/* Writes the input and the mask computed from the frame, for comparison. */
 static void write_frame(subject *s, const runtime *with) {
     const id_resizing *ids = &s->frame_ids;
     const post_processing *after = &s->frame_after;
@@ -217,7 +217,7 @@ static void write_outputs(subject *s, const runtime *with) {
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
 
-/* Room for the runs of a block, and what is known of it. */
+/* Storage for the runs of a block, and its position in the measurement. */
 typedef struct {
     int64_t index, round, runs;
     int64_t *durations, *cpus, *stages[STAGES];
@@ -273,7 +273,7 @@ static void measure_frames(subject *s, const runtime *with, block *b) {
     static const char *const names[] = {"preparation_ns", "inference_ns", "post_processing_ns"};
     const int has_mask = s->planned->frame_mask_height > 0;
     int64_t stages_ns[STAGES];
-    run_frame(s, with, stages_ns); /* not counted: a camera's frames follow each other */
+    run_frame(s, with, stages_ns); /* not counted: in a camera stream, frames follow each other */
     for (int64_t i = 0; i < b->runs; i++) {
         run_frame(s, with, stages_ns);
         current_cpu();
@@ -332,7 +332,7 @@ static void profile(subject *s, const plan *planned, const runtime *with) {
 void measure(const plan *planned, const runtime *with) {
     const int count = planned->model_count;
     subject *subjects = allocate((size_t)count, sizeof *subjects);
-    /* The library has been loaded and has run a model: what comes now is the models'. */
+    /* The library is loaded and has run a model: memory from here on belongs to the models. */
     uint8_t *frame = read_frame(planned);
     const int64_t library_bytes = resident_bytes();
     restart_peak();

@@ -174,7 +174,7 @@ static handle npu_device(void) {
         for (size_t i = 0; i < count; i++)
             if (strcmp(EpDevice_EpName(devices[i]), PROVIDER) == 0) return devices[i];
     fail(STATUS_NO_ACCELERATOR, "the QNN provider finds no NPU: %s",
-         first_error[0] != 0 ? first_error : "it does not say why");
+         first_error[0] != 0 ? first_error : "no reason given");
 }
 
 /* Adds the provider to the options of a session; its profile goes to a file, unless that is NULL. */
@@ -240,7 +240,7 @@ static int64_t count_on_cpu(const loaded *m) {
     }
     if (elsewhere == 0)
         fail(STATUS_NO_ACCELERATOR, "the NPU runs no operator of %s: %s", m->file,
-             first_error[0] != 0 ? first_error : "QNN does not say why");
+             first_error[0] != 0 ? first_error : "no reason given by QNN");
     return (int64_t)on_cpu;
 }
 

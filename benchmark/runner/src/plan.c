@@ -58,7 +58,7 @@ static int choice(const char *key, char **value, const char *const *known, int c
     const char *found = word(value);
     for (int i = 0; found != NULL && i < count; i++)
         if (strcmp(found, known[i]) == 0) return i;
-    fail(STATUS_BAD_PLAN, "plan: %s says '%.50s', which is unknown", key, found ? found : "");
+    fail(STATUS_BAD_PLAN, "plan: %s is '%.50s', which is unknown", key, found ? found : "");
 }
 
 static void read_frame(plan *to, char *value) {

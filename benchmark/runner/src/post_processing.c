@@ -74,7 +74,7 @@ DEFINE_ARGMAX(argmax_float_wide, float, uint16_t)
 DEFINE_ARGMAX(argmax_int8_wide, int8_t, uint16_t)
 DEFINE_ARGMAX(argmax_uint8_wide, uint8_t, uint16_t)
 
-/* Returns what the arg-max takes: integers themselves are the logits, as in argmax.h. */
+/* Returns the input of the arg-max: integers themselves are the logits, as in argmax.h. */
 static const void *scores_of(const post_processing *of, const void *logits) {
     if (of->scores == NULL) return logits;
     if (of->is_signed)
@@ -100,8 +100,8 @@ void post_processing_mask(const post_processing *of, const void *logits) {
     const int status =
         seaformer_upsample_argmax(&of->job, scores_of(of, logits), of->mask, of->workspace);
     if (status == SEAFORMER_NOT_FINITE)
-        fail(STATUS_NO_MODEL, "there are logits that are not finite");
-    if (status != SEAFORMER_OK) fail(STATUS_BAD_PLAN, "the mask planned cannot be made");
+        fail(STATUS_NO_MODEL, "some logits are not finite");
+    if (status != SEAFORMER_OK) fail(STATUS_BAD_PLAN, "the planned mask cannot be computed");
 }
 
 void post_processing_release(post_processing *of) {

@@ -23,18 +23,18 @@ static double bicubic(double distance) {
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-/* Of an axis with `sources` inputs that is scaled to `scaled` outputs: the `size` in the middle. */
+/* Weights for an axis scaled from `sources` to `scaled` values and cropped to `size` of them. */
 static resampling make_resampling(int is_bicubic, int32_t sources, int32_t scaled, int32_t size) {
     const double scale = (double)sources / scaled, widening = scale > 1 ? scale : 1;
     const double support = (is_bicubic ? 2 : 1) * widening;
     const int32_t begin = (scaled - size) / 2, whole = (int32_t)support;
     const int32_t stride = 2 * (whole + (whole < support)) + 1;
-    const resampling made = {.size = size,
-                             .stride = stride,
-                             .first = allocate((size_t)size, sizeof *made.first),
-                             .count = allocate((size_t)size, sizeof *made.count),
-                             .weights = allocate((size_t)size * (size_t)stride,
-                                                 sizeof *made.weights)};
+    const resampling out = {.size = size,
+                            .stride = stride,
+                            .first = allocate((size_t)size, sizeof *out.first),
+                            .count = allocate((size_t)size, sizeof *out.count),
+                            .weights = allocate((size_t)size * (size_t)stride,
+                                                sizeof *out.weights)};
     double *weights = allocate((size_t)stride, sizeof *weights);
     for (int32_t i = 0; i < size; i++) {
         const double center = (begin + i + 0.5) * scale;
@@ -47,16 +47,16 @@ static resampling make_resampling(int is_bicubic, int32_t sources, int32_t scale
             weights[k] = is_bicubic ? bicubic(distance) : bilinear(distance);
             sum += weights[k];
         }
-        made.first[i] = first;
-        made.count[i] = count;
+        out.first[i] = first;
+        out.count[i] = count;
         for (int32_t k = 0; k < count; k++) {
             const double share = sum != 0 ? weights[k] / sum : weights[k];
-            made.weights[i * stride + k] =
+            out.weights[i * stride + k] =
                 (int32_t)((share < 0 ? -0.5 : 0.5) + share * (1 << BITS));
         }
     }
     free(weights);
-    return made;
+    return out;
 }
 
 static void release_resampling(resampling *of) {
@@ -65,7 +65,7 @@ static void release_resampling(resampling *of) {
     free(of->weights);
 }
 
-/* The inputs that any output needs: from `*first` to before the number returned. */
+/* The range of inputs that outputs need: from `*first` to before the returned number. */
 static int32_t reach(const resampling *of, int32_t *first) {
     int32_t end = 0;
     *first = of->first[0];
@@ -81,9 +81,9 @@ static uint8_t clamped(int32_t sum) {
 
 /* Resizes `rows` rows, of `width` pixels each. */
 static void resize_columns(const resampling *to, const uint8_t *from, int32_t rows, int32_t width,
-                           int32_t channels, uint8_t *made) {
+                           int32_t channels, uint8_t *out) {
     for (int32_t y = 0; y < rows; y++, from += (size_t)width * (size_t)channels)
-        for (int32_t x = 0; x < to->size; x++, made += channels) {
+        for (int32_t x = 0; x < to->size; x++, out += channels) {
             const uint8_t *at = from + (size_t)to->first[x] * (size_t)channels;
             const int32_t *weights = to->weights + (size_t)x * (size_t)to->stride;
             int32_t sums[3] = {HALF, HALF, HALF};
@@ -95,25 +95,25 @@ static void resize_columns(const resampling *to, const uint8_t *from, int32_t ro
                 }
             else
                 for (int32_t k = 0; k < to->count[x]; k++) sums[0] += at[k] * weights[k];
-            for (int32_t c = 0; c < channels; c++) made[c] = clamped(sums[c]);
+            for (int32_t c = 0; c < channels; c++) out[c] = clamped(sums[c]);
         }
 }
 
-/* Makes rows of `length` values of rows that begin with row `first_row` of the whole. */
+/* Resizes rows of `length` values; `from` begins with row `first_row` of the image. */
 static void resize_rows(const resampling *to, const uint8_t *from, int32_t first_row,
-                        size_t length, int32_t *sums, uint8_t *made) {
-    for (int32_t y = 0; y < to->size; y++, made += length) {
+                        size_t length, int32_t *sums, uint8_t *out) {
+    for (int32_t y = 0; y < to->size; y++, out += length) {
         const uint8_t *at = from + (size_t)(to->first[y] - first_row) * length;
         for (size_t x = 0; x < length; x++) sums[x] = HALF;
         for (int32_t k = 0; k < to->count[y]; k++, at += length) {
             const int32_t weight = to->weights[(size_t)y * (size_t)to->stride + (size_t)k];
             for (size_t x = 0; x < length; x++) sums[x] += at[x] * weight;
         }
-        for (size_t x = 0; x < length; x++) made[x] = clamped(sums[x]);
+        for (size_t x = 0; x < length; x++) out[x] = clamped(sums[x]);
     }
 }
 
-/* One axis after the other, the order of which is in the rounding: see is_rows_first. */
+/* Resizes one axis after the other; the order affects the rounding, see is_rows_first. */
 static void resize(const preparation *of, const uint8_t *from) {
     const int32_t channels = of->channels;
     const size_t pixel = (size_t)channels, row = (size_t)of->frame_width * pixel;
@@ -131,7 +131,7 @@ static void resize(const preparation *of, const uint8_t *from) {
 
 /* ---- Levels ---------------------------------------------------------------------------------- */
 
-/* Puts the value of each level where the input has it, for each size of a value. */
+/* Writes the value of each level to its position in the input, for each size of a value. */
 #define DEFINE_FILL(name, type)                                                                  \
     static void name(const preparation *of) {                                                    \
         const size_t count = (size_t)of->height * (size_t)of->width;                             \
@@ -161,7 +161,7 @@ static void make_gray(const preparation *of) {
         of->gray[i] = (uint8_t)((19595u * at[0] + 38470u * at[1] + 7471u * at[2] + 0x8000u) >> 16);
 }
 
-/* ---- The whole ------------------------------------------------------------------------------- */
+/* ---- All steps ------------------------------------------------------------------------------- */
 
 void preparation_prepare(preparation *to, const planned_model *planned, const uint8_t *frame,
                          int32_t frame_height, int32_t frame_width, const tensor *input) {

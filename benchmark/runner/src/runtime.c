@@ -28,7 +28,7 @@ void refuse_accelerator(const plan *planned) {
 
 void check_counts(size_t inputs, size_t outputs, const char *file) {
     if (inputs != 1 || outputs < 1 || outputs > MAX_OUTPUTS)
-        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; possible are 1 and 1 to %d", file,
+        fail(STATUS_NO_MODEL, "%s has %zu inputs and %zu outputs; allowed are 1 and 1 to %d", file,
              inputs, outputs, MAX_OUTPUTS);
 }
 

@@ -99,7 +99,7 @@ void bind_to_cpus(const plan *planned) {
     if (planned->cpu_count == 0) return;
     for (int i = 0; i < planned->cpu_count; i++) CPU_SET(planned->cpus[i], &planned_cpus);
     if (sched_setaffinity(0, sizeof planned_cpus, &planned_cpus) != 0)
-        fail(STATUS_NO_AFFINITY, "the processors asked for are refused: %s", strerror(errno));
+        fail(STATUS_NO_AFFINITY, "the requested processors are refused: %s", strerror(errno));
     /* The system takes what it can get of a mask and says nothing. */
     const cpu_set_t granted = cpus_of(0);
     for (int i = 0; i < planned->cpu_count; i++)
@@ -127,7 +127,7 @@ void require_bound_threads(void) {
 int current_cpu(void) {
     const int cpu = sched_getcpu();
     if (is_bound && (cpu < 0 || cpu >= MAX_CPUS || !CPU_ISSET(cpu, &planned_cpus)))
-        fail(STATUS_NO_AFFINITY, "a run ended on processor %d, which was not asked for", cpu);
+        fail(STATUS_NO_AFFINITY, "a run ended on processor %d, which was not requested", cpu);
     return cpu < 0 ? 0 : cpu;
 }
 

@@ -62,7 +62,7 @@ class Report:
             f"{title:<34} {stage.result:<46} {seconds:6.1f} s",
             soft_wrap=True,
         )
-        notify(StageFinished(title=title, made=stage.result, seconds=seconds))
+        notify(StageFinished(title=title, result=stage.result, seconds=seconds))
 
     def note(self, text: str) -> None:
         """Show a property that was detected in a network, not stated by the user."""

@@ -23,11 +23,11 @@ class _Event(BaseModel):
 
 
 class StageFinished(_Event):
-    """A stage, such as "trace to ONNX", is finished; `made` describes its result."""
+    """A stage, such as "trace to ONNX", is finished; `result` is a short description."""
 
     event: Literal["stage finished"] = "stage finished"
     title: str
-    made: str
+    result: str
     seconds: float
 
 

@@ -31,18 +31,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # driver. The tests of this verification use the fixture `gpu`.
 os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 
-# A shell that starts the tests in the background has them, and all they start, ignore Ctrl-C, and
-# nohup a hangup. Some of them send these, so what they start shall notice, as in a terminal.
+# In a background shell, the tests and their child processes ignore Ctrl-C, and with nohup a hangup.
+# Some tests send these signals to processes, which have to react as in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-TOOLS = {"adb_server", "gpu", "library", "made"}
+TOOLS = {"adb_server", "gpu", "library", "built_app"}
 """Fixtures that need more than Python: tests that use them get the marker `tools`."""
 
 
 STARTS = {"NotebookClient", "Popen", "run_export", "subprocess"}
-"""Names in tests that start processes of their own, most of which import torch: they get the marker
-`command`, as do those with the fixture `once`, which makes exports and distributions."""
+"""Names in tests that start processes, most of which import torch: such tests get the marker
+`command`, like those with the fixture `once`, which creates exports and distributions."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -108,14 +108,14 @@ def _stands_out(
     graph: GraphDescription, operator: GraphOperator, known: Mapping[int, Difference]
 ) -> bool:
     """Whether the result of an operator is wrong, with a large loss compared to its inputs."""
-    made = [known[tensor] for tensor in operator.outputs if tensor in known]
+    written = [known[tensor] for tensor in operator.outputs if tensor in known]
     read = [known[tensor] for tensor in graph.needed_by(operator) if tensor in known]
-    if all(one.agrees for one in made):
+    if all(one.agrees for one in written):
         return False
-    if any(one.unit != "dB" for one in (*read, *made)):
+    if any(one.unit != "dB" for one in (*read, *written)):
         return all(one.agrees for one in read)
     before = min((one.value for one in read), default=300.0)
-    return before - min(one.value for one in made) >= SUDDEN_DB
+    return before - min(one.value for one in written) >= SUDDEN_DB
 
 
 def _blame(

@@ -170,10 +170,10 @@ def check_output(folder: Path, force: bool, more: Sequence[str] = ()) -> None:
         raise UsageError(f"--output '{folder}' is not a folder. Give a folder.")
     for name in (FILE_NAME, CSV_NAME, REPORT_NAME, UNFINISHED_NAME, *more):
         refuse_existing(folder / name, force)
-    made = folder / MODELS_NAME
-    if made.exists() and not force:
+    models = folder / MODELS_NAME
+    if models.exists() and not force:
         raise UsageError(
-            f"'{made}' exists. Give another --output, or --force to overwrite the files in it."
+            f"'{models}' exists. Give another --output, or --force to overwrite the files in it."
         )
 
 

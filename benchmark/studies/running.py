@@ -120,7 +120,7 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     models = dict.fromkeys(model for one in plan for model in one.models)
     exports = [model for model in models if isinstance(model, Export)]
     with Progress(console) as progress:
-        made, left_out = export_all(
+        files_by_export, left_out = export_all(
             exports, study.request, study.does_without, partial(progress.describe, EXPORTING)
         )
     measured: list[Measured] = []
@@ -128,7 +128,7 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     problems: list[str] = []
     interrupted = False
     for planned, places in zip(plan, folders, strict=True):
-        files = _files(planned, made)
+        files = _files(planned, files_by_export)
         if not files:
             continue
         request = planned.request or study.request
@@ -151,7 +151,9 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
             if study.records_failures:
                 failed.append(Failed(planned, reason))
                 continue
-            exported = [one for one in planned.models if isinstance(one, Export) and one in made]
+            exported = [
+                one for one in planned.models if isinstance(one, Export) and one in files_by_export
+            ]
             left_out += [LeftOut(one, reason) for one in exported]
             problems += [reason] * (not exported)
         except KeyboardInterrupt:
@@ -180,13 +182,13 @@ def export_all(
     """
     usual = ["--format", request.backend.suffix.removeprefix(".")]
     usual += ["--force"] * request.options.force
-    made: dict[Export, tuple[Path, ...]] = {}
+    files_by_export: dict[Export, tuple[Path, ...]] = {}
     left_out = []
     for one in exports:
         show(f"exporting {one.title}")
         try:
             arguments = [*one.arguments, *usual, "--output", str(request.models_folder)]
-            made[one] = tuple(
+            files_by_export[one] = tuple(
                 sorted(run_command("seaformer-export", arguments, partial(_show_stage, show, one)))
             )
         except MissingExtraError:
@@ -195,18 +197,18 @@ def export_all(
             if not does_without:
                 raise
             left_out.append(LeftOut(one, str(error)))
-    return made, left_out
+    return files_by_export, left_out
 
 
 def _show_stage(show: Callable[[str], None], export: Export, stage: str) -> None:
     show(f"{export.title}: {stage}")
 
 
-def _files(planned: Planned, made: Mapping[Export, tuple[Path, ...]]) -> list[Path]:
+def _files(planned: Planned, files_by_export: Mapping[Export, tuple[Path, ...]]) -> list[Path]:
     """The files of a benchmark that could be exported."""
     files: list[Path] = []
     for model in planned.models:
-        files += (model,) if isinstance(model, Path) else made.get(model, ())
+        files += (model,) if isinstance(model, Path) else files_by_export.get(model, ())
     return files
 
 

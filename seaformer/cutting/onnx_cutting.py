@@ -214,12 +214,12 @@ def _renamed(group: _Group, names: dict[str, str]) -> list[NodeProto]:
     """Copy the nodes with renamed inputs; conversions before them get unique names."""
     renamed = []
     for node in group.nodes:
-        made = NodeProto()
-        made.CopyFrom(node)
+        copied = NodeProto()
+        copied.CopyFrom(node)
         for place, name in enumerate(node.input):
-            made.input[place] = names.get(name, name)
+            copied.input[place] = names.get(name, name)
         if node.op_type == TAKING and node is not group.nodes[-1]:
-            names[node.output[0]] = made.output[0] = f"{node.output[0]}_for_{group.place}"
-            made.name = f"{node.name}_for_{group.place}"
-        renamed.append(made)
+            names[node.output[0]] = copied.output[0] = f"{node.output[0]}_for_{group.place}"
+            copied.name = f"{node.name}_for_{group.place}"
+        renamed.append(copied)
     return renamed

@@ -171,10 +171,10 @@ class _Builder:
 
     def empty(self, tensor: int, prefix: str) -> int:
         """Add a tensor that is given or computed; return its index."""
-        made = copy.copy(self._parsed.subgraphs[0].tensors[tensor])
-        made.name = prefix.encode() + (made.name or b"")
-        made.buffer = 0
-        return self._add(made)
+        copied = copy.copy(self._parsed.subgraphs[0].tensors[tensor])
+        copied.name = prefix.encode() + (copied.name or b"")
+        copied.buffer = 0
+        return self._add(copied)
 
     def _add(self, tensor: schema.TensorT) -> int:
         self.graph.tensors.append(tensor)
@@ -182,16 +182,16 @@ class _Builder:
 
     def _copy(self, tensor: schema.TensorT) -> schema.TensorT:
         """Copy a tensor with its values into this model."""
-        made = copy.copy(tensor)
+        copied = copy.copy(tensor)
         self.model.buffers.append(self._parsed.buffers[tensor.buffer])
-        made.buffer = len(self.model.buffers) - 1
-        return made
+        copied.buffer = len(self.model.buffers) - 1
+        return copied
 
     def _other(self, graph: schema.SubGraphT) -> schema.SubGraphT:
         """Copy a subgraph that an operator such as WHILE may call."""
-        made = copy.copy(graph)
-        made.tensors = list(map(self._copy, graph.tensors))
-        return made
+        copied = copy.copy(graph)
+        copied.tensors = list(map(self._copy, graph.tensors))
+        return copied
 
 
 def _tensor(index: int, tensor: schema.TensorT) -> GraphTensor:

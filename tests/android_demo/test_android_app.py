@@ -38,7 +38,7 @@ def model(shapes_export: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def app(once: Once, request: pytest.FixtureRequest) -> SharedBuild:
+def built_app(once: Once, request: pytest.FixtureRequest) -> SharedBuild:
     require_tools()
     model = request.getfixturevalue("model")
     return SharedBuild(once("android", lambda folder: SharedBuild(folder).create(model)))
@@ -47,8 +47,8 @@ def app(once: Once, request: pytest.FixtureRequest) -> SharedBuild:
 # ---- The code, on this computer's JVM ------------------------------------------------------------
 
 
-def test_core_passes_its_junit_tests_with_golden_outputs_of_python(app: SharedBuild) -> None:
-    passed = re.search(r"^OK \((\d+) tests\)$", app.output_of("junit"), re.MULTILINE)
+def test_core_passes_its_junit_tests_with_golden_outputs_of_python(built_app: SharedBuild) -> None:
+    passed = re.search(r"^OK \((\d+) tests\)$", built_app.output_of("junit"), re.MULTILINE)
     assert passed is not None
     in_sources = sum(
         path.read_text().count("@Test") for path in (APP / "core/src/test").rglob("*.kt")
@@ -58,10 +58,10 @@ def test_core_passes_its_junit_tests_with_golden_outputs_of_python(app: SharedBu
 
 @pytest.mark.parametrize("emulated", [False, True])
 def test_the_benchmark_of_the_app_has_the_schema_of_seaformer_benchmark(
-    app: SharedBuild, emulated: bool
+    built_app: SharedBuild, emulated: bool
 ) -> None:
-    app.output_of("junit")
-    results = read_results(app.folder / "output" / f"results_{str(emulated).lower()}.json")
+    built_app.output_of("junit")
+    results = read_results(built_app.folder / "output" / f"results_{str(emulated).lower()}.json")
     (model,) = results.models
     assert (model.latency is None, model.emulated is None) == (emulated, not emulated)
     assert (results.backend, results.protocol.half) == ("litert-gpu", True)
@@ -87,9 +87,9 @@ def test_the_benchmark_of_the_app_has_the_schema_of_seaformer_benchmark(
     assert times.run.mean_ms == pytest.approx(milliseconds.mean())
 
 
-def test_a_benchmark_of_a_wrong_output_has_no_latency(app: SharedBuild) -> None:
-    app.output_of("junit")
-    (model,) = read_results(app.folder / "output" / "results_wrong.json").models
+def test_a_benchmark_of_a_wrong_output_has_no_latency(built_app: SharedBuild) -> None:
+    built_app.output_of("junit")
+    (model,) = read_results(built_app.folder / "output" / "results_wrong.json").models
     assert model.is_wrong
     assert model.times is None
 
@@ -134,12 +134,14 @@ class AppRun:
 
 
 @pytest.fixture(scope="session")
-def ran(app: SharedBuild, once: Once, request: pytest.FixtureRequest) -> Callable[[str], AppRun]:
+def ran(
+    built_app: SharedBuild, once: Once, request: pytest.FixtureRequest
+) -> Callable[[str], AppRun]:
     def run_model(name: str) -> AppRun:
         export, pattern = MODELS[name]
         (model,) = request.getfixturevalue(export).glob(pattern)
-        folder = once(f"android_{name}", lambda folder: app.run(model, folder))
-        image = read_image(app.assets / SCENE)
+        folder = once(f"android_{name}", lambda folder: built_app.run(model, folder))
+        image = read_image(built_app.assets / SCENE)
         with open_model(model, 1) as session:
             metadata = session.metadata
             assert isinstance(metadata, Metadata)
@@ -230,10 +232,10 @@ def test_the_output_of_the_app_matches_the_golden_output(
 
 
 def test_a_gpu_with_a_wrong_output_is_rejected_and_named(
-    app: SharedBuild, ran: Callable[[str], AppRun]
+    built_app: SharedBuild, ran: Callable[[str], AppRun]
 ) -> None:
     folder = ran("float").folder
-    app.run_bundled(folder, "wrong")
+    built_app.run_bundled(folder, "wrong")
     running, rejection = lines_of(folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert re.fullmatch(
@@ -245,25 +247,27 @@ def test_a_gpu_with_a_wrong_output_is_rejected_and_named(
 
 
 def test_a_driver_that_crashed_the_app_is_skipped_at_the_next_start(
-    app: SharedBuild, ran: Callable[[str], AppRun]
+    built_app: SharedBuild, ran: Callable[[str], AppRun]
 ) -> None:
     folder = ran("float").folder
     with pytest.raises(SeaformerError, match="exit status 139"):
-        app.run_bundled(folder, "crash")
-    app.run_bundled(folder, "crash")
+        built_app.run_bundled(folder, "crash")
+    built_app.run_bundled(folder, "crash")
     assert lines_of(folder / "running.txt") == [
         "ONNX Runtime 1.29.0, CPU",
         "GPU: skipped because the app crashed while it was tried before",
     ]
 
 
-def test_a_runtime_without_qnn_is_reported(app: SharedBuild, ran: Callable[[str], AppRun]) -> None:
+def test_a_runtime_without_qnn_is_reported(
+    built_app: SharedBuild, ran: Callable[[str], AppRun]
+) -> None:
     """Files with the names of the libraries exist, but the real runtime lacks the provider."""
     folder = ran("float").folder
     names = ("libQnnHtp.so", "libQnnHtpPrepare.so", "libQnnSystem.so", "libQnnHtpV75Skel.so")
     for name in names:
         (folder / name).touch()
-    app.run_bundled(folder)
+    built_app.run_bundled(folder)
     running, npu, _ = lines_of(folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert npu.startswith("NPU: ")
@@ -281,17 +285,17 @@ def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], AppRun]) ->
     assert len(np.unique(drawn[:, width:].reshape(-1, 3), axis=0)) > 10
 
 
-def test_kotlin_passes_ktlint(app: SharedBuild) -> None:
-    app.output_of("ktlint")
+def test_kotlin_passes_ktlint(built_app: SharedBuild) -> None:
+    built_app.output_of("ktlint")
 
 
 # ---- The APK -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def apk(app: SharedBuild) -> Path:
-    app.output_of("apk")
-    return app.folder / "app.apk"
+def apk(built_app: SharedBuild) -> Path:
+    built_app.output_of("apk")
+    return built_app.folder / "app.apk"
 
 
 def test_the_apk_is_signed(apk: Path) -> None:
@@ -312,9 +316,9 @@ def test_a_changed_apk_does_not_verify(apk: Path, tmp_path: Path) -> None:
         run(debian("apksigner"), "verify", changed)
 
 
-def test_the_apk_has_the_versions_of_the_version_catalog(app: SharedBuild, apk: Path) -> None:
+def test_the_apk_has_the_versions_of_the_version_catalog(built_app: SharedBuild, apk: Path) -> None:
     versions = app_versions(APP)
-    output = run(app.build.framework.aapt2, "dump", "badging", apk)
+    output = run(built_app.build.framework.aapt2, "dump", "badging", apk)
     assert (
         f"package: name='seaformer.demo' versionCode='{versions['appVersionCode']}' "
         f"versionName='{versions['appVersionName']}'"
@@ -327,17 +331,19 @@ def test_the_apk_has_the_versions_of_the_version_catalog(app: SharedBuild, apk: 
 
 
 def test_the_app_requests_only_the_camera_and_does_not_require_it(
-    app: SharedBuild, apk: Path
+    built_app: SharedBuild, apk: Path
 ) -> None:
-    output = run(app.build.framework.aapt2, "dump", "badging", apk)
+    output = run(built_app.build.framework.aapt2, "dump", "badging", apk)
     assert re.findall(r"uses-permission[^:]*: name='([^']+)'", output) == [
         "android.permission.CAMERA"
     ]
     assert "uses-feature: name='android.hardware.camera" not in output
 
 
-def test_the_icon_is_adaptive_and_a_vector_before_android_8(app: SharedBuild, apk: Path) -> None:
-    aapt2 = app.build.framework.aapt2
+def test_the_icon_is_adaptive_and_a_vector_before_android_8(
+    built_app: SharedBuild, apk: Path
+) -> None:
+    aapt2 = built_app.build.framework.aapt2
     tree = run(aapt2, "dump", "xmltree", "--file", "res/mipmap-anydpi-v26/icon.xml", apk)
     elements = re.findall(r"E: ([\w-]+)", tree)
     assert elements == ["adaptive-icon", "background", "foreground", "monochrome"]
@@ -370,8 +376,10 @@ def test_libraries_support_16_kb_pages_and_all_entries_are_aligned(apk: Path) ->
 
 
 @pytest.mark.usefixtures("apk")
-def test_all_references_of_the_dex_file_are_defined(app: SharedBuild) -> None:
-    report = check_links(app.folder / "work/dex/classes.dex", app.build.framework.members)
+def test_all_references_of_the_dex_file_are_defined(built_app: SharedBuild) -> None:
+    report = check_links(
+        built_app.folder / "work/dex/classes.dex", built_app.build.framework.members
+    )
     assert report.checked > 10_000
     assert report.unresolved == ()
     # LiteRT, which only Gradle adds; loading it fails with an error that the app handles.
@@ -380,13 +388,13 @@ def test_all_references_of_the_dex_file_are_defined(app: SharedBuild) -> None:
 
 
 @pytest.mark.usefixtures("apk")
-def test_the_link_check_detects_missing_references(app: SharedBuild, tmp_path: Path) -> None:
-    members = app.build.framework.members.read_text()
+def test_the_link_check_detects_missing_references(built_app: SharedBuild, tmp_path: Path) -> None:
+    members = built_app.build.framework.members.read_text()
     method = "method takePersistableUriPermission(Landroid/net/Uri;I)V\n"
     assert method in members
     incomplete = tmp_path / "members.txt"
     incomplete.write_text(members.replace(method, ""))
-    report = check_links(app.folder / "work/dex/classes.dex", incomplete)
+    report = check_links(built_app.folder / "work/dex/classes.dex", incomplete)
     assert report.unresolved == (
         "Landroid/content/ContentResolver;->takePersistableUriPermission(Landroid/net/Uri;I)V",
     )

@@ -1,4 +1,4 @@
-"""Every parser of what comes from elsewhere raises nothing but our errors, whatever it is given.
+"""Every parser of outside data raises only our own errors, whatever the data.
 
 Real samples are truncated, altered and replaced. What has further tests of its own: members of JSON
 files (seaformer/artifact/test_json_inputs.py), what devices print, the record and the plan of the
@@ -23,6 +23,7 @@ import pytest
 import safetensors.torch
 import torch
 from benchmark_parts import candidate, make_results, times_around
+from corrupted_data import corrupted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from locations import SAMPLES
@@ -31,7 +32,6 @@ from profile_events import Chain
 from pydantic import TypeAdapter
 from small_models import metadata, write_onnx
 from small_tflite import SmallModel
-from spoiling import harmed
 
 from seaformer.artifact.accelerators import parse_accelerators
 from seaformer.artifact.chips import parse_chips
@@ -219,8 +219,8 @@ OLD = SAMPLES / "schema_1"
 EVENT = TypeAdapter(ProfileEvent)
 
 
-class TwoWays(Chain):
-    """Operators that are known by their names, as in an .onnx."""
+class NamedChain(Chain):
+    """A chain whose operators are identified by name, as in an .onnx."""
 
     def __init__(self) -> None:
         super().__init__(["ADD", "MUL"])
@@ -230,13 +230,13 @@ class TwoWays(Chain):
 def profile(graph: Chain, path: Path) -> None:
     try:
         fields = json.loads(path.read_bytes())
-        made = [
+        validated = [
             EVENT.validate_python({"model": "m", "run": 0, "index": n, "subgraph": 0, **one})
             for n, one in enumerate(fields)
         ]
-    except (ValueError, TypeError):  # which the record does not let pass
+    except (ValueError, TypeError):  # refused when the record is read
         return
-    read_profile(graph, [made])
+    read_profile(graph, [validated])
 
 
 def listing(path: Path) -> None:
@@ -279,7 +279,7 @@ def arrays_in(path: Path) -> None:
 
 
 def event_line(path: Path) -> None:
-    with suppress(ValueError):  # as it promises
+    with suppress(ValueError):  # as documented
         read_event(path.read_text(errors="replace"))
 
 
@@ -288,8 +288,8 @@ def json_value(path: Path) -> None:
         parse_json(path.read_bytes())
 
 
-def text(parse: Callable[[str], object]) -> Callable[[Path], object]:
-    """Parse what programs print, which is decoded where it arrives."""
+def of_text(parse: Callable[[str], object]) -> Callable[[Path], object]:
+    """Parse the output of a program, which is decoded on arrival."""
     return lambda path: parse(path.read_text(encoding="utf-8", errors="replace"))
 
 
@@ -299,7 +299,7 @@ def option(name: str, suffix: str) -> Callable[[Path], object]:
 
 @dataclass(frozen=True)
 class Parser:
-    """What is read, where it is called so, and by what."""
+    """A parser of outside data: the name of its file, the function, and valid samples."""
 
     name: str
     read: Callable[[Path], object]
@@ -311,7 +311,7 @@ SAMPLE_TEXTS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.txt"))]
 FILES = {
     "ONNX Runtime's profile": Parser(
         "a",
-        partial(profile, TwoWays()),
+        partial(profile, NamedChain()),
         [events("operator", {"n0": "ADD", "n1_token_4": "MUL", "c": "Cast"})],
     ),
     "LiteRT's profile": Parser(
@@ -324,17 +324,17 @@ FILES = {
         read_qnn_profile,
         [b"".join((SAMPLES / "npu/shapes_128_fp32_SM8650.csv").read_bytes().splitlines(True)[:40])],
     ),
-    "QNN's log": Parser("a", text(qnn_log.reasons), [QNN_LOG]),
-    "the log of LiteRT's plugin": Parser("a", text(litert_log.refusals), [LITERT_LOG]),
-    "faults of an NPU": Parser("a", text(find_npu_fault), [FAULTS]),
+    "QNN's log": Parser("a", of_text(qnn_log.reasons), [QNN_LOG]),
+    "the log of LiteRT's plugin": Parser("a", of_text(litert_log.refusals), [LITERT_LOG]),
+    "faults of an NPU": Parser("a", of_text(find_npu_fault), [FAULTS]),
     "paths that exist": Parser(
-        "a", text(lambda said: parsers.parse_present(said, ["/a", "/b"])), [b"/a\n/b\n0\n"]
+        "a", of_text(lambda text: parsers.parse_present(text, ["/a", "/b"])), [b"/a\n/b\n0\n"]
     ),
-    "values": Parser("a", text(parsers.parse_values), [b"/sys/a:1\n/sys/b:2\n"]),
-    "switch": Parser("a", text(parsers.parse_switch), [b"1\n", b"null"]),
-    "wakefulness": Parser("a", text(parsers.parse_wakefulness), [b"  mWakefulness=Awake\n"]),
-    "official tool": Parser("a", text(read_output), SAMPLE_TEXTS),
-    "record": Parser("a", text(lambda said: read_record(said.split("\n"))), [HEADER]),
+    "values": Parser("a", of_text(parsers.parse_values), [b"/sys/a:1\n/sys/b:2\n"]),
+    "switch": Parser("a", of_text(parsers.parse_switch), [b"1\n", b"null"]),
+    "wakefulness": Parser("a", of_text(parsers.parse_wakefulness), [b"  mWakefulness=Awake\n"]),
+    "official tool": Parser("a", of_text(read_output), SAMPLE_TEXTS),
+    "record": Parser("a", of_text(lambda text: read_record(text.split("\n"))), [HEADER]),
     "results of a benchmark": Parser("results.json", read_results, [RESULTS]),
     "metadata": Parser(
         "a.onnx.json",
@@ -383,14 +383,14 @@ FILES = {
         for suffix, format in FORMATS.items()
     },
 }
-"""What is read -> how."""
+"""Name of the data -> its parser."""
 
 
 @pytest.mark.parametrize("kind", FILES)
 def test_no_file_makes_a_parser_raise_anything_else(kind: str, tmp_path: Path) -> None:
     parser = FILES[kind]
-    made = parser.samples
-    samples = [made(tmp_path)] if callable(made) else made
+    source = parser.samples
+    samples = [source(tmp_path)] if callable(source) else source
     path = tmp_path / parser.name
 
     def read(data: bytes) -> None:
@@ -398,65 +398,65 @@ def test_no_file_makes_a_parser_raise_anything_else(kind: str, tmp_path: Path) -
         parser.read(path)
 
     for sample in samples:
-        read(sample)  # each is a good one
+        read(sample)  # every sample is valid
 
     @few()
-    @given(harmed(samples))
+    @given(corrupted(samples))
     def check(data: bytes) -> None:
         try:
             read(data)
         except SeaformerError as error:
-            said = str(error)
-            assert said
-            assert len(said) < 3000
+            message = str(error)
+            assert message
+            assert len(message) < 3000
 
     check()
 
 
-# ---- what is typed -------------------------------------------------------------------------------
+# ---- options -------------------------------------------------------------------------------------
 
 
-def shard(said: str) -> None:
-    arguments = ["model.onnx", "--data", "/no/such/folder", "--shard", said]
+def shard(text: str) -> None:
+    arguments = ["model.onnx", "--data", "/no/such/folder", "--shard", text]
     with pytest.raises(SeaformerError):
         evaluate(arguments, standalone_mode=False)
 
 
-TYPED: dict[str, tuple[Callable[[str], object], str]] = {
-    "--accelerator": (lambda said: parse_accelerators([said]), "cpu, gpu"),
-    "--soc": (lambda said: parse_chips([said]), "SM8650,sm8550"),
+OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
+    "--accelerator": (lambda text: parse_accelerators([text]), "cpu, gpu"),
+    "--soc": (lambda text: parse_chips([text]), "SM8650,sm8550"),
     "--input-size": (parse_input_size, "512x1024"),
     "--frame": (parse_frame_size, "1280x720"),
     "--tolerance": (partial(parse_share, "--tolerance"), "0.5 %"),
     "--sides": (parse_sides, "8,16"),
     "--layers": (parse_layers, "global,axial"),
     "--ablation": (
-        lambda said: ablated(get_variant("tiny"), parse_ablation([said])),
+        lambda text: ablated(get_variant("tiny"), parse_ablation([text])),
         "fusion-width=48,64",
     ),
-    "--labels": (lambda said: read_statement(labels=said), "road,sky"),
-    "--palette": (lambda said: read_statement(palette=said), "ff0000,#00ff00"),
-    "--input-range": (lambda said: read_statement(input_range=said), "-1..1"),
-    "--mean": (lambda said: read_statement(mean=said, input_range="0..1"), "0.5,0.5,0.5"),
-    "--std": (lambda said: read_statement(std=said, input_range="0..1"), "0.5"),
-    "--task": (lambda said: read_statement(task=said), "ade20k"),
+    "--labels": (lambda text: read_statement(labels=text), "road,sky"),
+    "--palette": (lambda text: read_statement(palette=text), "ff0000,#00ff00"),
+    "--input-range": (lambda text: read_statement(input_range=text), "-1..1"),
+    "--mean": (lambda text: read_statement(mean=text, input_range="0..1"), "0.5,0.5,0.5"),
+    "--std": (lambda text: read_statement(std=text, input_range="0..1"), "0.5"),
+    "--task": (lambda text: read_statement(task=text), "ade20k"),
     "--shard": (shard, "3/8"),
 }
-"""Option -> what reads its value, and a good one."""
+"""Option -> function that reads its value, and a valid value."""
 
 
-@pytest.mark.parametrize("option", TYPED)
-def test_no_value_of_an_option_makes_it_raise_anything_else(option: str) -> None:
-    read, good = TYPED[option]
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_value_of_an_option_raises_anything_else(option: str) -> None:
+    read, good = OPTIONS[option]
     read(good)
-    # A command line has neither NUL nor what no encoding can write.
-    words = harmed([good.encode()]).map(lambda data: os.fsdecode(data.replace(b"\0", b" ")))
+    # A command line contains neither NUL nor characters that cannot be encoded.
+    words = corrupted([good.encode()]).map(lambda data: os.fsdecode(data.replace(b"\0", b" ")))
 
     @few()
     @given(words)
-    def check(said: str) -> None:
+    def check(text: str) -> None:
         with suppress(SeaformerError):
-            read(said)
+            read(text)
 
     check()
 
@@ -466,28 +466,28 @@ def test_a_list_that_is_too_long_for_a_file_name_is_still_a_list() -> None:
     assert read_statement(labels=",".join(labels)).labels == labels
 
 
-# ---- there and back ------------------------------------------------------------------------------
+# ---- writing and reading -------------------------------------------------------------------------
 
 NAMES = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1)
 
 
 @few()
 @given(NAMES)
-def test_names_of_images_come_back(folder: Path, names: list[str]) -> None:
+def test_names_of_images_survive_writing_and_reading(folder: Path, names: list[str]) -> None:
     write_names(folder / "names.json", names)
     assert read_names(folder / "names.json") == tuple(names)
 
 
 @few()
 @given(st.text(), st.integers(0, 10**9), st.integers(1, 10**9))
-def test_an_event_comes_back(title: str, done: int, total: int) -> None:
+def test_an_event_survives_writing_and_reading(title: str, done: int, total: int) -> None:
     event = StageAdvanced(title=title, done=done, total=total)
     assert read_event(event.model_dump_json()) == event
 
 
 @few()
 @given(st.binary(), st.lists(st.integers(0, 100)))
-def test_lines_are_the_same_however_the_stream_is_divided(data: bytes, places: list[int]) -> None:
+def test_lines_do_not_depend_on_the_chunks_of_the_stream(data: bytes, places: list[int]) -> None:
     whole, divided = Lines(None), Lines(None)
     whole.feed(data)
     ends = sorted({min(place, len(data)) for place in places} | {len(data)})
@@ -501,7 +501,7 @@ def test_lines_are_the_same_however_the_stream_is_divided(data: bytes, places: l
 
 @few()
 @given(st.text(st.characters(exclude_categories=())))
-def test_what_is_printed_is_one_line_that_no_terminal_obeys(text: str) -> None:
+def test_printed_text_is_one_line_without_control_characters(text: str) -> None:
     shown = printable(text)
     assert printable(shown) == shown
     assert len(shown.splitlines()) <= 1

@@ -22,7 +22,7 @@ from seaformer.progress_events import (
 WRITER = """
 from pathlib import Path
 from seaformer.progress_events import FileWritten, StageAdvanced, StageFinished, notify
-notify(StageFinished(title="trace\\nto ONNX", made="✓ 266 nodes", seconds=1.5))
+notify(StageFinished(title="trace\\nto ONNX", result="✓ 266 nodes", seconds=1.5))
 notify(StageAdvanced(title="evaluate", done=3, total=10))
 notify(FileWritten(path=Path("out/möbel.tflite")))
 print("done")
@@ -53,7 +53,7 @@ def test_events_arrive_unchanged() -> None:
         events = [read_event(line) for line in lines]
         assert process.wait() == 0
     assert events == [
-        StageFinished(title="trace\nto ONNX", made="✓ 266 nodes", seconds=1.5),
+        StageFinished(title="trace\nto ONNX", result="✓ 266 nodes", seconds=1.5),
         StageAdvanced(title="evaluate", done=3, total=10),
         FileWritten(path=Path("out/möbel.tflite")),
     ]

@@ -30,9 +30,9 @@ def write_tflite(path: Path) -> None:
     from ai_edge_litert import schema_py_generated as schema
 
     def tensor(name: str, kind: int) -> schema.TensorT:
-        made = schema.TensorT()
-        made.name, made.shape, made.type, made.buffer = name, SHAPE, kind, 0
-        return made
+        new = schema.TensorT()
+        new.name, new.shape, new.type, new.buffer = name, SHAPE, kind, 0
+        return new
 
     x, q = tensor("x", schema.TensorType.FLOAT32), tensor("q", schema.TensorType.INT8)
     q.quantization = schema.QuantizationParametersT()

@@ -31,18 +31,18 @@ class SmallModel:
     def tensor(
         self, shape: Sequence[int], type: str = "FLOAT32", values: Any = None, scale: float = 0
     ) -> int:
-        made = schema.TensorT()
-        made.shape, made.type = list(shape), getattr(schema.TensorType, type)
-        made.buffer = 0
+        new = schema.TensorT()
+        new.shape, new.type = list(shape), getattr(schema.TensorType, type)
+        new.buffer = 0
         if values is not None:
             buffer = schema.BufferT()
             buffer.data = np.ascontiguousarray(values).view(np.uint8).reshape(-1)
             self.model.buffers.append(buffer)
-            made.buffer = len(self.model.buffers) - 1
+            new.buffer = len(self.model.buffers) - 1
         if scale:
-            made.quantization = schema.QuantizationParametersT()
-            made.quantization.scale, made.quantization.zeroPoint = [scale], [0]
-        return self.add(made)
+            new.quantization = schema.QuantizationParametersT()
+            new.quantization.scale, new.quantization.zeroPoint = [scale], [0]
+        return self.add(new)
 
     def add(self, tensor: schema.TensorT) -> int:
         tensor.name = f"t{len(self.graph.tensors)}".encode()
@@ -62,14 +62,14 @@ class SmallModel:
         code.builtinCode = code.deprecatedBuiltinCode = number
         code.version = version
         self.model.operatorCodes.append(code)
-        made = schema.OperatorT()
-        made.opcodeIndex = len(self.model.operatorCodes) - 1
-        made.inputs, made.outputs = list(inputs), list(outputs)
+        new = schema.OperatorT()
+        new.opcodeIndex = len(self.model.operatorCodes) - 1
+        new.inputs, new.outputs = list(inputs), list(outputs)
         if options is not None:
             name = type_name(options)
-            made.builtinOptionsType = getattr(schema.BuiltinOptions, name)
-            made.builtinOptions = options
-        self.graph.operators.append(made)
+            new.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+            new.builtinOptions = options
+        self.graph.operators.append(new)
 
     def include(self, content: bytes) -> None:
         """Add all operators of a file with one subgraph, with separate inputs and outputs."""

@@ -44,16 +44,16 @@ def folder() -> Path:
     key = hashlib.sha256(b"\0".join([*parts, _zig_version().encode()])).hexdigest()[:16]
     cache = cache_folder("loopback_phone")
     cache.mkdir(parents=True, exist_ok=True)
-    made = cache / key
+    root = cache / key
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            parts_made = cache / "unfinished"
-            shutil.rmtree(parts_made, ignore_errors=True)
-            parts_made.mkdir()
-            _make(parts_made)
-            parts_made.rename(made)
-    return made
+        if not root.exists():
+            incomplete = cache / "unfinished"
+            shutil.rmtree(incomplete, ignore_errors=True)
+            incomplete.mkdir()
+            _make(incomplete)
+            incomplete.rename(root)
+    return root
 
 
 def _sources() -> list[Path]:
@@ -69,10 +69,10 @@ def _zig_version() -> str:
         raise CannotRunError("no C compiler for arm64 (pip install ziglang)") from None
 
 
-def _make(made: Path) -> None:
-    debian = made / "debian"
+def _make(root: Path) -> None:
+    debian = root / "debian"
     _unpack(debian)
-    programs, libraries = made / "system/bin", made / "lib"
+    programs, libraries = root / "system/bin", root / "lib"
     programs.mkdir(parents=True)
     shutil.copy(debian / "bin/toybox", programs / "toybox")
     shutil.copy(debian / "bin/mksh", programs / "sh")

@@ -137,7 +137,7 @@ def _print(console: Console, findings: list[tuple[str, Finding]], start: float) 
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)
     table.add_column("result", no_wrap=True)
-    table.add_column("seen", overflow="fold")
+    table.add_column("details", overflow="fold")
     if any(finding.advice for _, finding in findings):
         table.add_column("what to do", overflow="fold")
     for name, finding in findings:

@@ -7,7 +7,6 @@ made the outputs of RepViT 10^12 and no two float32 computations of them agree.
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +16,19 @@ LEAST_VARIANCE = 1e-12
 """Below it, a channel is constant and stays as it is."""
 STEP = 0.25
 """Step of means, in standard deviations."""
+LEAST_RELATIVE = 1 / 2
+"""Minimum deviation as a share of the mean: a channel that hardly varies on noise does on other
+images, and would be amplified."""
+BLOCKS = (1, 32)
+"""Sides of the blocks of the noise in pixels, for each image: fine and coarse noise. A network with
+the statistics of one of them amplifies the other."""
 
 
 def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
-    """Set the running statistics of every norm that has them from one run on noise.
+    """Set the running statistics of every norm that has them from one run.
 
-    The run is in float64, and deviations are rounded to powers of two and means to steps, so that
-    the result is the same on every machine.
+    The run is on noise, in float64. Deviations are rounded to powers of two and means to steps, so
+    that the result is the same on every machine.
 
     Args:
         model: in eval mode, float32; its weights are not changed.
@@ -35,9 +40,19 @@ def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> N
     for path, module in exact.named_modules():
         if isinstance(getattr(module, "running_var", None), Tensor):
             module.register_forward_pre_hook(_measuring(norms[path]))
-    noise = np.random.RandomState(seed).standard_normal(shape)
     with torch.no_grad():
-        exact(torch.from_numpy(noise))
+        exact(torch.from_numpy(_noise(shape, seed)))
+
+
+def _noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Return an image for each of `BLOCKS`, float64 [images, channels, height, width]."""
+    random = np.random.RandomState(seed)
+    _, channels, height, width = shape
+    images = []
+    for block in BLOCKS:
+        values = random.standard_normal((channels, -(-height // block), -(-width // block)))
+        images.append(values.repeat(block, axis=1).repeat(block, axis=2)[:, :height, :width])
+    return np.stack(images)
 
 
 def _measuring(norm: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
@@ -45,13 +60,16 @@ def _measuring(norm: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], Non
 
     def measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0]
+        if x.dim() == 2:  # pooled: two values are too few for a deviation of each channel
+            x = x.flatten()[:, None, None].expand(-1, x.shape[1], 1)
         axes = [axis for axis in range(x.dim()) if axis != 1]
         mean, variance = x.mean(axes), x.var(axes, correction=0)
+        variance = variance.maximum((mean * LEAST_RELATIVE) ** 2)
         deviation = 2.0 ** (variance.clamp_min(LEAST_VARIANCE).log2() / 2).round()
         deviation = torch.where(variance > LEAST_VARIANCE, deviation, torch.ones_like(variance))
-        one: Any
+        steps = (mean / deviation / STEP).round()
         for one in (module, norm):
-            one.running_var.copy_(deviation**2)
-            one.running_mean.copy_((mean / deviation / STEP).round() * STEP * deviation)
+            one.get_buffer("running_var").copy_(deviation**2)
+            one.get_buffer("running_mean").copy_(steps * STEP * deviation)
 
     return measure

@@ -275,7 +275,7 @@ def test_the_stages_of_a_frame_are_in_all_results(model: Path, tmp_path: Path) -
     page = (tmp_path / "out/report.html").read_text()
     assert "Whole frames of 90x160" in page
     assert all(
-        f"{stage} {milliseconds(one.median_ms)} ms" in page for stage, one in frame.stages.items()
+        f"{stage}: {milliseconds(one.median_ms)} ms" in page for stage, one in frame.stages.items()
     )
 
 

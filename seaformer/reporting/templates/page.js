@@ -41,14 +41,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
 }
 
 /* Commands: a button that copies. */
-for (const command of document.querySelectorAll(".command")) {
+document.querySelectorAll(".command").forEach((command, place) => {
+  const code = command.querySelector("code");
+  code.id = `command-${place}`;
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
   button.textContent = "Copy";
   button.setAttribute("aria-live", "polite");
+  button.setAttribute("aria-describedby", code.id);
   button.addEventListener("click", async () => {
-    const code = command.querySelector("code");
     getSelection().selectAllChildren(code);
     try {
       await navigator.clipboard.writeText(code.textContent);
@@ -58,7 +60,7 @@ for (const command of document.querySelectorAll(".command")) {
     }
   });
   command.append(button);
-}
+});
 
 /* Plots: Tab leads to a plot, arrow keys to its points; a tip shows the values of the point. */
 const tip = document.createElement("div");

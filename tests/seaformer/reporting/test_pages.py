@@ -275,7 +275,8 @@ def test_the_command_is_copied(folder: Path, opened: Browser) -> None:
     opened.evaluate("document.querySelector('.copy').focus()")
     assert opened.evaluate(label) == "Copy"
     opened.press("Enter")
-    command = opened.evaluate("document.querySelector('.command code').textContent")
+    described = "document.activeElement.getAttribute('aria-describedby')"
+    command = opened.evaluate(f"document.getElementById({described}).textContent")
     assert command.endswith(" --blame gpu")
     assert opened.evaluate("navigator.clipboard.readText()") == command
     assert opened.evaluate(label) == "Copied"

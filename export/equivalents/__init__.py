@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from seaformer.export.equivalents.activations import gelu, threshold
+from seaformer.export.equivalents.activations import gelu, hardsigmoid, threshold
 from seaformer.export.equivalents.channels_and_copies import (
     channel_shuffle,
     flip,
@@ -50,6 +50,7 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     F.fold: fold,
     F.gelu: gelu,
     F.group_norm: group_norm,
+    F.hardsigmoid: hardsigmoid,
     F.instance_norm: instance_norm,
     F.interpolate: interpolate,
     F.layer_norm: layer_norm,

@@ -3,6 +3,8 @@
 gelu         x / 2 * (1 + erf(x * sqrt(1/2))), in the form that TensorFlow's converter recognises
              as TFLite's GELU; torch's exporter divides by sqrt(2), which leaves an Erf that TFLite
              does not have
+hardsigmoid  relu6(x + 3) / 6, whose RELU6 is fused into the ADD; onnx2tf converts HardSigmoid to a
+             RELU_0_TO_1, which LiteRT's GPU accelerator refuses
 threshold    where(x > threshold, x, value)
 """
 
@@ -18,6 +20,11 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     if approximate != "none":
         return F.gelu(input, approximate=approximate)
     return input * 0.5 * (torch.erf(input * math.sqrt(0.5)) + 1.0)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: ARG001
+    """Compute the hard sigmoid, see `torch.nn.functional.hardsigmoid`."""
+    return F.relu6(input + 3.0) * (1 / 6)
 
 
 def threshold(input: Tensor, threshold: float, value: float, **_: bool) -> Tensor:

@@ -42,6 +42,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "average, divisor": lambda x: F.avg_pool2d(x, 3, 2, 1, divisor_override=4),
     "GELU": F.gelu,
     "GELU by tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "hard sigmoid": lambda x: F.hardsigmoid(4 * x),
     "threshold": lambda x: F.threshold(x, 0.1, -0.3),
     "channel shuffle": lambda x: F.channel_shuffle(x, 4),
     "flip": lambda x: x.flip(1, -1),
@@ -98,6 +99,11 @@ def test_an_equivalent_exports_to_onnx(function: Callable[[Tensor], Tensor]) -> 
         (found,) = session.run([x.numpy()])
     np.testing.assert_allclose(found, function(x).numpy(), rtol=1e-3, atol=1e-4)
     assert places == []
+
+
+def test_a_hard_sigmoid_has_operators_that_gpus_take() -> None:
+    graph = to_onnx(Calling(F.hardsigmoid), (SIDE, SIDE), "y").graph
+    assert [node.op_type for node in graph.node] == ["Add", "Clip", "Mul"]
 
 
 class Branches(nn.Module):

@@ -4,11 +4,12 @@ The names of their modules say nothing that `random_weights` could go by. What i
 values holds here too.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
 
-from seaformer.models.inputs import input_shape
 from seaformer.tasks.statement import TASK
 from seaformer.weights.measured_statistics import measure_statistics
 from seaformer.weights.random_weights import norm_values, rounded, stream
@@ -20,8 +21,6 @@ BRANCH_SCALE = 0.3
 SHIFT = 0.5
 """Mean of a norm that measures its input. Activations that cut off half of all values make a deep
 network chaotic: every layer amplifies a difference by a fifth."""
-CLASS_DECAY = 0.99
-"""Ratio of the weights of one class to the class before."""
 
 
 def fill_by_type(model: nn.Module, seed: int = 0) -> None:
@@ -34,7 +33,7 @@ def fill_by_type(model: nn.Module, seed: int = 0) -> None:
     of their initial values, at least 0.02.
 
     Args:
-        model: in its library's initialisation, in eval mode, float32; it declares its input size.
+        model: in its library's initialisation, in eval mode, float32; it declares its input.
         seed: random seed.
     """
     with torch.no_grad():
@@ -43,7 +42,8 @@ def fill_by_type(model: nn.Module, seed: int = 0) -> None:
                 values = _values(path, module, name, tensor, seed)
                 tensor.copy_(torch.from_numpy(values.astype(np.float32)))
     height, width = getattr(model, TASK)["preprocessing"]["input_size"]
-    measure_statistics(model, input_shape(model, (height, width)), seed)
+    channels: Any = model.input_channels
+    measure_statistics(model, (1, channels, height, width), seed)
 
 
 def is_norm(module: nn.Module) -> bool:

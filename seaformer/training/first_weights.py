@@ -49,9 +49,15 @@ def require_trainable(network: Network) -> None:
     """Refuse a network whose trained weights could not be loaded again.
 
     Raises:
-        UsageError: the network takes features, or is the user's own.
+        UsageError: the network takes features, is the user's own, or of another library.
     """
     network.require_image("a training")
+    if network.pretrained is not None:
+        raise UsageError(
+            f"model '{network.name}' cannot be trained here: train it with its own library, and "
+            "export the checkpoint with seaformer-export --weights FILE. Or train a network of the "
+            "registry, see seaformer-export --list."
+        )
     if not network.builders:
         raise UsageError(
             f"model '{network.name}' cannot be trained: its factory returns a network with its own "

@@ -295,6 +295,7 @@ def test_training_starts_from_a_backbone(folder: Path) -> None:
         ((), "no network is given. Give --variant"),
         (("--model", f"attention-{next(iter(LAYERS))}"), "takes features.*a training needs"),
         (("--model", "a.b:c"), "cannot be trained: its factory"),
+        (("--model", "transformers:a/b"), "cannot be trained here: train it with its own library"),
         (("--model", "topformer-tny"), "unknown model 'topformer-tny'"),
         (("--model", "topformer-tiny", "--variant", "tiny"), "name different networks"),
     ],

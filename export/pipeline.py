@@ -39,8 +39,8 @@ from seaformer.export.convert.refusals import OperatorError, first_sentence
 from seaformer.export.cpu_check import check, run_samples
 from seaformer.export.description import describe
 from seaformer.export.export_context import Candidate, ExportContext, OutputFile
-from seaformer.export.lint.lint_report import advice
-from seaformer.export.lint.linting import lint
+from seaformer.export.lint.lint_report import advice, refused_operators
+from seaformer.export.lint.linting import Finding, lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
 from seaformer.export.quantize.independent_images import independent_images
 from seaformer.export.quantize.module_patterns import require_modules
@@ -444,12 +444,17 @@ def _verify_on_accelerators(
     for accelerator in context.request.accelerators:
         if format.name not in accelerator.runtimes or accelerator.is_compiled_for:
             continue
+        findings: Sequence[Finding] = ()
         if accelerator.refusal(format.name, precision.name) is None:
-            for text in advice(lint(candidate.content, [accelerator.name], path.name)).values():
+            findings = lint(candidate.content, [accelerator.name], path.name)
+            for text in advice(findings).values():
                 report.warn(f"{accelerator.name}: {path.name}: {text}")
         with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
             samples = context.samples[:ON_DRIVERS]
             parity = verify_on(accelerator, path, precision, samples, on_cpu, channels)
+            if parity.status == "refused" and (operators := refused_operators(findings)):
+                reason = f"it does not run {operators}; {parity.reason}"
+                parity = parity.model_copy(update={"reason": reason})
             stage.result = in_words(parity)
         require_accepted(parity, path.name, context, report)
         if accelerator.computes_half and not precision.is_quantized:

@@ -86,6 +86,18 @@ def advice(findings: Sequence[Finding]) -> dict[Rule, str]:
     return found
 
 
+def refused_operators(findings: Sequence[Finding]) -> str:
+    """Name the operators that an accelerator does not run, with the first module; "" if none."""
+    refused = [finding for finding in findings if finding.rule.effect != "wrong"]
+    parts = []
+    for type in dict.fromkeys(finding.type for finding in refused):
+        ones = [finding for finding in refused if finding.type == type]
+        where = f" in '{ones[0].module}'" if ones[0].module else ""
+        more = f" and {len(ones) - 1} more" if len(ones) > 1 else ""
+        parts.append(f"{type}{where}{more}")
+    return ", ".join(parts)
+
+
 def _shapes(finding: Finding) -> str:
     inputs = " x ".join(_shape(shape) for shape in finding.inputs)
     return f"{inputs} -> {', '.join(_shape(shape) for shape in finding.outputs)}"

@@ -22,7 +22,8 @@ from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError, UnknownNameError
 from seaformer.export.cli import main
 from seaformer.export.lint.lint_file import lint_file
-from seaformer.export.lint.linting import lint
+from seaformer.export.lint.lint_report import refused_operators
+from seaformer.export.lint.linting import Finding, lint
 from seaformer.export.lint.rules import RULES
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
@@ -137,6 +138,23 @@ def test_weights_in_half_precision_are_constants() -> None:
     graph.operators[0].inputs = [0, 3]
     graph.operators.insert(0, dequantize)
     assert found(pack(parsed)) == [(1, "constant-on-batch")]
+
+
+def test_the_operators_that_are_refused_are_named() -> None:
+    by_effect = {rule.effect: rule for rule in RULES}
+    found = [
+        Finding(index, type, module, ((1, 8),), ((1, 8),), by_effect[effect])
+        for index, (type, module, effect) in enumerate(
+            [
+                ("RELU_0_TO_1", "blocks.0.gate", "falls back"),
+                ("MUL", "blocks.0", "wrong"),
+                ("RELU_0_TO_1", "blocks.1.gate", "falls back"),
+                ("SQUEEZE", None, "falls back"),
+            ]
+        )
+    ]
+    assert refused_operators(found) == "RELU_0_TO_1 in 'blocks.0.gate' and 1 more, SQUEEZE"
+    assert refused_operators(found[1:2]) == ""
 
 
 def test_the_cpu_has_no_rules() -> None:

@@ -23,6 +23,7 @@ from seaformer.export.convert.input_dependence import (
     place_behind_equivalents,
     place_of,
 )
+from seaformer.export.convert.joined_projections import split_projections
 from seaformer.export.convert.refusals import tracing_error
 from seaformer.export.convert.simplification import simplified
 from seaformer.export.equivalents import Equivalents
@@ -88,6 +89,8 @@ def to_onnx(
     _unlist_equal_splits(graph)
     _share_equal_constants(graph)
     graph = onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True)
+    if split_projections(graph):
+        graph = onnx.shape_inference.infer_shapes(graph, check_type=True, strict_mode=True)
     graph.producer_name = "seaformer"
     onnx.checker.check_model(graph, full_check=True)
     return graph

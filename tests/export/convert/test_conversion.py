@@ -74,6 +74,23 @@ class Biased(nn.Module):
         return x * F.interpolate(back, scale_factor=4.0, mode="nearest")
 
 
+class Joined(nn.Module):
+    """Attention as in timm: query, key and value of all heads from one projection."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        super().__init__()
+        self.order = order
+        self.qkv = nn.Linear(SIDE, 3 * SIDE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(2).transpose(1, 2)
+        qkv = self.qkv(tokens).reshape(1, -1, 3, 2, SIDE // 2).permute(self.order)
+        q, k, v = qkv.unbind(0)
+        tokens = (q @ k.transpose(-2, -1) * 0.01).softmax(-1) @ v
+        tokens = tokens.permute(0, *(self.order.index(axis) - 1 for axis in (1, 3, 4)))
+        return tokens.flatten(2).transpose(1, 2).unflatten(2, x.shape[2:])
+
+
 class Blocks(nn.Module):
     """A map as blocks of 2 x 2 positions and back, as in MobileViTv2."""
 
@@ -157,6 +174,18 @@ def test_products_with_as_many_tokens_as_channels(is_attention: bool, tmp_path: 
 def test_attention_with_a_bias(tmp_path: Path) -> None:
     sqnr_db, _ = convert(Biased(), SIDE, tmp_path)
     assert sqnr_db > 100
+
+
+@pytest.mark.parametrize("order", [(2, 0, 3, 1, 4), (2, 0, 3, 4, 1)])
+def test_a_joined_projection_has_at_most_four_axes(order: tuple[int, ...]) -> None:
+    model = Joined(order).eval()
+    x = torch.randn(1, SIDE, 4, 6, generator=torch.Generator().manual_seed(0))
+    model.input_channels = SIDE  # type: ignore[assignment]
+    graph = to_onnx(model, (4, 6), "logits")
+    ranks = [len(one.type.tensor_type.shape.dim) for one in graph.graph.value_info]
+    assert max(ranks) == 4
+    with open_content(graph.SerializeToString(), ".onnx") as session, torch.no_grad():
+        np.testing.assert_allclose(session.run([x.numpy()])[0], model(x).numpy(), atol=1e-5)
 
 
 def test_blocks_of_positions(tmp_path: Path) -> None:

@@ -34,7 +34,10 @@ NARROW = Frame("narrow", 300, 520)
 
 
 def place_names(
-    names: Sequence[str], positions: Sequence[Position], frame: Frame
+    names: Sequence[str],
+    positions: Sequence[Position],
+    frame: Frame,
+    obstacles: Sequence[Position] = (),
 ) -> list[tuple[Label, str]]:
     """Return the label of each point, and the path of the line to its point; "" if it is close.
 
@@ -45,15 +48,19 @@ def place_names(
         names: names of the points.
         positions: positions of the points, in percent of the plot.
         frame: frame of the plot.
+        obstacles: further positions that names must not cover.
     """
     size = np.array([frame.width, frame.height])
     points = np.array(positions).reshape(-1, 2) / 100 * size
+    not_covered = np.array([*positions, *obstacles]).reshape(-1, 2) / 100 * size
     taken: list[tuple[np.ndarray, np.ndarray]] = []
     found = []
     for name, point in zip(names, points, strict=True):
         half = np.array([len(name) * _LETTER_WIDTH, _HEIGHT]) / 2
         middles = _grid(half, size)
-        covers = (np.abs(middles[:, None] - points) < half + _CLEARANCE).all(axis=2).any(axis=1)
+        covers = (
+            (np.abs(middles[:, None] - not_covered) < half + _CLEARANCE).all(axis=2).any(axis=1)
+        )
         for other, other_half in taken:
             covers |= (np.abs(middles - other) < half + other_half).all(axis=1)
         away = np.maximum(np.abs(middles - point) - half, 0)

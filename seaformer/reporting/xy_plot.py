@@ -30,6 +30,9 @@ from seaformer.statistics.bootstrap import Interval
 LABEL_GAP = 6.0
 """Height of a line of text, in percent of the plot's height."""
 
+WHISKER_STEP = 2.0
+"""Distance in percent of the plot's width between the positions of a whisker that names avoid."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -178,7 +181,13 @@ def scatter(title: str, x_name: str, points: Sequence[Dot]) -> Plot:
     y = Scale.over((value.y for value in values), least=1.0)
     positions = [(x.at(value.x), y.below(value.y)) for value in values]
     names = [dot.name for dot in ordered]
-    wide, narrow = (place_names(names, positions, frame) for frame in (WIDE, NARROW))
+    along = [
+        (float(left), below)
+        for value, (_, below) in zip(values, positions, strict=True)
+        if value.low is not None and value.high is not None
+        for left in np.arange(x.at(value.low), x.at(value.high), WHISKER_STEP)
+    ]
+    wide, narrow = (place_names(names, positions, frame, along) for frame in (WIDE, NARROW))
     drawn = list(zip(ordered, positions, strict=True))
     by_standing = {
         standing: [at for dot, at in drawn if dot.standing is standing] for standing in Standing

@@ -30,6 +30,7 @@ from seaformer.benchmark.studies.pareto.pareto_table import to_csv
 from seaformer.errors import SeaformerError
 from seaformer.network_names import variant_of
 from seaformer.reporting.plots import COLORS
+from seaformer.reporting.point_names import NARROW, WIDE, Frame, place_names
 from seaformer.reporting.xy_plot import Standing
 
 ALL = SEAFORMERS | PEERS
@@ -224,6 +225,15 @@ def test_thirty_names_are_beside_each_other_on_a_phone_and_on_a_screen(tmp_path:
             for other, left_of, right_of, top_of, bottom_of in named[:place]:
                 apart = right <= left_of or right_of <= left or bottom <= top_of
                 assert apart or bottom_of <= top, (name, other)
+
+
+@pytest.mark.parametrize("frame", [WIDE, NARROW])
+def test_names_do_not_cover_the_interval_of_a_point(frame: Frame) -> None:
+    interval = [(float(left), 50.0) for left in range(10, 91, 2)]
+    ((label, _),) = place_names(["MobileViT-XXS"], [(50.0, 50.0)], frame, interval)
+    assert abs(label.y - 50.0) / 100 * frame.height > 7.5
+    ((beside, _),) = place_names(["MobileViT-XXS"], [(50.0, 50.0)], frame)
+    assert beside.y == pytest.approx(50.0, abs=1)
 
 
 def test_the_page_has_the_numbers_and_their_sources(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The table of published top-1: complete, and equal to its sources as far as they are here."""
 
-import pytest
+from other_libraries import library
 
 from seaformer.benchmark.results.imagenet import SOURCES, imagenet_scores, published_for
 from seaformer.benchmark.studies.pareto.classification_networks import PEERS
@@ -42,7 +42,7 @@ def test_a_name_with_weights_has_only_their_scores() -> None:
 
 
 def test_torchvision_has_the_same_numbers() -> None:
-    models = pytest.importorskip("torchvision.models", exc_type=ImportError)
+    models = library("torchvision.models")
     rows = [one for one in imagenet_scores() if one.source == "torchvision"]
     assert {"mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "swin_t"} <= {
         one.model.removeprefix("torchvision:") for one in rows
@@ -57,7 +57,7 @@ def test_torchvision_has_the_same_numbers() -> None:
 
 
 def test_timm_has_these_weights_and_the_default_ones_come_first() -> None:
-    timm = pytest.importorskip("timm")
+    timm = library("timm")
     rows = [one for one in imagenet_scores() if one.source == "timm"]
     tags: dict[str, list[str]] = {}
     for one in rows:

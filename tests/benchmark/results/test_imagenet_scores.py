@@ -63,8 +63,8 @@ def test_timm_has_these_weights_and_the_default_ones_come_first() -> None:
     for one in rows:
         tags.setdefault(one.model.removeprefix("timm:"), []).append(one.weights)
     for name in PEERS:
-        library, _, network = name.partition(":")
-        if library == "timm":  # exported with this size, which has to have a score
+        prefix, _, network = name.partition(":")
+        if prefix == "timm":  # exported with this size, which has to have a score
             assert (
                 timm.get_pretrained_cfg(network).input_size[1:]
                 == (published_for(name)[0].side,) * 2

@@ -338,8 +338,10 @@ def _open_network(model: Path | Network, task: Task, options: Options) -> Candid
         session = open_checkpoint(path, network, task, threads, size)
     else:
         path, own = Path(model.name), described_by(options.weights)[1] or task
-        statement = options.statement.over(Statement(labels=task.labels, palette=task.palette))
-        session = open_network(model, options.weights, own, threads, size, statement)
+        of_data = Statement(labels=task.labels, palette=task.palette)
+        session = open_network(
+            model, options.weights, own, threads, size, options.statement, of_data
+        )
     interface = session.metadata.require_classes()
     note = " ".join(filter(None, (session.note, _compare_classes(path, interface, task))))
     protocol = _protocol(interface, task.evaluation, options)
@@ -360,6 +362,10 @@ def _protocol(interface: Interface, evaluation: Evaluation | None, options: Opti
             f"task {interface.task} has no official protocol. Leave --protocol out, or add "
             "'evaluation' to the task."
         )
+    if preprocessing.crop_fraction is not None:
+        size = preprocessing.input_size
+        own_side = round(min(size) / preprocessing.crop_fraction)
+        evaluation = replace(evaluation, short_side=own_side, crop_size=size)
     if options.short_side is not None:
         limit = evaluation.long_side_max
         evaluation = replace(

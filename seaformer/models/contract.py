@@ -20,7 +20,7 @@ from seaformer.models.inputs import input_shape, takes_features
 from seaformer.tasks.normalization import Normalization, for_channels
 from seaformer.tasks.output_finding import find_meaning, probe_inputs
 from seaformer.tasks.output_meaning import FEATURES, LOGITS, OutputMeaning
-from seaformer.tasks.statement import MEANINGS, OUTPUT, TASK, Statement
+from seaformer.tasks.statement import MEANINGS, NOTHING, OUTPUT, TASK, Statement
 from seaformer.tasks.task import Preprocessing, Task, unnamed_labels
 from seaformer.tasks.task_file import described, own_task, read_task
 
@@ -61,6 +61,7 @@ def contract_of(
     task: Task,
     statement: Statement,
     size: tuple[int, int] | None = None,
+    otherwise: Statement = NOTHING,
 ) -> Contract:
     """Return the contract of a network.
 
@@ -70,13 +71,14 @@ def contract_of(
         task: task that a network of the registry was built for.
         statement: what the user states about the network.
         size: height and width at which to run a user's own network; None for those of its task.
+        otherwise: what holds if neither the user nor the network states it.
 
     Raises:
         UsageError: the statement does not fit the network.
         SeaformerError: a user's own network does not run.
     """
     if network.declares_contract:
-        return _own(model, statement, size)
+        return _own(model, statement.over(_declared(model)).over(otherwise), size)
     if takes_features(model):
         return Contract(task, FEATURES)
     if statement.meaning not in (None, "logits"):
@@ -88,7 +90,6 @@ def contract_of(
 
 
 def _own(model: nn.Module, statement: Statement, size: tuple[int, int] | None) -> Contract:
-    statement = statement.over(_declared(model))
     if takes_features(model):
         return Contract(own_task(["none"]), FEATURES, knows_normalization=False)
     task = _for_image(statement, input_shape(model, (1, 1))[1])

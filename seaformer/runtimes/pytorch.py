@@ -72,11 +72,13 @@ def open_network(
     threads: int = 1,
     input_size: tuple[int, int] | None = None,
     statement: Statement = NOTHING,
+    otherwise: Statement = NOTHING,
 ) -> "PyTorchSession":
     """Create a network of the registry, or a user's own network, for inference on images.
 
     `weights` is a value of --weights; `input_size` is height and width, None for those of the task;
-    `statement` is what the user states about the network.
+    `statement` is what the user states about the network, `otherwise` what holds if neither the
+    user nor the network states it.
 
     Raises:
         UsageError: the network is not for the task, or takes features.
@@ -85,7 +87,7 @@ def open_network(
     network.require_image("a prediction")
     torch.set_num_threads(threads)
     model, record = create(network, task, weights)
-    contract = contract_of(network, model, task, statement, input_size)
+    contract = contract_of(network, model, task, statement, input_size, otherwise)
     assumed = (
         None if contract.output is None else Output.assumed(contract.meaning, *contract.output)
     )

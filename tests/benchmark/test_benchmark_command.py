@@ -253,6 +253,7 @@ class FirstComputer(Host):
         return replace(super().facts(), serial="192.168.0.7:5555")
 
 
+@pytest.mark.slow
 def test_each_of_several_devices_gets_its_results(pair: list[Path], tmp_path: Path) -> None:
     devices = [FirstComputer(), KillingComputer()]
     finished = measure(pair, devices, tmp_path, runs=3000)

@@ -479,6 +479,7 @@ def test_a_users_network_is_normalized_in_the_graph(
 # Reproducibility
 
 
+@pytest.mark.slow
 def test_two_exports_are_identical(users_export: Path, users_second_export: Path) -> None:
     for suffix in (".onnx", ".onnx.json", ".tflite", ".tflite.json"):
         first, second = (

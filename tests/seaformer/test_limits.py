@@ -17,6 +17,7 @@ from image_bombs import png_bomb
 from locations import ROOT
 from measured import LIMIT_BYTES, Measured, assert_refused, run_measured
 from PIL import Image
+from sampling import sampled
 from small_models import metadata, tflite, write_onnx
 
 from seaformer import processes
@@ -300,7 +301,7 @@ def _replace(path: Path, ending: str, content: bytes) -> None:
             archive.writestr(name, content if name.endswith(ending) else old)
 
 
-@pytest.mark.parametrize("make", [_large_bytearray, _doubled, _inflating, _repeated])
+@pytest.mark.parametrize("make", sampled([_large_bytearray, _doubled, _inflating, _repeated]))
 def test_checkpoints_that_expand(folder: Path, make: Callable[[Path], None]) -> None:
     make(folder / "bomb.pth")
     text = "from seaformer.weights.checkpoint import read_checkpoint\n"

@@ -19,6 +19,7 @@ from rich.console import Group
 from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
+from sampling import sampled
 from small_models import SIDE, associate, metadata, tflite, write_onnx
 
 from seaformer.console import Console
@@ -158,27 +159,30 @@ def test_a_terminal_receives_only_colours(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [
-        ("predict", [NAME, "--model", f"{NAME}.onnx"]),
-        ("predict", ["--model", NAME]),
-        ("predict", ["--model", f"{NAME}.onnx", "--output", NAME]),
-        ("predict", [f"--{NAME}"]),
-        ("predict", ["--threads", NAME]),
-        ("evaluate", [f"{NAME}.onnx", "--data", NAME]),
-        ("evaluate", [NAME, "--data", "shapes"]),
-        ("train", ["--variant", NAME, "--data", "shapes", "--output", "run"]),
-        ("train", ["--variant", "tiny", "--data", NAME, "--output", "run"]),
-        ("bundle", [f"{NAME}.onnx", "--app", NAME]),
-        ("export", ["--self-check", NAME]),
-        ("export", ["--self-check", f"{NAME}.onnx"]),
-        ("export", ["--self-check", f"{NAME}.tflite"]),
-        ("export", ["--variant", "tiny", "--weights", f"{NAME}.pth"]),
-        ("export", ["--model", f"{NAME}:{NAME}"]),
-        ("benchmark", [NAME]),
-        ("benchmark", [f"{NAME}.png", "--device", "host"]),
-        ("benchmark", [f"{NAME}.onnx", "--cores", NAME]),
-        ("benchmark", ["report", NAME]),
-    ],
+    sampled(
+        [
+            ("predict", [NAME, "--model", f"{NAME}.onnx"]),
+            ("predict", ["--model", NAME]),
+            ("predict", ["--model", f"{NAME}.onnx", "--output", NAME]),
+            ("predict", [f"--{NAME}"]),
+            ("predict", ["--threads", NAME]),
+            ("evaluate", [f"{NAME}.onnx", "--data", NAME]),
+            ("evaluate", [NAME, "--data", "shapes"]),
+            ("train", ["--variant", NAME, "--data", "shapes", "--output", "run"]),
+            ("train", ["--variant", "tiny", "--data", NAME, "--output", "run"]),
+            ("bundle", [f"{NAME}.onnx", "--app", NAME]),
+            ("export", ["--self-check", NAME]),
+            ("export", ["--self-check", f"{NAME}.onnx"]),
+            ("export", ["--self-check", f"{NAME}.tflite"]),
+            ("export", ["--variant", "tiny", "--weights", f"{NAME}.pth"]),
+            ("export", ["--model", f"{NAME}:{NAME}"]),
+            ("benchmark", [NAME]),
+            ("benchmark", [f"{NAME}.png", "--device", "host"]),
+            ("benchmark", [f"{NAME}.onnx", "--cores", NAME]),
+            ("benchmark", ["report", NAME]),
+        ],
+        6,
+    ),
 )
 def test_errors_escape_arguments(folder: Path, command: str, arguments: list[str]) -> None:
     status, output = run(command, *arguments, cwd=folder)

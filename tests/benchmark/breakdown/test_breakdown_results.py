@@ -83,6 +83,7 @@ def only(breakdown: Breakdown, kind: str) -> Row:
     return row
 
 
+@pytest.mark.slow
 def test_modules_and_the_unattributed_rest_add_up_to_the_unprofiled_latency(
     results: Results, breakdown: Breakdown
 ) -> None:

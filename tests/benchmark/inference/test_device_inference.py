@@ -24,6 +24,7 @@ def _inputs(path: Path, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+@pytest.mark.slow
 def test_every_input_gets_its_own_output(phone_export, suffix, monkeypatch):
     (path,) = phone_export.glob(f"*{suffix}")
     inputs, expected = _inputs(path, 5)

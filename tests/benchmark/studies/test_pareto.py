@@ -283,6 +283,7 @@ def tiny(once: Once) -> Path:
     return model
 
 
+@pytest.mark.slow
 def test_measurements_before_ctrl_c_are_saved(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     status, errors = interrupted(

@@ -105,6 +105,7 @@ def threads(tflite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_two_cores
+@pytest.mark.slow
 def test_settings_are_interleaved_in_separate_processes(threads: Path) -> None:
     results = read_results(threads)
     counts = [model.threads for model in results.models]
@@ -224,6 +225,7 @@ def test_results_of_versions_without_tables_are_read(tmp_path: Path) -> None:
     assert read_results(path) == results
 
 
+@pytest.mark.slow
 def test_a_table_of_sizes(sizes: tuple[Path, ...], tmp_path: Path) -> None:
     (results,) = measure(sizes, [Host()], tmp_path, table="sizes", runs=6).results
     assert [model.input.size for model in results.models] == [(64, 64), (96, 128)]

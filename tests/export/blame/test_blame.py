@@ -10,6 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from exporting import assert_one_line, names, run_export
 from locations import SAMPLES
+from sampling import sampled
 from small_tflite import SmallModel
 
 from seaformer.console import Console
@@ -223,13 +224,16 @@ def test_infinities_have_to_be_in_the_same_positions_as_in_the_reference() -> No
 
 @pytest.mark.parametrize(
     ("target", "name", "status", "message"),
-    [
-        ("gpus", "argmax_int32.tflite", 2, "unknown target 'gpus'. Did you mean 'gpu'"),
-        ("xnnpack", "none.tflite", 1, "there is no model file"),
-        ("xnnpack", "model.onnx", 2, "does not run"),
-        ("xnnpack", "damaged.tflite", 1, "damaged.tflite"),
-        ("gpu", "argmax_int32.tflite", 1, "apt-get install chromium"),
-    ],
+    sampled(
+        [
+            ("gpus", "argmax_int32.tflite", 2, "unknown target 'gpus'. Did you mean 'gpu'"),
+            ("xnnpack", "none.tflite", 1, "there is no model file"),
+            ("xnnpack", "model.onnx", 2, "does not run"),
+            ("xnnpack", "damaged.tflite", 1, "damaged.tflite"),
+            ("gpu", "argmax_int32.tflite", 1, "apt-get install chromium"),
+        ],
+        2,
+    ),
 )
 def test_bad_input_is_a_one_line_error(
     target: str, name: str, status: int, message: str, tmp_path: Path

@@ -10,6 +10,7 @@ import pytest
 from exporting import assert_one_line, run_export
 from onnx import helper
 from onnx_engines import engine_of, images, small_engine
+from sampling import sampled
 
 from seaformer.artifact.chips import CHIPS
 from seaformer.console import Console
@@ -107,12 +108,14 @@ def test_an_operator_rejected_by_an_npu_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (("npu", "model.onnx"), "target 'npu' takes one --soc, of SM8350, "),
-        (("npu", "model.onnx", "--soc", "SM8350,SM8650"), "target 'npu' takes one --soc"),
-        (("gpu", "model.tflite", "--soc", "SM8350"), "target 'gpu' takes no --soc"),
-        (("npu", "model.tflite", "--soc", "SM8350"), r"does not run .* Allowed: \.onnx"),
-    ],
+    sampled(
+        [
+            (("npu", "model.onnx"), "target 'npu' takes one --soc, of SM8350, "),
+            (("npu", "model.onnx", "--soc", "SM8350,SM8650"), "target 'npu' takes one --soc"),
+            (("gpu", "model.tflite", "--soc", "SM8350"), "target 'gpu' takes no --soc"),
+            (("npu", "model.tflite", "--soc", "SM8350"), r"does not run .* Allowed: \.onnx"),
+        ]
+    ),
 )
 def test_files_and_chips_that_a_target_does_not_support_are_refused(
     arguments: tuple[str, ...], message: str, tmp_path: Path

@@ -14,6 +14,7 @@ import onnx
 import pytest
 from exporting import Done, assert_one_line, environment, names, read_metadata, run_export
 from onnxruntime.quantization.execution_providers.qnn import qnn_preprocess_model
+from sampling import sampled
 
 from seaformer.artifact.chips import CHIPS, UNSUPPORTED, Chip, parse_chips
 from seaformer.artifact.embedding import content_sha256
@@ -207,15 +208,18 @@ def test_operators_that_litert_leaves_on_the_cpu_are_named_with_the_reason(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        ("--accelerator npu", r"none is given. Add --soc, one or more of SM8350, "),
-        ("--soc SM8650", "--soc applies to files compiled"),
-        ("--require-full-acceleration", "--require-full-acceleration applies to files"),
-        ("--accelerator npu --soc SM8651", "unknown chip 'SM8651'. Did you mean 'SM8650'"),
-        ("--accelerator npu --soc SM8650,S24", "unknown chip 'S24'"),
-        ("--accelerator npu --soc SM8250", "SM8250 is not supported: .* Hexagon V66"),
-        ("--accelerator npu --soc SM8350", "fp32 does not run on SM8350 .* no floating point"),
-    ],
+    sampled(
+        [
+            ("--accelerator npu", r"none is given. Add --soc, one or more of SM8350, "),
+            ("--soc SM8650", "--soc applies to files compiled"),
+            ("--require-full-acceleration", "--require-full-acceleration applies to files"),
+            ("--accelerator npu --soc SM8651", "unknown chip 'SM8651'. Did you mean 'SM8650'"),
+            ("--accelerator npu --soc SM8650,S24", "unknown chip 'S24'"),
+            ("--accelerator npu --soc SM8250", "SM8250 is not supported: .* Hexagon V66"),
+            ("--accelerator npu --soc SM8350", "fp32 does not run on SM8350 .* no floating point"),
+        ],
+        2,
+    ),
 )
 def test_requests_that_cannot_be_compiled_are_refused_at_once(
     options: str, message: str, tmp_path: Path

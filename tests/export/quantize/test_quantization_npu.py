@@ -20,6 +20,7 @@ from onnx_engines import (
     stored_in,
 )
 from quantizing import TFLITE, calibrated, scenes
+from sampling import sampled
 
 from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.artifact.chips import CHIPS
@@ -285,13 +286,18 @@ def test_the_npu_has_its_own_operators() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        ("--format tflite --precision w8a16", "no precision w8a16 for format tflite: LiteRT's"),
-        ("--precision w8a8 --keep-float stem", "--keep-float.*--precision int8"),
-        ("--precision int8 --keep-16bit stem", "--keep-16bit.*--precision w8a8"),
-        ("--precision w8a16 --mixed-precision auto", "--mixed-precision.*Allowed: int8, .*w8a8"),
-        ("--precision w8a8 --keep-16bit stemm", "no module or operator .* matches 'stemm'"),
-    ],
+    sampled(
+        [
+            ("--format tflite --precision w8a16", "no precision w8a16 for format tflite: LiteRT's"),
+            ("--precision w8a8 --keep-float stem", "--keep-float.*--precision int8"),
+            ("--precision int8 --keep-16bit stem", "--keep-16bit.*--precision w8a8"),
+            (
+                "--precision w8a16 --mixed-precision auto",
+                "--mixed-precision.*Allowed: int8, .*w8a8",
+            ),
+            ("--precision w8a8 --keep-16bit stemm", "no module or operator .* matches 'stemm'"),
+        ]
+    ),
 )
 def test_options_that_cannot_be_combined_are_refused(
     arguments: str, message: str, tmp_path: Path

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from html_page import Page, assert_needs_nothing_else
 from quantizing import TFLITE, calibrated, scenes, stretched
+from sampling import sampled
 
 from seaformer.artifact.metadata import MappedOperator
 from seaformer.console import Console
@@ -197,15 +198,20 @@ def ranked(trained: Trained, *levels: sensitivity.Level) -> Ranking:
 @pytest.mark.usefixtures("restore_ranges")
 @pytest.mark.parametrize(
     ("tensor", "factor", "blamed"),
-    [
-        ("logits", 50, {"light_head.classifier"}),
-        ("light_head.fuse@", 200, {"light_head.fuse", "light_head.classifier"}),
-        (
-            "spatial_branch.fusion_blocks.0.local_embedding@",
-            100,
-            {"spatial_branch.fusion_blocks.0.local_embedding", "spatial_branch.fusion_blocks.0@*"},
-        ),
-    ],
+    sampled(
+        [
+            ("logits", 50, {"light_head.classifier"}),
+            ("light_head.fuse@", 200, {"light_head.fuse", "light_head.classifier"}),
+            (
+                "spatial_branch.fusion_blocks.0.local_embedding@",
+                100,
+                {
+                    "spatial_branch.fusion_blocks.0.local_embedding",
+                    "spatial_branch.fusion_blocks.0@*",
+                },
+            ),
+        ]
+    ),
 )
 def test_producer_and_consumer_of_a_widened_tensor_are_ranked_first(
     trained: Trained, baseline: Ranking, tensor: str, factor: float, blamed: set[str]

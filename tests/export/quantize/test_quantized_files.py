@@ -282,6 +282,7 @@ def dark_scenes(count: int, divisor: int = 12) -> list[np.ndarray]:
     return [scenes[place][0] // divisor for place in range(count)]
 
 
+@pytest.mark.slow
 def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
     """The file is accurate only on the dark images that it was calibrated with."""
     write_images(tmp_path / "dark", dark_scenes(12))
@@ -306,6 +307,7 @@ def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
     assert json.loads(path_beside(file).read_text())["parity"]["passed"] is False
 
 
+@pytest.mark.slow
 def test_a_lost_channel_stops_the_export(tmp_path: Path) -> None:
     write_networks(tmp_path)
     scenes = ShapesDataset("val", (96, 64))

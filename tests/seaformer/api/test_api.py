@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,7 @@ def test_other_images_are_refused(model: Model, image: object, message: str) -> 
         model.predict(image)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_classifier_returns_probabilities(classifier_export: Path) -> None:
     (file,) = classifier_export.glob("*.onnx")
     with seaformer.load(file) as classifier:
@@ -101,6 +103,13 @@ def test_a_classifier_returns_probabilities(classifier_export: Path) -> None:
     assert found.probabilities.shape == (1000,)
     assert found.top[0][1] == found.probabilities.max()
     assert list(found.to_pandas()["probability"]) == [share for _, share in found.top]
+
+
+COMMAND = re.compile(
+    r'<li><a href="#command">Command</a></li>|<section aria-labelledby="command">.*?</section>',
+    re.S,
+)
+"""A report's section with the command line, and its entry in the list of sections."""
 
 
 def test_evaluate_matches_the_command(
@@ -116,7 +125,11 @@ def test_evaluate_matches_the_command(
     stored = Results.model_validate_json((folder / "results.json").read_text())
     assert found.results == stored
     assert found.scores.miou == stored.models[0].scores.miou
-    assert page.read_text() == (folder / "report.html").read_text()
+    # Only the command has a command line to copy.
+    by_command = (folder / "report.html").read_text()
+    without, replaced = COMMAND.subn("", by_command)
+    assert replaced == 2
+    assert page.read_text().split() == without.split()
     assert events[-1] == StageAdvanced(title="evaluate", done=2, total=2)
     assert list(found.to_pandas().columns) == ["class", "pixels", "iou", "accuracy"]
     with pytest.raises(UsageError, match="exists"):

@@ -16,6 +16,7 @@ import onnx
 import pytest
 from android_app import APP
 from PIL import Image
+from sampling import sampled
 
 from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.beside import path_beside
@@ -304,7 +305,7 @@ FILE_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", FILE_NAMES)
+@pytest.mark.parametrize("name", sampled(FILE_NAMES, 4))
 def test_the_json_does_not_determine_where_the_model_is_written(
     copy: Path, app: Path, name: object
 ) -> None:

@@ -75,6 +75,7 @@ def test_an_exported_file_gives_the_same_output(
     ("name", "min_sqnr_db"),
     [("int8.onnx", 18), ("int8.tflite", 18), ("dynamic-int8.tflite", 18), ("int16x8.tflite", 30)],
 )
+@pytest.mark.slow
 def test_integer_outputs_are_dequantized(
     integer_export: Path, name: str, min_sqnr_db: float
 ) -> None:

@@ -327,6 +327,7 @@ def test_topformer_is_exported_with_the_operators_of_the_official_network(once: 
     assert kernels == {(kind, *shape): count for kind, shape, count in OFFICIAL["kernels"]}
 
 
+@pytest.mark.slow
 def test_every_operator_of_a_split_has_its_own_module(once: Once) -> None:
     """ONNX has one Split, TFLite an operator for each part."""
     file = Path(f"{exported(once, PEERS['topformer-tiny'], 'onnx', 'tflite')}.tflite")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from exporting import assert_one_line, names, run_export
 from once import Once
+from sampling import sampled
 
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import PRECISIONS
@@ -52,6 +53,7 @@ def path(folder: Path, precision: str, suffix: str) -> Path:
 # Files
 
 
+@pytest.mark.slow
 def test_file_names_contain_layer_size_and_precision(folder: Path) -> None:
     stems = [f"attention_window_8x8_{precision}" for precision in ("fp16", "fp32")]
     assert names(folder) == [
@@ -138,15 +140,17 @@ def test_the_app_refuses_it(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        (
-            ("--precision", "int8", "--calibration", "random"),
-            "int8 is verified on images",
-        ),
-        (("--head", "mask"), "--head mask requires a model that takes images"),
-        (("--input-size", "7"), "a height of 7. Allowed: 8 or more"),
-        (("--weights", "ade20k"), "--weights cannot be used with --model"),
-    ],
+    sampled(
+        [
+            (
+                ("--precision", "int8", "--calibration", "random"),
+                "int8 is verified on images",
+            ),
+            (("--head", "mask"), "--head mask requires a model that takes images"),
+            (("--input-size", "7"), "a height of 7. Allowed: 8 or more"),
+            (("--weights", "ade20k"), "--weights cannot be used with --model"),
+        ]
+    ),
 )
 def test_options_that_require_images_are_refused(
     options: tuple[str, ...], message: str, tmp_path: Path

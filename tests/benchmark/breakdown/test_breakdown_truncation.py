@@ -118,6 +118,7 @@ def test_a_truncated_model_contains_no_unused_weights(tiny_export: Path) -> None
         assert len(graph.truncated(stem.outputs)) < path.stat().st_size / 10
 
 
+@pytest.mark.slow
 def test_a_truncated_quantized_model_has_the_input_of_the_file(
     integer_export: Path, tmp_path: Path
 ) -> None:

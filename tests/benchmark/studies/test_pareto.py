@@ -295,6 +295,7 @@ def test_measurements_before_ctrl_c_are_saved(tiny: Path, tmp_path: Path) -> Non
     assert found.points[0].latency is not None
 
 
+@pytest.mark.slow
 def test_given_models_are_measured_and_drawn(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     arguments = ["pareto", tiny, "--device", "host", "--runs", "5", "--output", folder]

@@ -128,6 +128,7 @@ def test_settings_are_interleaved_in_separate_processes(threads: Path) -> None:
 
 
 @needs_two_cores
+@pytest.mark.slow
 def test_ratios_of_settings_are_paired_by_round(threads: Path) -> None:
     results = read_results(threads)
     medians: dict[tuple[str, int | None], float] = {}

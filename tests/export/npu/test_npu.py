@@ -191,6 +191,7 @@ def test_a_mask_is_computed_on_the_npu(tmp_path: Path) -> None:
     assert all((row.argmax_agreement or 0) >= 0.999 for row in parity.comparisons)
 
 
+@pytest.mark.slow
 def test_operators_that_litert_leaves_on_the_cpu_are_named_with_the_reason(
     integer_export: Path,
 ) -> None:

@@ -83,6 +83,7 @@ def test_the_app_gets_the_model_its_json_and_samples(
     assert metadata["file"]["sha256"] in done.stdout
 
 
+@pytest.mark.slow
 def test_another_model_replaces_the_first(
     shapes_export: Path, mask_export: Path, app: Path
 ) -> None:

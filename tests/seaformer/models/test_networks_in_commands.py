@@ -277,6 +277,7 @@ def test_another_network_is_trained_and_its_weights_identify_it(folder: Path, na
 
 
 @pytest.mark.usefixtures("few_scenes")
+@pytest.mark.slow
 def test_training_starts_from_a_backbone(folder: Path) -> None:
     write_golden(folder / "t.pth", "tiny", ADE20K)
     options = ("--model", "topformer-tiny", "--weights", "backbone:t.pth", "--lr", "1e-9")

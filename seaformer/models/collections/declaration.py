@@ -1,6 +1,5 @@
 """What a network of a library declares about itself, from the configuration of its library."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -131,8 +130,3 @@ def returning(model: nn.Module, pick: Callable[[Any], Any]) -> nn.Module:
 
     model.__class__ = type(base.__name__, (base,), {"forward": forward})
     return model
-
-
-def scaled_short_side(size: int, crop_fraction: float) -> int:
-    """Return what timm resizes the shorter side to."""
-    return math.floor(size / crop_fraction)

@@ -1,16 +1,12 @@
 """Networks of timm, by the names of `timm.list_models()`, with or without a tag of weights."""
 
+import math
 from typing import Any
 
 from torch import nn
 
 from seaformer.errors import UsageError
-from seaformer.models.collections.declaration import (
-    Classes,
-    declare,
-    normalized,
-    scaled_short_side,
-)
+from seaformer.models.collections.declaration import Classes, declare, normalized
 from seaformer.models.collections.library_errors import unknown_network
 from seaformer.tasks import Evaluation
 from seaformer.tasks.task_file import OWN
@@ -42,7 +38,7 @@ def build(name: str, pretrained: bool) -> nn.Module:
         )
     config = timm.data.resolve_data_config({}, model=model)
     height, width = config["input_size"][1:]
-    short_side = scaled_short_side(min(height, width), config["crop_pct"])
+    short_side = math.floor(min(height, width) / config["crop_pct"])  # as in its transform
     is_cropped = config["crop_mode"] != "squash"
     preprocessing = normalized(
         config["mean"],

@@ -42,6 +42,8 @@ from typing import Any
 
 import onnx
 
+from seaformer.export.convert.tensor_shapes import tensor_shapes
+
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
 READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", *ELEMENT_WISE)
 """Operators with rules of their own for inputs in the order of ONNX."""
@@ -57,9 +59,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     The graph must have named nodes and static shapes of all tensors.
     """
     equal = {
-        value.name: len(value.type.tensor_type.shape.dim)
-        for value in (*graph.graph.value_info, *graph.graph.output, *graph.graph.input)
-        if has_equal_axes([axis.dim_value for axis in value.type.tensor_type.shape.dim])
+        name: len(shape) for name, shape in tensor_shapes(graph).items() if has_equal_axes(shape)
     }
     constants = {tensor.name: len(tensor.dims) for tensor in graph.graph.initializer}
     in_order = in_onnx_order(graph, constants)

@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seaformer.export.convert.tensor_shapes import tensor_shapes
+
 RANK, PART = 5, 2
 """Axes of the reshaped projection, and the one of query, key and value."""
 
@@ -21,10 +23,7 @@ def split_projections(graph: onnx.ModelProto) -> int:
 
     The graph must have named nodes and static shapes of all tensors.
     """
-    shapes = {
-        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
-        for value in graph.graph.value_info
-    }
+    shapes = tensor_shapes(graph)
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.graph.node:
         for name in node.input:

@@ -11,14 +11,12 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seaformer.export.convert.equal_axes import in_onnx_order
+from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 
 def reorder_factors(graph: onnx.ModelProto) -> None:
     """Insert the reshapes. The graph must have named nodes and static shapes of all tensors."""
-    shapes = {
-        value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim]
-        for value in (*graph.graph.value_info, *graph.graph.input)
-    }
+    shapes = tensor_shapes(graph)
     in_order = in_onnx_order(graph, {tensor.name for tensor in graph.graph.initializer})
     nodes = []
     for node in graph.graph.node:

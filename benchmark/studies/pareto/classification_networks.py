@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.results.imagenet import SOURCES, published_for
 from seaformer.benchmark.results.schema import ModelResult
 from seaformer.benchmark.studies.pareto.pareto_results import SEAFORMER
-from seaformer.benchmark.studies.pareto.pareto_task import ParetoTask, Published
+from seaformer.benchmark.studies.pareto.pareto_task import (
+    ParetoTask,
+    Published,
+    is_in_floating_point,
+)
 from seaformer.benchmark.studies.study import Export
 from seaformer.models.registry import REGISTRY
 from seaformer.network_names import stored_name
@@ -76,7 +79,7 @@ def published(model: ModelResult) -> Published | str:
     rows = published_for(name)
     if not rows:
         return Published(title, family, None, "none is known")
-    if model.precision not in PRECISIONS or PRECISIONS[model.precision].is_quantized:
+    if not is_in_floating_point(model):
         return Published(title, family, None, f"none is published for {model.precision}")
     size = model.input.size
     row = next((row for row in rows if (row.side, row.side) == size), None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.results.schema import ModelResult
 from seaformer.benchmark.studies.study import Export
 
@@ -52,3 +53,8 @@ class ParetoTask:
     published: Callable[[ModelResult], Published | str]
     extra: str = ""
     paper_conditions: str = ""
+
+
+def is_in_floating_point(model: ModelResult) -> bool:
+    """Whether published accuracy, which is that of PyTorch, holds for a file of this precision."""
+    return model.precision in PRECISIONS and not PRECISIONS[model.precision].is_quantized

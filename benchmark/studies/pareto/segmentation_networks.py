@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
-from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.results.published import CONDITIONS, FIGURES, SIDE, TASK, figure_of
 from seaformer.benchmark.results.schema import ModelResult
 from seaformer.benchmark.studies.pareto.pareto_results import SEAFORMER
-from seaformer.benchmark.studies.pareto.pareto_task import ParetoTask, Published
+from seaformer.benchmark.studies.pareto.pareto_task import (
+    ParetoTask,
+    Published,
+    is_in_floating_point,
+)
 from seaformer.benchmark.studies.study import Export
 from seaformer.models.registry import REGISTRY
 
@@ -24,7 +27,7 @@ def published(model: ModelResult) -> Published | str:
     figure = figure_of(model)
     if figure is None:
         return "there are no published figures for its network, task, size and head"
-    if model.precision not in PRECISIONS or PRECISIONS[model.precision].is_quantized:
+    if not is_in_floating_point(model):
         return f"the published mIoU is not for {model.precision}"
     return Published(
         title=figure.title,

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from seaformer.export.quantize.mixed_precision import Search, Step
 from seaformer.reporting.numbers import exact, loss, number, percent
-from seaformer.reporting.page import Page, given
+from seaformer.reporting.page import Page, commands_of
 from seaformer.reporting.plots import Mark, Plot, across, box, dots, spots, upright
 from seaformer.reporting.scale import Scale
 from seaformer.reporting.verdicts import changed, compared
@@ -52,7 +52,7 @@ def write_report(
     """
     page = MixedPrecisionPage(
         verdict=verdict(found, score_name),
-        commands=given(command),
+        commands=commands_of(command),
         search=found,
         about=about,
         score_name=score_name,

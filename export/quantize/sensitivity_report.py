@@ -7,7 +7,7 @@ from rich.table import Table
 
 from seaformer.export.quantize.sensitivity import SHOWN_MODULES, Level, Row, Sensitivity, Tensor
 from seaformer.reporting.numbers import percent, points, significant
-from seaformer.reporting.page import Page, given
+from seaformer.reporting.page import Page, commands_of
 from seaformer.reporting.plots import Mark, Plot, box, upright
 from seaformer.reporting.scale import Scale
 from seaformer.reporting.verdicts import changed
@@ -44,7 +44,7 @@ def write_report(path: Path, sensitivity: Sensitivity, command: str | None = Non
     """
     page = SensitivityPage(
         verdict=verdict(sensitivity),
-        commands=given(command),
+        commands=commands_of(command),
         report=sensitivity,
         worst=sensitivity.level("module")[:SHOWN_MODULES],
         levels=[

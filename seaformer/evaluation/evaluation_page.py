@@ -10,7 +10,7 @@ from seaformer.evaluation.results import ClassResult, ModelResult, Results, clas
 from seaformer.evaluation.strips import Strip, draw_strips
 from seaformer.imaging.overlay import Color, class_color
 from seaformer.reporting.numbers import percent, points
-from seaformer.reporting.page import Page, given
+from seaformer.reporting.page import Page, commands_of
 from seaformer.reporting.plots import Rows, bars
 from seaformer.reporting.verdicts import changed
 
@@ -102,7 +102,7 @@ def write_report(
         )
     page = EvaluationPage(
         verdict=verdict(results),
-        commands=given(command),
+        commands=commands_of(command),
         results=results,
         title=dataset.task.title,
         sections_of_models=sections,

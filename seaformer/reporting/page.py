@@ -67,8 +67,8 @@ class Command:
     purpose: str = ""
 
 
-def given(line: str | None) -> tuple[Command, ...]:
-    """Return the command of a page that may not have been made by a command."""
+def commands_of(line: str | None) -> tuple[Command, ...]:
+    """Return the commands of a page; there are none if it was written by the Python API."""
     return () if line is None else (Command(line),)
 
 

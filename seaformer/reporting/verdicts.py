@@ -72,8 +72,9 @@ def fastest(latencies_ms: Mapping[str, float], ratios: Ratios) -> list[str]:
     if rivals:
         stated = f"No difference can be stated between {first} and {joined(rivals, 'or')}"
         slower = [name for name in found if name not in rivals]
-        tail = f"; {joined(slower)} {'is' if len(slower) == 1 else 'are'} slower" if slower else ""
-        sentences = [f"{stated}{tail}."]
+        if slower:
+            stated += f"; {joined(slower)} {'is' if len(slower) == 1 else 'are'} slower"
+        sentences = [f"{stated}."]
     else:
         after = next(iter(found))
         faster = found[after]

@@ -11,7 +11,7 @@ from seaformer.evaluation.metrics import SegmentationScores
 from seaformer.imaging.overlay import Color, blend, class_color
 from seaformer.network_names import members
 from seaformer.reporting.numbers import exact, percent, significant
-from seaformer.reporting.page import Page, given, image_url
+from seaformer.reporting.page import Page, commands_of, image_url
 from seaformer.reporting.plots import Mark, Plot, line, spots
 from seaformer.reporting.scale import Scale
 from seaformer.training.checkpoints import METRICS, RunFolder
@@ -79,7 +79,7 @@ def write_report(
     total = sum(scores.pixels) or 1
     page = TrainingPage(
         verdict=verdict(scores),
-        commands=given(command),
+        commands=commands_of(command),
         network=folder.network.long_title,
         task=folder.task.title,
         scores=scores,

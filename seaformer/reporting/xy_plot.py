@@ -130,18 +130,16 @@ class Standing(Enum):
     BEATEN = "no"
 
 
-def standings(
-    values: Sequence[Value], is_surely_less: Callable[[int, int], bool]
-) -> list[Standing]:
+def standings(values: Sequence[Value], is_less: Callable[[int, int], bool]) -> list[Standing]:
     """Compare each value with all others.
 
     A value beats another if it is not larger in x and not smaller in y, and better in one of them.
 
     Args:
         values: points; lower x and higher y are better.
-        is_surely_less: whether x of the value with the first index is significantly less than x of
-            the value with the second index. A value is unclear if none of the values that beat it
-            is significantly less.
+        is_less: whether x of the value with the first index is significantly less than x of the
+            value with the second index. A value is unclear if none of the values that beat it is
+            significantly less.
     """
 
     def beats(one: Value, other: Value) -> bool:
@@ -150,9 +148,9 @@ def standings(
     found = []
     for place, value in enumerate(values):
         better = [other for other, one in enumerate(values) if beats(one, value)]
-        is_sure = any(is_surely_less(other, place) for other in better)
+        is_beaten = any(is_less(other, place) for other in better)
         found.append(
-            Standing.ON if not better else Standing.BEATEN if is_sure else Standing.UNCLEAR
+            Standing.ON if not better else Standing.BEATEN if is_beaten else Standing.UNCLEAR
         )
     return found
 

@@ -80,8 +80,8 @@ def verdict(results: ParetoResults) -> list[str]:
     ]
     if unclear := by_standing[Standing.UNCLEAR]:
         sentences.append(
-            f"For {_named(unclear)} it cannot be stated: the networks that are better by the "
-            "medians are not surely faster."
+            f"Whether {_named(unclear)} should be on it cannot be stated: the networks that are "
+            "better by the medians are not significantly faster."
         )
     return sentences
 

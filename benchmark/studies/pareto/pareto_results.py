@@ -45,8 +45,8 @@ class Point(FrozenModel):
         emulated: the times on an emulated device, which are not latency.
         ratio: its latency / that of `base`; null if either has none.
         on_front: whether no network is both faster and more accurate, by the medians here.
-        on_front_unclear: whether a network is both, but not surely faster: the intervals of their
-            latencies overlap, or that of the ratio does not exclude that it is slower.
+        on_front_unclear: whether a network is both, but not significantly faster: the intervals of
+            their latencies overlap, or that of the ratio does not exclude that it is slower.
         paper: the same in the paper's figure; null if the network is not in it.
     """
 

@@ -134,8 +134,8 @@ def summarise(
 def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
     """Compare every two models with a score and a latency.
 
-    One is surely faster if the ratio computed round by round says so, and the intervals of the two
-    latencies, which the plot shows, do not overlap either.
+    One is significantly faster if the ratio computed round by round says so, and the intervals of
+    the two latencies, which the plot shows, do not overlap either.
     """
     timed = [
         (model.id, model.latency.run, published.score)

@@ -324,8 +324,8 @@ def test_the_verdict_names_the_front_and_what_is_unclear() -> None:
     assert verdict(found) == [
         "Of 3 measured networks, SeaFormer-T and TopFormer-S are on the Pareto front by the median "
         "latencies here.",
-        "For TopFormer-T it cannot be stated: the networks that are better by the medians are not "
-        "surely faster.",
+        "Whether TopFormer-T should be on it cannot be stated: the networks that are better by the "
+        "medians are not significantly faster.",
     ]
 
 

@@ -5,17 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from other_libraries import library
-from PIL import Image
+from other_libraries import assert_classifies_alike, created, library
 
 from seaformer.errors import SeaformerError, UnknownNameError
-from seaformer.imaging.images import read_image, sample_photograph
-from seaformer.imaging.preprocessing import normalize, prepare
-from seaformer.models.contract import Contract, contract_of
+from seaformer.models.contract import Contract
 from seaformer.models.create import create
 from seaformer.models.resolve import resolve
 from seaformer.tasks import get_task
-from seaformer.tasks.statement import NOTHING
 
 timm = library("timm")
 
@@ -25,9 +21,7 @@ ADE20K, IMAGENET = get_task("ade20k"), get_task("imagenet")
 
 
 def made(name: str, weights: Path | None = None) -> tuple[torch.nn.Module, Contract]:
-    network = resolve(f"timm:{name}")
-    model, _ = create(network, ADE20K, weights)
-    return model, contract_of(network, model, ADE20K, NOTHING)
+    return created(f"timm:{name}", weights)
 
 
 @pytest.mark.parametrize("name", ["mobilevit_xxs", "mobilenetv3_small_100", "efficientvit_b0"])
@@ -40,15 +34,7 @@ def test_a_photo_is_classified_as_by_timm(name: str, tmp_path: Path) -> None:
         name for name, _ in theirs.named_modules()
     ]
     transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=theirs))
-    photo, rule = read_image(sample_photograph()), contract.task.preprocessing
-    expected = transform(Image.fromarray(photo))
-    given = torch.from_numpy(normalize(prepare(photo, rule), rule).transpose(2, 0, 1))
-    assert given.shape == expected.shape
-    # Crops may differ by a pixel, so the images are compared at an eighth of the resolution.
-    pooled, expected_pooled = (torch.nn.functional.avg_pool2d(x, 8) for x in (given, expected))
-    assert (pooled - expected_pooled).abs().mean() < 0.1
-    with torch.no_grad():
-        torch.testing.assert_close(ours(expected[None]), theirs(expected[None]))
+    assert_classifies_alike(ours, contract, theirs, transform)
 
 
 def test_the_classes_are_those_of_imagenet() -> None:

@@ -4,17 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from other_libraries import library
-from PIL import Image
+from other_libraries import assert_classifies_alike, created, library
 
 from seaformer.errors import UnknownNameError, UsageError
-from seaformer.imaging.images import read_image, sample_photograph
-from seaformer.imaging.preprocessing import normalize, prepare
-from seaformer.models.contract import Contract, contract_of
-from seaformer.models.create import create
-from seaformer.models.resolve import resolve
+from seaformer.models.contract import Contract
 from seaformer.tasks import get_task
-from seaformer.tasks.statement import NOTHING
 
 torchvision = library("torchvision")
 
@@ -24,9 +18,7 @@ ADE20K, IMAGENET = get_task("ade20k"), get_task("imagenet")
 
 
 def made(name: str, weights: Path | None = None) -> tuple[torch.nn.Module, Contract]:
-    network = resolve(f"torchvision:{name}")
-    model, _ = create(network, ADE20K, weights)
-    return model, contract_of(network, model, ADE20K, NOTHING)
+    return created(f"torchvision:{name}", weights)
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "resnet18"])
@@ -38,15 +30,7 @@ def test_a_photo_is_classified_as_by_torchvision(name: str, tmp_path: Path) -> N
     assert contract.task.ids == IMAGENET.ids
     assert contract.labels[:2] == ("tench", "goldfish")
     transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-    photo, rule = read_image(sample_photograph()), contract.task.preprocessing
-    expected = transforms(Image.fromarray(photo))
-    given = torch.from_numpy(normalize(prepare(photo, rule), rule).transpose(2, 0, 1))
-    assert given.shape == expected.shape
-    # Crops may differ by a pixel, so the images are compared at an eighth of the resolution.
-    pooled, expected_pooled = (torch.nn.functional.avg_pool2d(x, 8) for x in (given, expected))
-    assert (pooled - expected_pooled).abs().mean() < 0.1
-    with torch.no_grad():
-        torch.testing.assert_close(ours(expected[None]), theirs(expected[None]))
+    assert_classifies_alike(ours, contract, theirs, transforms)
 
 
 def test_a_segmentation_is_the_main_output_and_auxiliary_tensors_are_left_out(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from other_libraries import created
 from safetensors.torch import load_file, save_file
 from transformers import (
     MobileViTConfig,
@@ -32,9 +33,7 @@ SIZE = (64, 96)
 
 
 def made(name: str, weights: Path | None = None) -> tuple[torch.nn.Module, Contract]:
-    network = resolve(f"transformers:{name}")
-    model, _ = create(network, ADE20K, weights)
-    return model, contract_of(network, model, ADE20K, NOTHING, SIZE)
+    return created(f"transformers:{name}", weights, SIZE)
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,12 @@
 onnxslim folds constants and fuses operators. One of its patterns treats any constant with as many
 values as a convolution has channels as a scale of the channels, even if it is a column or a row of
 the map. Both graphs are run on noise; if they differ, operators are not fused.
-
-It gives up on shapes that follow from other shapes through many operators, such as the padding to a
-multiple of a window in each block of Swin. If a Shape remains, `constant_shapes` replaces them all
-in the traced graph, which is then simplified again.
 """
 
 import numpy as np
 import onnx
 import onnxslim
 
-from seaformer.export.convert.constant_shapes import fold_shapes
 from seaformer.runtimes import open_content
 
 TRIES: tuple[list[str], ...] = ([], ["graph_fusion"])
@@ -33,13 +28,6 @@ def simplified(graph: onnx.ModelProto) -> onnx.ModelProto:
     shape = [axis.dim_value for axis in graph.graph.input[0].type.tensor_type.shape.dim]
     noise = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
     expected = _run(graph, noise)
-    slim = _slimmed(graph, noise, expected)
-    if any(node.op_type == "Shape" for node in slim.graph.node):
-        slim = _slimmed(fold_shapes(graph, noise), noise, expected)
-    return slim
-
-
-def _slimmed(graph: onnx.ModelProto, noise: np.ndarray, expected: np.ndarray) -> onnx.ModelProto:
     for left_out in TRIES:
         given = onnx.ModelProto()
         given.CopyFrom(graph)

@@ -271,6 +271,22 @@ class ReadingShapes(nn.Module):
         return first.reshape(x.size()[0], channels, int(rows), width) * (x.size(dim=-2) / rows)
 
 
+class Padded(nn.Module):
+    """Pads to a multiple of a window, and crops again, again and again, as Swin does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(12):
+            height, width = x.shape[2:]
+            x = F.pad(x, (0, -width % 3, 0, -height % 3)).relu() + 1.0
+            x = x[:, :, :height, :width]
+        return x
+
+
+def test_nothing_is_computed_from_shapes_in_an_exported_graph() -> None:
+    graph = to_onnx(Padded().eval(), (SIDE, SIDE), "output").graph
+    assert {node.op_type for node in graph.node} <= {"Pad", "Relu", "Add", "Slice"}
+
+
 def test_shapes_are_integers_while_a_network_is_traced() -> None:
     warned: list[str] = []
     graph = to_onnx(ReadingShapes(), (SIDE, SIDE), "output", warned.append)

@@ -213,8 +213,6 @@ def verdicts(path: Path, pairs: int, folder: Path) -> dict[str, Any]:
 def markdown(results: dict[str, Any]) -> str:
     """Format the section of the document."""
     lines = [
-        f"Measured on: {results['machine']}, one thread. Not a phone.",
-        "",
         "Overhead of our runner per inference, relative to the runtime's own Python interface, "
         "interleaved:",
         "",

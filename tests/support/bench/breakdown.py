@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.machine import machine_name, write_section
+from bench.machine import write_section
 from seaformer.benchmark.results.breakdown import UNATTRIBUTED, Breakdown, Row
 from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import ModelResult, Results, read_results
@@ -32,9 +32,7 @@ def main() -> None:
         run("seaformer-export", "--variant", variant, "--format", "tflite", "--format", "onnx",
             "--output", arguments.output, "--force")  # fmt: skip
     results = [measure(arguments.output, suffix, arguments.runs) for suffix in SUFFIXES]
-    text = "\n\n".join(
-        [f"Measured on: {machine_name()}, one thread. Not a phone.", *map(table, results)]
-    )
+    text = "\n\n".join(map(table, results))
     print(text)
     if arguments.document:
         write_section(arguments.document, "breakdown", text)

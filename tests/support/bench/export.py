@@ -216,8 +216,6 @@ def _operator_counts(format: str, path: Path) -> Counter[str]:
 def markdown(results: dict[str, Any]) -> str:
     """Format the section of docs/measurements.md."""
     lines = [
-        f"Measured on: {results['machine']}. Not a phone.",
-        "",
         f"`seaformer-export --help` takes {results['help_s']:.2f} s. A verified fp32 export "
         "at 512x512:",
         "",

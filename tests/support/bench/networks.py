@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.machine import machine_name, write_section
+from bench.machine import write_section
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
 from seaformer.reporting.numbers import median, ratio
 
@@ -33,8 +33,6 @@ def main() -> None:
 def table(results: ParetoResults) -> str:
     """Format a row for each network, in the order of published mIoU."""
     lines = [
-        f"Measured on: {machine_name()}, one thread, fp32, 512x512, random weights. Not a phone.",
-        "",
         f"| network | mIoU, published | ms here [95 %] | x {results.base} here [95 %] | paper, "
         f"Snapdragon 865, ms | paper, x {results.base} | on the front: here, paper |",
         "|---|---|---|---|---|---|---|",

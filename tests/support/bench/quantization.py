@@ -1,9 +1,9 @@
-"""Measure the accuracy and latency of quantized files.
+"""Measure the accuracy of quantized files, a table of docs/quantization.md.
 
     PYTHONPATH=tests/support python -m bench.quantization [--document FILE] [--json FILE]
 
-Accuracy: the trained weights of the procedural scenes, on 500 scenes not used for calibration.
-Latency: each variant at 512x512 relative to fp32, interleaved, one thread, on the host.
+The trained weights of the procedural scenes, on 500 scenes not used for calibration.
+`bench.integer_latency` measures the latency.
 """
 
 import argparse
@@ -14,13 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ai_edge_litert.interpreter import Interpreter
-
 from bench.machine import machine_name, write_section
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
 from seaformer.export.quantize.methods import METHODS
-from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.runtimes import open_model
 
 EXPORT = Path(sys.executable).with_name("seaformer-export")
@@ -38,7 +35,6 @@ def main() -> None:
             "schema_version": 1,
             "machine": machine_name(),
             "accuracy": accuracy(Path(folder)),
-            "latency": latency(Path(folder)),
         }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -62,18 +58,6 @@ def accuracy(folder: Path) -> list[dict[str, Any]]:
                     arguments += ["--calibration-method", method]
                 (file,) = export(folder, format.name, [precision.name], arguments)
                 rows.append(describe(file))
-    return rows
-
-
-def latency(folder: Path) -> list[dict[str, Any]]:
-    """Export every variant and format in int8, with its latency relative to fp32."""
-    rows = []
-    for format in FORMATS:
-        for variant in VARIANTS:
-            arguments = ["--variant", variant, "--calibration", "random"]
-            arguments += ["--calibration-samples", "4"]
-            (file,) = export(folder, format, ["int8"], arguments)
-            rows.append({"variant": variant, "partitions": partitions(file), **describe(file)})
     return rows
 
 
@@ -102,21 +86,9 @@ def describe(file: Path) -> dict[str, Any]:
     }
 
 
-def partitions(file: Path) -> int | None:
-    """Return the number of partitions that XNNPACK computes; None for an .onnx file."""
-    if file.suffix != ".tflite":
-        return None
-    interpreter = Interpreter(model_path=str(file))
-    interpreter.allocate_tensors()
-    names = [operator["op_name"] for operator in interpreter._get_ops_details()]
-    return names.count("DELEGATE")
-
-
 def tables(results: dict[str, Any]) -> str:
-    """Format the section of docs/measurements.md."""
+    """Format the section of docs/quantization.md."""
     lines = [
-        f"Measured on: {results['machine']}. Not a phone.",
-        "",
         "Accuracy with the trained weights of the package, 256x256. The difference in mIoU is in "
         "points, with its 95 % interval; the default method of choosing ranges is in bold.",
     ]
@@ -127,20 +99,6 @@ def tables(results: dict[str, Any]) -> str:
     for (scenes, fp32), rows in by_scenes.items():
         lines += ["", f"On {scenes}, where fp32 reaches {fp32:.2f} mIoU:", ""]
         lines += accuracy_table(rows)
-    lines += [
-        "",
-        f"Latency of int8 relative to fp32, 512x512, one thread, interleaved, on "
-        f"{processor(results)}:",
-        "",
-        "| variant | format | int8 / fp32 | MB | XNNPACK partitions |",
-        "|---|---|---|---|---|",
-    ]
-    for row in results["latency"]:
-        low, high = row["latency"]["interval"]
-        lines.append(
-            f"| {row['variant']} | {row['format']} | {row['latency']['ratio']:.2f} "
-            f"({low:.2f} to {high:.2f}) | {row['megabytes']:.2f} | {row['partitions'] or '-'} |"
-        )
     return "\n".join(lines)
 
 
@@ -163,11 +121,6 @@ def accuracy_table(rows: list[dict[str, Any]]) -> list[str]:
             f"{row['megabytes']:.2f} |"
         )
     return lines
-
-
-def processor(results: dict[str, Any]) -> str:
-    """Return the processor, with its instructions for integers."""
-    return str(results["latency"][0]["latency"]["processor"])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import torch
 from native_argmax import FLAGS, NativeArgmax
 from torch.nn import functional as F
 
-from bench.machine import machine_name, write_section
+from bench.machine import write_section
 from bench.subclasses import WEIGHTS, logits_of, scores, trained_network
 from seaformer.datasets.shapes import render
 from seaformer.imaging.preprocessing import normalize, prepare
@@ -76,7 +76,6 @@ def describe(network: torch.nn.Module) -> str:
     """Describe in docs/measurements.md what was measured, and with which network."""
     score = scores(network, SCORED_SCENES)
     return (
-        f"Measured on: {machine_name()}, one thread. Not a phone.\n\n"
         "Trained, 150 classes: Tiny after a few minutes of training (`bench.subclasses`) on "
         "procedural scenes whose classes are shapes in certain colours; on unseen scenes it "
         f"reaches {score.miou:.1%} mIoU and {score.pixel_accuracy:.0%} pixel accuracy, far from "

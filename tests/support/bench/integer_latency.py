@@ -1,0 +1,81 @@
+"""Measure the latency of int8 files relative to fp32, a table of docs/measurements.md.
+
+    PYTHONPATH=tests/support python -m bench.integer_latency [--document FILE] [--output DIR]
+
+Each variant at 512x512 in both precisions, interleaved in one benchmark per format: one thread, on
+this computer. The ranges come from noise, which does not affect latency.
+"""
+
+import argparse
+from pathlib import Path
+
+from ai_edge_litert.interpreter import Interpreter
+
+from bench.breakdown import run
+from bench.machine import write_section
+from seaformer.artifact.precisions import FORMATS
+from seaformer.benchmark.results.schema import Results, read_results
+from seaformer.export.quantize.latency import processor
+from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.reporting.numbers import median, ratio
+
+PRECISIONS = ("fp32", "int8")
+
+
+def main() -> None:
+    """Export, measure, print the table, and update the document if there is one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("build/bench/integers"))
+    parser.add_argument("--document", type=Path, help="file whose section to update")
+    arguments = parser.parse_args()
+    formats = [part for name in FORMATS for part in ("--format", name)]
+    precisions = [part for name in PRECISIONS for part in ("--precision", name)]
+    calibration = ("--calibration", "random", "--calibration-samples", 4)
+    for variant in VARIANTS:
+        run("seaformer-export", "--variant", variant, *formats, *precisions, *calibration,
+            "--output", arguments.output, "--force")  # fmt: skip
+    lines = [
+        "| file | fp32, ms | int8, ms | int8 / fp32 | MB | XNNPACK partitions |",
+        "|---|---|---|---|---|---|",
+        *(line for name in FORMATS for line in rows(arguments.output, FORMATS[name].suffix)),
+    ]
+    text = "\n".join([f"Processor: {processor()}.", "", *lines])
+    print(text)
+    if arguments.document:
+        write_section(arguments.document, "integers", text)
+
+
+def rows(folder: Path, suffix: str) -> list[str]:
+    """Benchmark all variants in one format; return a line of the table for each."""
+    stems = {name: f"seaformer_{name}_ade20k_512x512" for name in VARIANTS}
+    files = [folder / f"{s}_{p}{suffix}" for s in stems.values() for p in PRECISIONS]
+    output = folder / f"benchmark{suffix}"
+    run("seaformer-benchmark", *files, "--device", "host", "--output", output, "--force")
+    results = read_results(output)
+    return [row(results, folder, f"{stem}_{{}}{suffix}") for stem in stems.values()]
+
+
+def row(results: Results, folder: Path, name: str) -> str:
+    """Format the two files of a variant; `name` has a place for the precision."""
+    fp32, int8 = ({m.file: m for m in results.models}[name.format(p)] for p in PRECISIONS)
+    paired = results.ratio(int8.id, fp32.id)
+    assert paired is not None
+    path = folder / int8.file
+    return (
+        f"| `{int8.file}` | {median(fp32.latency)} | {median(int8.latency)} | {ratio(paired)} | "
+        f"{path.stat().st_size / 1e6:.2f} | {partitions(path)} |"
+    )
+
+
+def partitions(file: Path) -> str:
+    """Return the number of partitions that XNNPACK computes; "-" for an .onnx file."""
+    if file.suffix != ".tflite":
+        return "-"
+    interpreter = Interpreter(model_path=str(file))
+    interpreter.allocate_tensors()
+    names = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    return str(names.count("DELEGATE"))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo check test test-all test-models lint docs dist distributions bench clean
+.PHONY: setup demo check test long-tests test-all test-models lint docs dist distributions bench bench-accuracy clean
 
 setup: $(STAMP)
 
@@ -38,12 +38,17 @@ demo: setup
 	@echo "Latency, on the phone that is attached or else on this computer:"
 	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --breakdown --output build/demo/benchmark --force
 
-# While working: lint, types, and the tests that start no commands and need no other tools.
+# While working: lint, types, and the tests that are quick and need no other tools.
 check: lint
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools and not command"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools and not long"
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+# Finds the tests that `make check` leaves out. The computer has to be idle.
+long-tests: setup
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools" --junitxml build/durations.xml -o junit_family=xunit1
+	PYTHONPATH=tests/support $(BIN)/python -m long_tests build/durations.xml
 
 # Before a release, and by whoever changes what only slow tests cover.
 # Installs, exports and benchmarks on every Python that is found, too; see `dist`.
@@ -77,7 +82,7 @@ lint: docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=tests/support $(BIN)/python -m prose_lint
-	@rm -rf build/typing && mkdir -p build/typing/seaformer
+	@rm -rf build/typing/seaformer build/typing/smoke_build && mkdir -p build/typing/seaformer
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
 	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	@ln -s ../../android_demo/smoke_build build/typing/smoke_build
@@ -87,17 +92,16 @@ lint: docs
 docs: setup
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -d build/doctrees docs build/site
 
+# Times, in one run on this computer, which has to be idle; about an hour on two cores.
 bench: setup
-	PYTHONPATH=tests/support $(BIN)/python -m bench.export --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.measurements --document docs/measurements.md
 	PYTHONPATH=tests/support:android_demo $(BIN)/python -m bench.mask_on_java --document docs/android_library.md
-	$(BIN)/seaformer-export --variant tiny --format tflite --format onnx --output build/bench --force
-	PYTHONPATH=tests/support $(BIN)/python -m bench.upsample_argmax --network build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite --json build/bench/upsample_argmax.json --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.benchmark build/bench/seaformer_tiny_ade20k_512x512_fp32.tflite build/bench/seaformer_tiny_ade20k_512x512_fp32.onnx --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.breakdown --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.networks --document docs/measurements.md
+
+# Accuracy and parity, which do not depend on the computer; several hours.
+bench-accuracy: setup
+	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --document docs/quantization.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --document docs/accelerators.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
 
 clean:
 	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin $(VENV) $(MODELS_VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

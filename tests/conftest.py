@@ -5,18 +5,16 @@ creates it, and the others wait.
 """
 
 import fcntl
-import inspect
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import CodeType
 
 import browser
+import long_tests
 import pytest
 from exporting import run_export, write_networks
-from locations import TESTS
 from once import Once
 
 from seaformer.runtimes.graphics_driver import find_driver
@@ -40,45 +38,14 @@ TOOLS = {"adb_server", "gpu", "library", "built_app"}
 """Fixtures that need more than Python: tests that use them get the marker `tools`."""
 
 
-STARTS = {"NotebookClient", "Popen", "run_export", "subprocess"}
-"""Names in tests that start processes, most of which import torch: such tests get the marker
-`command`, like those with the fixture `once`, which creates exports and distributions."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    long = long_tests.listed()
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if TOOLS.intersection(fixtures):
             item.add_marker("tools")
-        own = [vars(item.module).get(name) for name in fixtures]
-        if "once" in fixtures or _starts([item.function, *own]):
-            item.add_marker("command")
-
-
-def _starts(functions: Iterable[object]) -> bool:
-    """Whether functions of the tests start a process, directly or by calling others."""
-    waiting, seen = list(functions), set[int]()
-    while waiting:
-        function = inspect.unwrap(one) if inspect.isroutine(one := waiting.pop()) else one
-        function = getattr(function, "_fixture_function", function)
-        code = getattr(function, "__code__", None)
-        if not isinstance(code, CodeType) or id(code) in seen:
-            continue
-        seen.add(id(code))
-        if code.co_filename.startswith(str(TESTS)):
-            names = set(_names(code))
-            if not STARTS.isdisjoint(names):
-                return True
-            waiting += [function.__globals__[name] for name in names & function.__globals__.keys()]
-    return False
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names of globals and attributes in a function and its nested functions."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+        if "once" in fixtures or long_tests.function_of(item.nodeid) in long:
+            item.add_marker("long")
 
 
 @pytest.fixture(scope="session")

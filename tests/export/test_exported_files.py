@@ -33,6 +33,8 @@ from seaformer.models.create import create_model
 from seaformer.runtimes import open_model
 from seaformer.tasks import get_task
 
+pytestmark = pytest.mark.long  # its parameters name fixtures with exports
+
 TINY = "seaformer_tiny_ade20k_128x192"
 SMALL = "seaformer_small_ade20k_500x333_fp32"
 MASK = "seaformer_tiny_ade20k_96x160_fp32_mask"

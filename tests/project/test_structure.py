@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import long_tests
 import pytest
-from locations import ROOT
+from locations import ROOT, TESTS
 
 PACKAGES = {
     "seaformer": ROOT / "seaformer",
@@ -158,3 +159,14 @@ def test_circles_are_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
     assert _cycles(graph) == [{"b", "c"}]
     assert _cycles({"a": {"a"}}) == [{"a"}]
+
+
+def test_long_tests_exist() -> None:
+    """A renamed test is removed from the list by `make long-tests`."""
+    found = {
+        f"{path.relative_to(ROOT)}::{node.name}"
+        for path in TESTS.rglob("test_*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert not long_tests.listed() - found

@@ -419,8 +419,13 @@ class Module(_Model):
 
     @classmethod
     def untitled(cls, path: str) -> Self:
-        """Return the title of a module for which only the path is known."""
-        return cls(title=path.rpartition(".")[2].replace("_", " "))
+        """Return the title of a module for which only the path is known.
+
+        It is the last name in the path, with the numbers after it: `layer 2.0` of `layer_2.0`.
+        """
+        names = path.split(".")
+        first = max((i for i, name in enumerate(names) if not name.isdecimal()), default=0)
+        return cls(title=".".join(names[first:]).replace("_", " "))
 
 
 class Rewrite(_Model):

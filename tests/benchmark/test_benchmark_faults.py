@@ -241,7 +241,7 @@ FAULTS = {
 }
 
 
-LONG = ("out of the network's reach", "crashed", "server restarted")
+LONG = ("out of the network's reach", "killed by lack of memory", "crashed", "server restarted")
 
 
 @pytest.mark.parametrize(

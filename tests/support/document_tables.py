@@ -3,9 +3,10 @@
 PYTHONPATH=tests/support python -m document_tables          # writes them
 """
 
+import re
 from functools import partial
 
-from bench.machine import write_section
+from bench.machine import read_section, write_section
 from locations import ROOT
 from official_weights import build_network
 from schema_tables import members
@@ -29,12 +30,16 @@ from seaformer.progress_events import FileWritten, StageAdvanced, StageFinished
 from seaformer.tasks import TASKS
 from seaformer.weights.released import RELEASED
 
+MEASUREMENTS = ROOT / "docs/measurements.md"
+MACHINE = read_section(MEASUREMENTS, "conditions").split("**")[1].partition(",")[0]
+"""Processor of the measurements, such as "AMD EPYC"."""
+
 
 def models() -> str:
-    """Return a short table of the variants, with their published results."""
+    """Return a short table of the variants: published results, and latency from docs/."""
     lines = [
-        "| `--variant` | parameters | MACs | ADE20K mIoU | Snapdragon 865 |",
-        "|---|---|---|---|---|",
+        f"| `--variant` | parameters | MACs | ADE20K mIoU | Snapdragon 865 | {MACHINE} |",
+        "|---|---|---|---|---|---|",
     ]
     for variant in VARIANTS.values():
         model = build_network(variant, TASKS["ade20k"]).eval()
@@ -43,9 +48,19 @@ def models() -> str:
         assert published is not None
         lines.append(
             f"| {variant.name} | {params_m:.1f} M | {count_macs(model, (512, 512)) / 1e9:.1f} G | "
-            f"{published.miou:.1f} % | {published.phone_latency_ms:g} ms |"
+            f"{published.miou:.1f} % | {published.phone_latency_ms:g} ms | "
+            f"{_measured_ms(REGISTRY[f'seaformer-{variant.name}'].title)} ms |"
         )
     return "\n".join(lines)
+
+
+def _measured_ms(title: str) -> str:
+    """Return the median latency of a network in docs/measurements.md."""
+    row = re.search(
+        rf"^\| {title} \| [^|]+\| ([\d.]+) ", read_section(MEASUREMENTS, "networks"), re.M
+    )
+    assert row, f"{title} is not in {MEASUREMENTS}"
+    return row[1]
 
 
 def variants() -> str:

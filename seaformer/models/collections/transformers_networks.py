@@ -93,9 +93,11 @@ def renamed(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def _silence() -> None:
-    """Leave reports on loading to our own errors."""
+    """Leave reports on loading, and on repeated attempts to download, to our own errors."""
+    from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
 
+    hub_logging.set_verbosity_error()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
 

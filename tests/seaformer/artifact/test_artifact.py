@@ -365,7 +365,7 @@ def test_a_peer_has_the_titles_of_its_paper() -> None:
 
 def test_a_network_without_titles_uses_its_paths(users_export: Path) -> None:
     found = read_metadata(users_export / "make_network_100x144_fp32.tflite")
-    assert found.modules["blocks.0"] == Module(title="0")
+    assert found.modules["blocks.0"] == Module(title="blocks.0")
     assert next(iter(found.modules)) == "features"
 
 

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.accelerators import worst
-from bench.machine import machine_name, write_section
+from bench.machine import machine_name, read_section, write_section
 from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.models.collections.collection_table import COLLECTIONS
 
@@ -185,8 +185,7 @@ def table(prefix: str, lines: Sequence[str]) -> str:
 
 def kept(document: Path, prefix: str, without: Sequence[str]) -> list[str]:
     """Return the lines of a section in a document, except those of some networks."""
-    text = document.read_text(encoding="utf-8")
-    section = text.split(f"<!-- section:{prefix} -->")[1].split(f"<!-- /section:{prefix} -->")[0]
+    section = read_section(document, prefix)
     lines = [line for line in section.splitlines() if line.startswith(("| `", "- `"))]
     return [line for line in lines if line.split("`")[1] not in without]
 

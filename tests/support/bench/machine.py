@@ -16,6 +16,12 @@ def machine_name() -> str:
         return f"{platform.processor() or platform.machine()}, {platform.system()}"
 
 
+def read_section(document: Path, name: str) -> str:
+    """Return the text between `<!-- section:NAME -->` and `<!-- /section:NAME -->`."""
+    text = document.read_text(encoding="utf-8")
+    return text.split(f"<!-- section:{name} -->")[1].split(f"<!-- /section:{name} -->")[0].strip()
+
+
 def write_section(document: Path, name: str, text: str) -> None:
     """Replace the text between `<!-- section:NAME -->` and `<!-- /section:NAME -->`."""
     start, end = f"<!-- section:{name} -->", f"<!-- /section:{name} -->"

@@ -23,13 +23,12 @@ from typing import Any
 import numpy as np
 import onnx
 import psutil
-import torch
 
 from bench.machine import machine_name, write_section
 from seaformer.artifact.embedding import serialize
 from seaformer.artifact.precisions import FORMATS
 from seaformer.export.convert.conversion import to_tflite
-from seaformer.export.convert.onnx_graph import OPSET, to_onnx
+from seaformer.export.convert.onnx_graph import to_onnx
 from seaformer.export.convert.tflite_file import operators
 from seaformer.export.rewrite import deployment_form
 from seaformer.models.create import create_model
@@ -56,9 +55,8 @@ def main() -> None:
             "exports": [
                 export_cost(variant, formats, Path(folder))
                 for variant in arguments.variants
-                for formats in (["onnx"], ["tflite"], list(FORMATS))
+                for formats in ([FORMATS["tflite"].name], list(FORMATS))
             ],
-            "exporters": exporters(),
             "files": files_against_naive(Path(folder)),
         }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
@@ -128,31 +126,6 @@ class PeakMemory:
         self._done.set()
         self._thread.join()
         return self._peak
-
-
-def exporters() -> list[dict[str, Any]]:
-    """Compare the TorchScript and dynamo exporters on the same deployment form."""
-    model = deployment_form(create_model("tiny"), SIZE).model
-    start = time.perf_counter()
-    script = to_onnx(model, SIZE, "logits")
-    script_s = time.perf_counter() - start
-    start = time.perf_counter()
-    program = torch.onnx.export(
-        model, (torch.zeros(1, 3, *SIZE),), dynamo=True, opset_version=OPSET, verbose=False
-    )
-    dynamo_s = time.perf_counter() - start
-    if program is None:
-        raise SystemExit("the dynamo exporter returned nothing")
-    rows = (("TorchScript", script_s, script), ("dynamo", dynamo_s, program.model_proto))
-    return [
-        {
-            "exporter": name,
-            "seconds": seconds,
-            "nodes": len(graph.graph.node),
-            "last_conv": next(n.name for n in reversed(graph.graph.node) if n.op_type == "Conv"),
-        }
-        for name, seconds, graph in rows
-    ]
 
 
 def files_against_naive(folder: Path) -> list[dict[str, Any]]:
@@ -239,17 +212,6 @@ def markdown(results: dict[str, Any]) -> str:
         f"| {row['format']}, {row['origin']} | {row['operators']} | {row['transposes']} | "
         f"{row['reshapes']} | {row['megabytes']:.2f} | {row['latency_ratio']:.2f} |"
         for row in results["files"]
-    ]
-    lines += [
-        "",
-        "The two exporters of PyTorch on the same deployment form:",
-        "",
-        "| exporter | seconds | nodes | name of the last Conv |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['exporter']} | {row['seconds']:.1f} | {row['nodes']} | `{row['last_conv']}` |"
-        for row in results["exporters"]
     ]
     return "\n".join(lines)
 

@@ -55,7 +55,7 @@ def main() -> None:
             "exports": [
                 export_cost(variant, formats, Path(folder))
                 for variant in arguments.variants
-                for formats in ([FORMATS["tflite"].name], list(FORMATS))
+                for formats in (["tflite"], list(FORMATS))
             ],
             "files": files_against_naive(Path(folder)),
         }

@@ -37,12 +37,12 @@ def model_result(
         candidate: the model.
         rounds: all rounds of the benchmark.
         parity: its output compared with the reference; None if it could not be compared.
-        tool: the times reported by an official tool; None if our runner measured.
+        tool: the times reported by an official tool; None if our own runner measured.
         note: remark for the user; may be empty.
         emulated: whether the device is emulated.
         seed: random seed of the bootstrap; None to omit intervals.
-        cores: the cores of its own setting, if it has one.
-        breakdown: computes the latency by module.
+        cores: the cores of the model's own setting; None if it has none.
+        breakdown: computes the latency by module from the model's times.
     """
     is_wrong = parity is not None and not parity.passed
     times = None if is_wrong else tool or _times(rounds, candidate.id, seed)

@@ -1,9 +1,9 @@
 """Dilated transposed convolutions, and `fold`, the sum of overlapping patches.
 
 dilated    A kernel with dilation d equals a kernel of d (k - 1) + 1 taps with zeros inserted.
-fold       A column of patches has C kh kw channels. A transposed convolution adds each of them at
-           its position, with a kernel that is one where channel (c, i, j) meets channel c at
-           (i, j), and zero elsewhere.
+fold       A column of patches has C kh kw channels. A transposed convolution adds each channel at
+           its position: the weight from input channel (c, i, j) to output channel c is 1 at tap
+           (i, j), and all other weights are 0.
 """
 
 from typing import Any
@@ -48,8 +48,8 @@ def fold(
     sizes, kernel = integers(_pair(output_size)), _pair(kernel_size)
     geometry = zip(sizes, kernel, _pair(dilation), _pair(padding), _pair(stride), strict=True)
     grid, left = [], []
-    for size, taps, apart, pad, step in geometry:
-        positions, rest = divmod(size + 2 * pad - apart * (taps - 1) - 1, step)
+    for size, taps, spacing, pad, step in geometry:
+        positions, rest = divmod(size + 2 * pad - spacing * (taps - 1) - 1, step)
         grid.append(positions + 1)
         left.append(rest)
     patches, _ = static_shape(input)[-2:]

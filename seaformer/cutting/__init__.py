@@ -1,1 +1,1 @@
-"""Models of selected operators of a file, and tolerances of their tensors to a reference."""
+"""Extracting operators of a file as a model, and tolerances for comparing its tensors."""

@@ -45,8 +45,8 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
 
     Raises:
         UsageError: the item has no mask, or the task has more than 255 classes.
-        SeaformerError: the file is missing, damaged or a colour image, a value has no class, or the
-            size is not that of the image.
+        SeaformerError: the file is missing, damaged or a colour image, a value has no class, or
+            mask and image differ in size.
     """
     if isinstance(item.target, int):
         raise UsageError(
@@ -105,7 +105,7 @@ def _read_indices(path: Path) -> npt.NDArray[np.integer]:
 
 
 def _upright_size(path: Path) -> tuple[int, int]:
-    """Return height and width of the image that `read_image` returns; only the header is read."""
+    """Return the height and width of `read_image`'s result, reading only the header."""
     try:
         with path.open("rb") as file, open_image(file, path) as image:
             is_transposed = image.getexif().get(_EXIF_ORIENTATION, 1) >= _FIRST_TRANSPOSED
@@ -128,7 +128,7 @@ def _classes_of_stored(task: Task) -> npt.NDArray[np.int16]:
 
 
 def _hint(stored: npt.NDArray[np.integer], task: Task) -> str:
-    """Suggest another label offset that all values of a mask fit, if there is one."""
+    """Suggest another label offset with which all values of a mask are valid; "" if none."""
     for offset in OFFSETS:
         table = _classes_of_stored(replace(task, label_offset=offset))
         if offset != task.label_offset and (_looked_up(stored, table) != _NO_CLASS).all():
@@ -161,7 +161,7 @@ def ignored_values(task: Task) -> str:
 
 
 def _allowed(table: npt.NDArray[np.int16]) -> str:
-    """Format which stored values are classes and which are ignored."""
+    """Format the stored values that are classes, and those that are ignored."""
     is_class = (table != _NO_CLASS) & (table != IGNORED)
     ignored = np.flatnonzero(table == IGNORED)
     text = f"{_ranges(np.flatnonzero(is_class))} for the classes"

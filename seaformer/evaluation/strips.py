@@ -1,4 +1,4 @@
-"""The images of a report: the worst ones, with their ground truth and the models' outputs."""
+"""The worst images of an evaluation, drawn with their ground truth and the models' outputs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Panel(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """A photo beside its masks; the score is that of `ImageScore`.
+    """A photo beside its masks; for the score, see `ImageScore`.
 
     The legend lists the classes in the masks, largest first. In classification it is empty, and
     `facts` state the expected and the predicted classes.
@@ -69,7 +69,7 @@ def draw_strips(
 
 
 def _compute(model: Candidate, items: Sequence[Item], is_segmentation: bool) -> list[Any]:
-    """Return a model's masks or top classes for images; a device gets them in one batch."""
+    """Return a model's masks or top classes for images, which run in one batch if sizes allow."""
     inputs, sizes = [], []
     for item in items:
         image = read_image(item.image)
@@ -142,7 +142,7 @@ def _marked(small: Pixels, wrong: npt.NDArray[np.bool_]) -> Pixels:
 
 
 def _grey(image: Pixels) -> Pixels:
-    # The photo's own colours could be mistaken for those of classes.
+    # The photo's own colours could be mistaken for class colours.
     return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 
 

@@ -1,7 +1,7 @@
 """Loading weights into a network: random, released, or from a checkpoint.
 
-Every tensor of the network has to be in the checkpoint, and vice versa. A mismatch is an error that
-names the network of the checkpoint if it can be identified; nothing is loaded then.
+Every tensor of the network must be in the checkpoint, and vice versa. On a mismatch, nothing is
+loaded, and the error names the network that the checkpoint belongs to if it can be identified.
 """
 
 import os
@@ -29,13 +29,13 @@ from seaformer.weights.tensor_names import shapes_of
 
 RANDOM = "random"
 PRETRAINED = "pretrained"
-"""Weights that the library of a network downloads."""
+"""Name of weights that the network's own library downloads."""
 SEED = 0
 SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
-"""Suffixes that mark a value without a folder as the name of a file."""
+"""Suffixes by which a value without a folder is recognized as a file name."""
 
 _HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.")
-"""Everything but the backbone, in any naming."""
+"""Prefixes of all tensors outside the backbone, in all naming schemes."""
 
 _BACKBONE_NOTE = (
     f"Only the backbone is loaded from the file; all other layers are random (seed {SEED})."
@@ -90,21 +90,20 @@ def load_weights(
 
     Args:
         model: the network, built for `task` unless it does not depend on the task.
-        network: its row of the registry.
+        network: its row in the registry.
         task: the task; `model` has its number of classes.
         weights: one of
             None or "random": seeded random weights, see `random_weights`;
-            the name of weights of the package, see `builtin`;
+            the name of built-in weights, see `builtin`;
             the name of released weights, see `released`, downloaded on first use;
             the path of a checkpoint, see `checkpoint`, with published tensor names or ours;
             "imagenet-backbone": the backbone of the released classifier;
-            "backbone:NAME": the backbone of released weights or weights of the package, for any
-            task;
+            "backbone:NAME": the backbone of released or built-in weights, for any task;
             "backbone:PATH": the backbone of a checkpoint.
             In the last three cases, all other layers are random.
 
     Raises:
-        UsageError: `weights` is none of these, or the network loads no weights.
+        UsageError: `weights` has none of these forms, or the network cannot load weights.
         SeaformerError: the file cannot be downloaded or read, or does not fit network and task. The
             model is unchanged.
     """
@@ -134,10 +133,10 @@ def _find(weights: str | Path, network: Network, task: Task) -> WeightsFile:
     if isinstance(weights, Path) or weights.startswith(BACKBONE):
         return find_weights(weights, network)
     if builtin := find_builtin(weights, network.name, task):
-        return _of_the_package(builtin)
+        return _builtin_file(builtin)
     if is_path(weights):
         return find_weights(weights, network)
-    return _fetched(find_released(weights, network.name, task))
+    return _released_file(find_released(weights, network.name, task))
 
 
 def find_weights(weights: str | Path, network: Network) -> WeightsFile:
@@ -152,7 +151,7 @@ def find_weights(weights: str | Path, network: Network) -> WeightsFile:
         return replace(file, name=f"{BACKBONE}{file.name}", is_backbone=True)
     builtin = {row.name: row for row in BUILTIN if row.network == network.name}
     if weights in builtin:
-        return _of_the_package(builtin[str(weights)])
+        return _builtin_file(builtin[str(weights)])
     if isinstance(weights, Path) or is_path(weights):
         path = Path(weights).expanduser()
         return WeightsFile(path, path.name, str(path), is_backbone=False)
@@ -161,14 +160,14 @@ def find_weights(weights: str | Path, network: Network) -> WeightsFile:
         library = [] if network.pretrained is None else [PRETRAINED]
         error = unknown_name("weights", weights, [*builtin, *released, *library, RANDOM])
         raise UnknownNameError(f"{error} Or give the path of a checkpoint.")
-    return _fetched(released[weights])
+    return _released_file(released[weights])
 
 
-def _of_the_package(row: BuiltinWeights) -> WeightsFile:
+def _builtin_file(row: BuiltinWeights) -> WeightsFile:
     return WeightsFile(row.path, row.name, row.source, is_backbone=False, task=row.task)
 
 
-def _fetched(row: ReleasedWeights) -> WeightsFile:
+def _released_file(row: ReleasedWeights) -> WeightsFile:
     return WeightsFile(fetch(row), row.name, row.url, row.is_backbone, row.task)
 
 
@@ -194,7 +193,7 @@ def matching_tensors(
     is_backbone: bool = False,
     without: Collection[str] = (),
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the tensors of `checkpoint` by our names, if they match those of `model` exactly.
+    """Return the tensors of `checkpoint` by our names, if they match `model` exactly.
 
     Args:
         checkpoint: the file.
@@ -204,8 +203,8 @@ def matching_tensors(
         without: tensors, by our names, that are neither compared nor returned.
 
     Returns:
-        The tensors, and the names of the unused tensors: a wrapper in the file held them besides
-        the network.
+        The tensors, and the names of the unused tensors, which a wrapper in the file holds in
+        addition to the network.
 
     Raises:
         SeaformerError: the tensors do not match.
@@ -225,7 +224,7 @@ def matching_tensors(
     for name in unused:
         del offered[name]
     if is_backbone:
-        # Official segmentation checkpoints have this prefix, those of classifiers do not.
+        # Official segmentation checkpoints have this prefix, classification checkpoints do not.
         names = {
             key: name.removeprefix("backbone.")
             for key, name in names.items()
@@ -243,7 +242,7 @@ def matching_tensors(
 
 
 def class_note(checkpoint: Checkpoint, task: Task) -> str:
-    """Return a note if the class names in the file, if any, differ from those of the task."""
+    """Return a note if the file has class names and they differ from the task's; else ""."""
     names = checkpoint.class_names
     if names is None:
         return ""

@@ -256,7 +256,7 @@ def test_a_driver_that_crashed_the_app_is_skipped_at_the_next_start(
     built_app.run_bundled(folder, "crash")
     assert lines_of(folder / "running.txt") == [
         "ONNX Runtime 1.29.0, CPU",
-        "GPU: skipped because the app crashed while it was tried before",
+        "GPU: skipped because the app crashed in an earlier attempt",
     ]
 
 

@@ -101,7 +101,7 @@ class Diverged(Network):
 
 
 class Amplifying(Network):
-    """Small differences of large values, which are dominated by rounding."""
+    """Small differences between large values, dominated by rounding errors."""
 
     def __init__(self):
         super().__init__()
@@ -180,7 +180,7 @@ def failing():
 def text():
     return "a network"
 '''
-"""The module `my_networks`, see `write_networks`."""
+"""Source of the module `my_networks`, written by `write_networks`."""
 
 
 def write_networks(folder: Path) -> None:
@@ -204,7 +204,7 @@ def write_hiding_modules(folder: Path) -> None:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Return the environment for a command, with `extra` and without requesting tracebacks."""
+    """Return the environment for a command: with `extra`, and without `SEAFORMER_TRACEBACK`."""
     return {k: v for k, v in os.environ.items() if k != "SEAFORMER_TRACEBACK"} | extra
 
 

@@ -13,7 +13,7 @@ _NAMES = {"string": "text", "integer": "integer", "number": "number", "boolean":
 
 
 def members(file_type: type) -> str:
-    """Return a table for the object of a file, and one for each type of object in it."""
+    """Return a table of the top-level object of a file, and one for each nested type."""
     schema = TypeAdapter(file_type).json_schema(mode="serialization")
     types = schema.get("$defs", {})
     inherited = "\n\n".join(inspect.getdoc(base) or "" for base in file_type.__mro__[1:-2])
@@ -24,7 +24,7 @@ def members(file_type: type) -> str:
 
 
 def _in_order(schema: Schema, types: Mapping[str, Schema]) -> list[str]:
-    """Return the types of objects in the order in which they are mentioned first."""
+    """Return the names of the nested types in the order of their first mention."""
     found: list[str] = []
     waiting = [schema]
     while waiting:
@@ -44,7 +44,7 @@ def _table(schema: Schema) -> str:
     meanings = _meanings(schema.get("description", ""))
     required = schema.get("required", ())
     rows = [
-        f"| `{name}` | {_kind(member)}{'' if name in required else ', optional'} | "
+        f"| `{name}` | {_type_name(member)}{'' if name in required else ', optional'} | "
         f"{_words(member.get('description', meanings.get(name, '')))} |"
         for name, member in schema["properties"].items()
     ]
@@ -52,32 +52,32 @@ def _table(schema: Schema) -> str:
 
 
 def _meanings(description: str) -> dict[str, str]:
-    """Return the descriptions of members that a docstring has after `Attributes:`."""
+    """Return the descriptions of members under `Attributes:` in a docstring."""
     return dict(re.findall(r"^    (\w+): (.*(?:\n      +.*)*)", description, re.MULTILINE))
 
 
 def _words(text: str) -> str:
-    """Return the text of a docstring as that of a JSON object, on one line."""
+    """Return the text of a docstring on one line, with JSON's null instead of None."""
     return re.sub(r"\bNone\b", "null", re.sub(r"\s+", " ", text)).replace("|", "\\|").strip()
 
 
-def _kind(member: Schema) -> str:
+def _type_name(member: Schema) -> str:
     """Return the type of a member in words."""
     if "$ref" in member:
         return member["$ref"].rpartition("/")[2]
     if "anyOf" in member or "oneOf" in member:
-        kinds = [_kind(each) for each in member.get("anyOf", member.get("oneOf"))]
-        return " or ".join(dict.fromkeys(kinds))
+        names = [_type_name(each) for each in member.get("anyOf", member.get("oneOf"))]
+        return " or ".join(dict.fromkeys(names))
     if "const" in member:
         return f"`{_shown(member['const'])}`"
     if "enum" in member:
         return ", ".join(f"`{_shown(value)}`" for value in member["enum"])
     if member.get("type") == "array":
         if "prefixItems" in member:
-            return f"[{', '.join(map(_kind, member['prefixItems']))}]"
-        return f"list of {_kind(member.get('items', {}))}"
+            return f"[{', '.join(map(_type_name, member['prefixItems']))}]"
+        return f"list of {_type_name(member.get('items', {}))}"
     if member.get("type") == "object":
-        return f"object of {_kind(member.get('additionalProperties', {}))}"
+        return f"object of {_type_name(member.get('additionalProperties', {}))}"
     if member.get("format") == "date-time":
         return "date and time"
     return _NAMES.get(member.get("type", ""), member.get("type", "any"))

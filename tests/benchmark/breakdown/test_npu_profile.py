@@ -1,7 +1,7 @@
 """NPU cycles by block, from two profiles of Qualcomm's emulator; and invalid profiles.
 
-The profiles are of the trained Tiny at 128x128, compiled for SM8650: one run of the file in single
-precision, and two of w8a8 with `KEPT` at 16-bit activations.
+The profiles are of the trained Tiny at 128x128, compiled for SM8650: one run of the fp32 file, and
+two runs of the w8a8 file with 16-bit activations in `WIDE_MODULES`.
 """
 
 import csv
@@ -25,7 +25,7 @@ from seaformer.export.quantize.ranges import choose
 PROFILES = SAMPLES / "npu"
 SINGLE = PROFILES / "shapes_128_fp32_SM8650.csv"
 MIXED = PROFILES / "shapes_128_w8a8_mixed_SM8650.csv"
-KEPT = ("context_branch.stage5", "light_head")
+WIDE_MODULES = ("context_branch.stage5", "light_head")
 BENCHMARK = Path(sys.executable).with_name("seaformer-benchmark")
 RUN = "Accelerator (execute) time (cycles)"
 
@@ -39,7 +39,7 @@ def single(shapes_export: Path) -> Path:
 def mixed(single: Path, tmp_path_factory: pytest.TempPathFactory) -> NpuBreakdown:
     engine = engine_of(single)
     engine.ranges = choose(engine.observe(images(1)), "min-max")
-    data = engine.quantize("w8a8", match(KEPT, engine.operators))
+    data = engine.quantize("w8a8", match(WIDE_MODULES, engine.operators))
     file = tmp_path_factory.mktemp("mixed") / "mixed.onnx"
     file.write_bytes(data)
     graph = OnnxGraph(file, engine.map_operators(data))

@@ -102,7 +102,7 @@ TEXTS = st.one_of(st.text(), st.lists(st.one_of(PIECES, st.text(max_size=3))).ma
 
 
 @given(st.sampled_from(PARSERS), TEXTS)
-def test_no_text_makes_a_parser_raise(parse: Callable[[str], object], text: str) -> None:
+def test_parsers_never_raise(parse: Callable[[str], object], text: str) -> None:
     parse(text)
 
 
@@ -167,7 +167,7 @@ def test_implausible_temperatures_are_ignored(value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Can't find service: thermalservice\n", "Thermal Status: 9"])
-def test_without_a_thermal_service_temperatures_are_unknown(text: str) -> None:
+def test_temperatures_are_unknown_without_a_thermal_service(text: str) -> None:
     assert parse_thermalservice(text) == ThermalState(None, ())
 
 
@@ -408,7 +408,7 @@ def test_emulators_are_detected_by_their_properties(line: str) -> None:
     assert read_facts("emulator-5554", _printed(FACTS_SCRIPT, {"properties": line})).is_emulated
 
 
-def test_conditions_are_combined_and_heat_is_skin_temperature() -> None:
+def test_conditions_are_combined_and_the_skin_sensor_is_the_temperature() -> None:
     conditions = read_conditions(
         _printed(
             CONDITIONS_SCRIPT,
@@ -427,7 +427,7 @@ def test_conditions_are_combined_and_heat_is_skin_temperature() -> None:
     assert conditions.free_bytes == 80651548 * 1024
 
 
-def test_old_androids_are_read_by_zones_and_battery() -> None:
+def test_old_android_versions_are_read_from_zones_and_battery() -> None:
     zones = "/sys/class/thermal/thermal_zone0/{}:{}"
     conditions = read_conditions(
         _printed(
@@ -440,9 +440,8 @@ def test_old_androids_are_read_by_zones_and_battery() -> None:
     )
     assert conditions.thermal_status is None
     assert conditions.temperatures[0] == Temperature("cpu0", "cpu", 52.0)
-    assert (
-        conditions.temperature_c == 29.7
-    )  # the temperature of a processor does not show whether a phone is cool
+    # A processor's temperature does not show whether the phone is cool.
+    assert conditions.temperature_c == 29.7
 
 
 # ---- lines

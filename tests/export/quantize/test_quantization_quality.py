@@ -1,4 +1,4 @@
-"""A file compared with its single-precision version: the measures have the expected values."""
+"""Comparing a file with its single-precision version: the metrics have the expected values."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_the_reference_itself_has_no_difference(averages: ImageSession) -> None:
     assert (same.count, same.pictures) == (3, "3 images of noise")
 
 
-def test_half_of_the_logits_is_6_db_and_changes_no_class(
+def test_halved_logits_have_an_sqnr_of_6_db_and_the_same_classes(
     averages: ImageSession, tmp_path: Path
 ) -> None:
     found = reference(averages, images(3)).measure_file(scaled(tmp_path, 0.5), ONNX)
@@ -87,7 +87,7 @@ def test_half_of_the_logits_is_6_db_and_changes_no_class(
     assert found.difference_points == 0.0
 
 
-def test_scores_are_those_of_the_confusion_matrix(averages: ImageSession, tmp_path: Path) -> None:
+def test_scores_match_the_confusion_matrix(averages: ImageSession, tmp_path: Path) -> None:
     some = images(4)
     found = reference(averages, some).measure_file(permuted(tmp_path), ONNX)
     expected, agreed, positions = [], 0, 0
@@ -108,7 +108,7 @@ def test_scores_are_those_of_the_confusion_matrix(averages: ImageSession, tmp_pa
     assert found.difference_points == pytest.approx(expected[1] - expected[0])
 
 
-def test_interval_is_that_of_resampled_images(averages: ImageSession, tmp_path: Path) -> None:
+def test_interval_matches_resampled_images(averages: ImageSession, tmp_path: Path) -> None:
     def difference(file: bytes, places: np.ndarray) -> Accuracy:
         every = images(12)
         some = Images("drawn", len(places), lambda place: every.read(int(places[place])))
@@ -123,13 +123,13 @@ def test_interval_is_that_of_resampled_images(averages: ImageSession, tmp_path: 
     random = np.random.default_rng(1)
     drawn = [difference(file, random.integers(0, 12, 12)).difference_points for _ in range(40)]
     values = np.array(drawn, dtype=float)
-    # Of 40 draws two are expected outside, more than eight once in 3000 times.
+    # Two of the 40 draws are expected outside; more than eight occur once in 3000 times.
     assert ((values < low) | (values > high)).sum() <= 8
     assert high - low < 2 * (values.max() - values.min())
     assert difference(file, np.arange(12)) == found.model_copy(update={"pictures": "drawn"})
 
 
-def test_without_ground_truth_there_is_no_score(averages: ImageSession, tmp_path: Path) -> None:
+def test_without_ground_truth_scores_are_none(averages: ImageSession, tmp_path: Path) -> None:
     found = reference(averages, images(2, truth=None)).measure_file(permuted(tmp_path), ONNX)
     assert found.argmax_agreement < 1.0
     assert found.reference_score is found.score is found.difference_points is None
@@ -169,7 +169,7 @@ def test_the_reference_is_computed_once_per_image(averages: ImageSession, tmp_pa
     assert read == [0, 1, 2]
 
 
-def test_outputs_that_exceed_the_memory_are_computed_again(
+def test_reference_outputs_that_exceed_the_cache_are_recomputed(
     averages: ImageSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = reference(averages, images(3)).measure_file(permuted(tmp_path), ONNX)

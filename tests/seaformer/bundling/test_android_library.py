@@ -343,7 +343,7 @@ def test_faults_in_an_app_are_a_clear_line(library: Library, tmp_path: Path) -> 
     (model,) = copy.rglob("*.onnx")
     model.write_bytes(model.read_bytes()[:-1] + b"\xff")
     damaged = zip_assets(tmp_path / "app", tmp_path / "damaged.zip")
-    assert "onnx differs from that in its JSON" in printed(damaged)
+    assert "onnx does not match its JSON" in printed(damaged)
     model.unlink()
     assert "onnx is missing from the app's assets" in printed(
         zip_assets(tmp_path / "app", tmp_path / "missing.zip")

@@ -1,4 +1,4 @@
-"""The procedural data set: reproducible scenes, all classes, and its files."""
+"""The procedural data set: its scenes are reproducible and cover all classes; its files."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_scene_depends_only_on_seed_index_and_size() -> None:
         assert not np.array_equal(first[1], other[1])
 
 
-def test_scenes_match_those_of_the_training() -> None:
+def test_scenes_match_the_training_scenes() -> None:
     scenes = ShapesDataset("val")
     pixels = sum(np.bincount(scenes[index][1].ravel(), minlength=12) for index in range(4))
     known = [130002, 47903, 35104, 15604, 5476, 4462, 6379, 1115, 6840, 8191, 1068, 0]
@@ -42,7 +42,7 @@ def test_another_size_shows_the_same_scene() -> None:
     assert (small == large[2::4, 2::4]).mean() > 0.93
 
 
-def test_every_class_occurs_and_they_are_unbalanced() -> None:
+def test_every_class_occurs_and_class_frequencies_are_unbalanced() -> None:
     scenes = ShapesDataset("train", (64, 64))
     counts = sum(np.bincount(scenes[index][1].ravel(), minlength=12) for index in range(80))
     shares = counts / counts.sum()
@@ -91,11 +91,11 @@ def test_an_invalid_count_is_refused_before_writing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_of_the_package_are_small() -> None:
+def test_built_in_weights_are_small() -> None:
     assert all(0 < weights.path.stat().st_size < 4_000_000 for weights in BUILTIN)
 
 
-def test_weights_of_the_package_are_for_one_network() -> None:
+def test_built_in_weights_are_for_one_network() -> None:
     tiny, small = "seaformer-tiny", "seaformer-small"
     assert find_builtin("shapes", tiny, get_task("shapes")) is BUILTIN[0]
     assert find_builtin("ade20k", tiny, get_task("ade20k")) is None

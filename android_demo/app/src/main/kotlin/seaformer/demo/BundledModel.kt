@@ -23,12 +23,12 @@ import java.nio.channels.FileChannel
 import java.security.MessageDigest
 import java.util.zip.ZipFile
 
-/** The app's assets have no model. */
+/** The app's assets contain no model. */
 class NoModelException : Exception()
 
 /**
- * The user's choice: a model, by its file name, and what runs it. A null [model] means the first model,
- * a null [accelerator] the best that works.
+ * The user's choice of a model, by file name, and of what runs it. A null [model] stands for the first
+ * model, a null [accelerator] for the best one that works.
  */
 data class Choice(
     val model: String?,
@@ -94,12 +94,12 @@ class BundledModel private constructor(
         // Where FastRPC looks for the library that runs on the Hexagon.
         if (accelerator == Accelerator.NPU) Os.setenv("ADSP_LIBRARY_PATH", libraries, true)
         if (onnx == null) return LiteRtSegmenter(context, file, metadata, accelerator, threads)
-        // ONNX Runtime reads it when it is loaded; setTelemetry comes too late for the first event.
+        // Read when ONNX Runtime is loaded; setTelemetry would come too late for the first event.
         Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
         return OrtSegmenter(onnx, metadata, accelerator, threads, File(libraries))
     }
 
-    /** The file, mapped from the APK, where it is uncompressed; it takes no heap memory. */
+    /** Maps the file, which is uncompressed in the APK, without using heap memory. */
     private fun mapped(): ByteBuffer =
         assets.openFd(file).use { descriptor ->
             descriptor.createInputStream().channel.use {
@@ -114,10 +114,10 @@ class BundledModel private constructor(
             } catch (error: FileNotFoundException) {
                 throw MetadataException("$file is missing", error)
             }
-        if (hash != metadata.file.sha256) throw MetadataException("the SHA-256 of $file differs from that in its JSON")
+        if (hash != metadata.file.sha256) throw MetadataException("the SHA-256 of $file does not match its JSON")
     }
 
-    /** Describes the library that runs the model; the hash is that of the library in the installed app. */
+    /** Describes the library that runs the model, with the hash of its file in the installed app. */
     fun runtimeFacts(
         runtime: String,
         accelerator: Accelerator,
@@ -183,6 +183,6 @@ class BundledModel private constructor(
     }
 }
 
-/** The chosen model; the first if that is no longer in the app. */
+/** The chosen model, or the first one if the chosen model is no longer in the app. */
 fun List<BundledModel>.chosen(choice: Choice): BundledModel =
     firstOrNull { it.metadata.file.name == choice.model } ?: first()

@@ -22,8 +22,8 @@ import kotlin.math.abs
 /**
  * Live frames of the back camera, or of the first camera if there is no back camera.
  *
- * Each frame is passed to [onFrame] once, as a function that converts it. The reader keeps only the
- * newest frame, so the frames passed on are always recent.
+ * Each frame is passed to [onFrame] once, as a function that converts it to RGB. The reader keeps only
+ * the newest frame, so the frames passed on are always recent.
  *
  * @param displayDegrees rotation of the display from its natural orientation.
  * @param onFrame called with each frame, on the feed's thread.
@@ -42,7 +42,7 @@ class CameraFeed(
     private var reader: ImageReader? = null
     private var isClosed = false
 
-    /** Opens the camera, for which the app needs the permission. Returns whether there is a camera. */
+    /** Opens the camera; the app must hold the camera permission. Returns whether there is a camera. */
     @SuppressLint("MissingPermission")
     fun open(): Boolean {
         guarded({ onFailure(it.reason()) }) {
@@ -50,7 +50,7 @@ class CameraFeed(
             val id = ids.firstOrNull { facing(it) == CameraCharacteristics.LENS_FACING_BACK } ?: ids.firstOrNull()
             if (id == null) return false
             val characteristics = manager.getCameraCharacteristics(id)
-            val orientation = Orientation.ofTurn(clockwiseDegrees(characteristics))
+            val orientation = Orientation.ofRotation(clockwiseDegrees(characteristics))
             val size = size(characteristics) ?: return false
             reader =
                 ImageReader.newInstance(size.width, size.height, ImageFormat.YUV_420_888, BUFFERS).apply {

@@ -60,7 +60,7 @@ interface EngineListener {
 
     fun onProblem(problem: Problem)
 
-    /** A driver has not responded for [seconds]; only ending the app stops it. */
+    /** A driver has not responded for [seconds]; only closing the app stops it. */
     fun onHang(
         accelerator: Accelerator,
         seconds: Long,
@@ -89,7 +89,7 @@ class Engine(
     private var reportedRejections = 0
     private val meters = List(3) { LatencyMeter(WARMUP_RUNS, WINDOW) }
 
-    /** Number of the newest image or frame; repetitions of an older one stop. */
+    /** Number of the newest image or frame; repeated runs of older ones stop. */
     private val newest = AtomicInteger()
 
     /** The still image to analyse again after a change of the model; null for the camera. */
@@ -152,7 +152,7 @@ class Engine(
         }
     }
 
-    /** Runs [open], and reports a hang if it takes longer than [HANG_MS]; it cannot be interrupted. */
+    /** Runs [open], which cannot be interrupted, and reports a hang if it takes longer than [HANG_MS]. */
     private fun <T> watched(
         attempts: AttemptLog,
         open: () -> T,

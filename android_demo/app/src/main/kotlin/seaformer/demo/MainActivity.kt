@@ -29,7 +29,7 @@ import seaformer.core.blend
 import seaformer.core.guarded
 import java.util.concurrent.Executors
 
-/** The main screen: a sample, a photo or the camera, with the classes that the model finds. */
+/** The main screen: a sample, a photo or the camera, with the predicted classes. */
 class MainActivity :
     Activity(),
     EngineListener {
@@ -322,7 +322,7 @@ class MainActivity :
 
     override fun onBundle(bundle: AppBundle) {
         choices(R.id.model, bundle.names, bundle.chosen) { position ->
-            // The first is selected too if the stored name is no longer in the app.
+            // If the stored name is no longer in the app, the first model is selected instead.
             if (position != bundle.chosen) choose(settings.choice.copy(model = bundle.files[position]))
         }
         controls.findViewById<View>(R.id.models).visibility = if (bundle.names.size > 1) View.VISIBLE else View.GONE

@@ -15,15 +15,15 @@ class NotFiniteException(
 /**
  * The arg-max over classes of bilinearly upsampled logits, without upsampling the logits.
  *
- * The mask equals, in every pixel, that of evaluating every class there: the lowest class with the
- * largest
+ * The mask is the same as if every class were evaluated at every pixel: the lowest class index that
+ * maximises
  *
  *     (1 - v) * ((1 - w) * a + w * b) + v * ((1 - w) * c + w * d)
  *
  * in float, rounded after every operation, where a, b, c and d are the logits at the corners of the
- * cell between neighbouring logits. Within a cell the values of a class lie between its smallest and
- * largest corner. With m the largest of the classes' smallest corners, a class whose corners are all
- * below m, by a margin for rounding, wins nowhere in the cell. The proof is in
+ * cell between neighbouring logits. Within a cell, the values of a class lie between its smallest and
+ * largest corner. Let m be the largest of the classes' smallest corners: a class whose corners are all
+ * below m, by a margin for rounding, cannot win anywhere in the cell. The proof is in
  * seaformer/imaging/upsampling/argmax.py; the C code beside it does the same in tiles.
  *
  * An instance reuses its buffers, and must not be used by two threads at once.
@@ -164,7 +164,7 @@ class ArgmaxUpsampling(
     }
 
     /**
-     * How outputs along an axis lie between points, the sources that are interpolated.
+     * Maps the outputs along an axis to the cells between the points that are interpolated.
      *
      * Cell i lies between points i and i + 1. The first source is duplicated if there are outputs
      * before its centre, the last one if there are outputs after its centre.

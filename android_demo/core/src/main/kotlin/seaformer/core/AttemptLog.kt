@@ -30,8 +30,8 @@ class AttemptLog(
      */
     @Synchronized
     fun skips(accelerator: Accelerator): Boolean {
-        val most = if (accelerator == Accelerator.CPU) 2 else 1
-        return interruptions.getValue(accelerator) >= most
+        val allowed = if (accelerator == Accelerator.CPU) 1 else 0
+        return interruptions.getValue(accelerator) > allowed
     }
 
     /** Runs [attempt], recorded on disk until it ends. */
@@ -86,7 +86,7 @@ class AttemptLogs(
 ) {
     private val logs = mutableMapOf<String, AttemptLog>()
 
-    /** The log for [subject]: a model, with all else that affects whether it runs. */
+    /** The log for [subject]: a model, and everything else that affects whether it runs. */
     @Synchronized
     fun of(subject: String): AttemptLog {
         val name = sha256(TensorData.Int8(subject.toByteArray()))

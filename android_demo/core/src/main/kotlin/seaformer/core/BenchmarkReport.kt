@@ -57,8 +57,8 @@ fun backend(
  * app and the command-line benchmark comparable.
  *
  * All runs share a process and form one round. Members that the app cannot measure are null. The
- * backend's name includes the accelerator, parity is the verdict on its output, and coverage says
- * whether the whole model ran on it.
+ * backend's name includes the accelerator, parity is the verdict on the accelerator's output, and
+ * coverage states whether it ran the whole model.
  */
 class BenchmarkReport(
     private val app: String,

@@ -23,7 +23,7 @@ class ClassMask(
         y: Int,
     ): Int = get(y * width + x)
 
-    /** Resizes the mask to the nearest id: an interpolated id would be that of an unrelated class. */
+    /** Resizes the mask by nearest neighbour: an interpolated id would be an unrelated class. */
     fun resized(
         width: Int,
         height: Int,

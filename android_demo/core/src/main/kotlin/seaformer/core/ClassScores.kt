@@ -1,8 +1,8 @@
 package seaformer.core
 
 /**
- * Scores per class, of which the largest wins. They are the output itself, except for a single channel
- * with a threshold: there class 0 has the score 0, and class 1 the value minus the threshold.
+ * Returns a score per class; the largest wins. The scores are the output itself, unless it is a single
+ * channel with a threshold: then class 0 scores 0, and class 1 the value minus the threshold.
  */
 fun classScores(
     data: TensorData,

@@ -38,11 +38,11 @@ class FallbackSegmenter(
     /** Number of further runs of the current accelerator to record as attempts. */
     private var unproven = 0
 
-    /** Null once all accelerators have failed; a closed one is not reopened. */
+    /** Null once all accelerators have failed; a closed segmenter is not reopened. */
     private var current: Segmenter? = openFrom(0)
     private val usable: Segmenter get() = current ?: throw NoAcceleratorException(rejections)
 
-    /** The accelerators before the one in use, in order, with the reasons. */
+    /** The accelerators rejected before the one in use, in order, with reasons. */
     val rejections: List<Rejection> get() = rejected
 
     override val runtime: String get() = usable.runtime
@@ -121,6 +121,6 @@ class FallbackSegmenter(
     private companion object {
         /** At most the number of warm-up runs, as recording takes time. */
         const val FIRST_RUNS = 3
-        const val SKIPPED = "skipped because the app crashed while it was tried before"
+        const val SKIPPED = "skipped because the app crashed in an earlier attempt"
     }
 }

@@ -9,7 +9,7 @@ import kotlin.math.abs
 import kotlin.math.log10
 
 /**
- * Comparison of an accelerator's output with that of the same file on a computer's CPU.
+ * Compares an accelerator's output with the output of the same file on a computer's CPU.
  *
  * @property reference runtime that computed the golden output.
  * @property sqnrDb 10 log10(sum r^2 / sum (r - o)^2); null for class ids.
@@ -41,7 +41,7 @@ data class Verdict(
     }
 }
 
-/** An accelerator's output differs from that of the computer that bundled the model. */
+/** An accelerator's output differs from the one computed when the model was bundled. */
 class DifferentOutputException(
     val verdict: Verdict,
 ) : Exception("its output differs from the expected one: ${verdict.found}; needed: ${verdict.needed}")

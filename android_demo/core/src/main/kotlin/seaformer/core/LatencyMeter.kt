@@ -6,7 +6,7 @@ import kotlin.math.floor
  * The latencies of one stage, with warm-up runs separate from measured ones.
  *
  * @param warmupRuns number of warm-up runs at the start.
- * @param window number of newest measured runs that the quantiles include; all if null.
+ * @param window number of most recent measured runs that the quantiles include; null for all.
  */
 class LatencyMeter(
     private val warmupRuns: Int,

@@ -26,8 +26,8 @@ enum class Kind { SEGMENTATION, CLASSIFICATION }
 
 /**
  * The content of the output tensor: scores whose arg-max is the class (LOGITS, PROBABILITIES), one
- * channel with a threshold (BINARY), or class ids at the network's resolution (CLASSES) or at that of
- * the input (MASK).
+ * channel with a threshold (BINARY), or class ids at the resolution of the network (CLASSES) or of the
+ * input (MASK).
  */
 enum class Content { LOGITS, PROBABILITIES, BINARY, CLASSES, MASK }
 
@@ -184,7 +184,7 @@ data class ModelMetadata(
             val resize = json.oneOf("resize", "stretch", "center-crop")
             val cropFraction = if (resize == "stretch") null else json.getDouble("crop_fraction")
             ensure(cropFraction == null || (cropFraction > 0 && cropFraction <= 1)) {
-                "crop_fraction is $cropFraction; it has to be above 0 and at most 1"
+                "crop_fraction is $cropFraction; it must be above 0 and at most 1"
             }
             val type = json.choice("dtype", arrayOf(DataType.FLOAT32, DataType.INT8, DataType.UINT8))
             val order = json.oneOf("color_order", "RGB", "BGR", "GRAY")
@@ -205,13 +205,13 @@ data class ModelMetadata(
                     quantization = quantization(json, type),
                 )
             ensure(input.shape.size == 4 && input.shape.all { it > 0 } && input.shape[0] == 1) {
-                "the input's shape is ${input.shape}; it has to be that of one image of a fixed size"
+                "the input's shape is ${input.shape}; it must be [1, ...] with fixed sizes"
             }
             ensure(input.shape[if (input.channelsFirst) 1 else 3] == channels) {
-                "the input's shape is ${input.shape}; it has to have $channels channels"
+                "the input's shape is ${input.shape}; it must have $channels channels"
             }
             ensure(input.mean.size == channels && input.std.size == channels && input.std.all { it > 0 }) {
-                "mean and std have to be $channels numbers each, and std above 0"
+                "mean and std must have $channels numbers each, and std must be above 0"
             }
             return input
         }
@@ -229,7 +229,7 @@ data class ModelMetadata(
                     quantization = quantization(json, type),
                 )
             ensure(output.shape.isNotEmpty() && output.shape.all { it > 0 } && output.shape[0] == 1) {
-                "the output's shape is ${output.shape}; it has to be that for one image of a fixed size"
+                "the output's shape is ${output.shape}; it must be [1, ...] with fixed sizes"
             }
             ensure((output.content == Content.BINARY) == (output.threshold != null)) {
                 "the output is ${output.content.name.lowercase()} and its threshold ${output.threshold}; " +
@@ -261,7 +261,7 @@ data class ModelMetadata(
         ): Quantization? {
             val quantization = json.objectOrNull("quantization") ?: return null
             val scale = quantization.getDouble("scale").toFloat()
-            ensure(scale > 0) { "the scale is $scale; it has to be above 0" }
+            ensure(scale > 0) { "the scale is $scale; it must be above 0" }
             ensure(type != DataType.FLOAT32) { "a float32 tensor cannot have a scale" }
             return Quantization(scale, quantization.getInt("zero_point"))
         }

@@ -15,7 +15,7 @@ data class Placement(
 /**
  * Converts images to the input of one model, as its JSON describes it.
  *
- * The values equal those of seaformer.imaging.preprocessing in Python. The returned array is reused for
+ * The values equal the output of seaformer.imaging.preprocessing in Python. The returned array is reused for
  * the next image.
  */
 class Preprocessor(

@@ -51,7 +51,7 @@ class RgbImage(
         return RgbImage(width, height, cropped)
     }
 
-    /** Subsamples the pixels whose row and column are multiples of [reduction]. */
+    /** Keeps only the pixels whose row and column are multiples of [reduction]. */
     fun reduced(reduction: Int): RgbImage {
         if (reduction == 1) return this
         val newWidth = (width - 1) / reduction + 1
@@ -99,9 +99,9 @@ enum class Orientation(
     UPSIDE_DOWN(3, false, true, true),
     FLIPPED(4, false, false, true),
     TRANSPOSED(5, true, false, false),
-    TURN_RIGHT(6, true, false, true),
+    ROTATED_RIGHT(6, true, false, true),
     TRANSVERSED(7, true, true, true),
-    TURN_LEFT(8, true, true, false),
+    ROTATED_LEFT(8, true, true, false),
     ;
 
     companion object {
@@ -109,12 +109,12 @@ enum class Orientation(
         fun ofExif(value: Int): Orientation = entries.firstOrNull { it.exif == value } ?: UPRIGHT
 
         /** The orientation of images that have to be rotated clockwise by [degrees]. */
-        fun ofTurn(degrees: Int): Orientation =
+        fun ofRotation(degrees: Int): Orientation =
             when (Math.floorMod(degrees, 360)) {
                 0 -> UPRIGHT
-                90 -> TURN_RIGHT
+                90 -> ROTATED_RIGHT
                 180 -> UPSIDE_DOWN
-                270 -> TURN_LEFT
+                270 -> ROTATED_LEFT
                 else -> throw IllegalArgumentException("the rotation is $degrees degrees, not a multiple of 90")
             }
     }

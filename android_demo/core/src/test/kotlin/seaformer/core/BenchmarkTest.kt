@@ -47,7 +47,7 @@ class BenchmarkTest {
     }
 
     @Test
-    fun `it stops when the callback returns false`() {
+    fun `the benchmark stops when the callback returns false`() {
         assertNull(Benchmark(metadata, segmenter, 1, 5).measure(image, 7) { it < 3 })
     }
 

@@ -30,7 +30,7 @@ class GoldenCheckTest {
     ) = JSONObject(description(case).toString()).put(key, value)
 
     @Test
-    fun `verdicts equal those of Python on the same outputs`() {
+    fun `verdicts match Python on the same outputs`() {
         assertTrue(cases.size > 8)
         for (case in cases) {
             val name = case.getString("name")

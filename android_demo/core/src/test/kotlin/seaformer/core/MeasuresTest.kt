@@ -9,7 +9,7 @@ import org.junit.Test
 
 class MeasuresTest {
     @Test
-    fun `median and p90 equal those of numpy`() {
+    fun `median and p90 match numpy`() {
         for (case in Golden.cases("quantiles")) {
             val meter = LatencyMeter(warmupRuns = 0)
             val durations = case.getJSONArray("durations_ns")

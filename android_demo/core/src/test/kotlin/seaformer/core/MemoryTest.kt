@@ -37,7 +37,7 @@ class MemoryTest {
     }
 
     @Test
-    fun `an image that never fits is an exception with a message`() {
+    fun `an image that never fits throws an exception with a message`() {
         val error = assertThrows(TooLargeException::class.java) { withinMemory(1) { throw OutOfMemoryError() } }
         assertEquals("there is not enough memory for it", error.message)
     }

@@ -11,7 +11,7 @@ class NpuRuntimeTest {
     @get:Rule
     val temporary = TemporaryFolder()
     private val qnn = listOf("libQnnHtp.so", "libQnnHtpPrepare.so", "libQnnSystem.so")
-    private val ofLiteRt = listOf("libLiteRtDispatch_Qualcomm.so", "libLiteRtCompilerPlugin_Qualcomm.so")
+    private val liteRtLibraries = listOf("libLiteRtDispatch_Qualcomm.so", "libLiteRtCompilerPlugin_Qualcomm.so")
 
     private fun folder(names: List<String>): File =
         temporary.newFolder().apply {
@@ -45,7 +45,7 @@ class NpuRuntimeTest {
             problem(NpuRuntime.ONNX_RUNTIME, qnn - "libQnnSystem.so"),
         )
         assertEquals(
-            "LiteRT's NPU libraries are incomplete: missing ${ofLiteRt.joinToString()}",
+            "LiteRT's NPU libraries are incomplete: missing ${liteRtLibraries.joinToString()}",
             problem(NpuRuntime.LITERT, qnn),
         )
     }
@@ -54,7 +54,7 @@ class NpuRuntimeTest {
     fun `the library for the Hexagon is required too`() {
         val expected = "this app lacks the library that runs on the Hexagon, libQnnHtpV*Skel.so"
         assertEquals(expected, problem(NpuRuntime.ONNX_RUNTIME, qnn + "libQnnHtpV75Stub.so"))
-        val complete = folder(qnn + ofLiteRt + "libQnnHtpV75Skel.so")
+        val complete = folder(qnn + liteRtLibraries + "libQnnHtpV75Skel.so")
         for (runtime in NpuRuntime.entries) assertEquals(File(complete, "libQnnHtp.so"), runtime.backend(complete))
     }
 }

@@ -10,7 +10,7 @@ class OverlayTest {
     private val cases = Golden.cases("blending")
 
     @Test
-    fun `blended colours equal those of seaformer-predict`() {
+    fun `blended colours match seaformer-predict`() {
         for (case in cases) {
             val photograph = Golden.image(case.getJSONObject("image"))
             val blended = blend(photograph, mask(case), colors(case), case.getDouble("opacity"))

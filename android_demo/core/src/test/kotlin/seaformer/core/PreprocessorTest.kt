@@ -11,7 +11,7 @@ class PreprocessorTest {
     private val cases = Golden.cases("preprocessing")
 
     @Test
-    fun `inputs equal those of Python`() {
+    fun `inputs match Python`() {
         for (case in cases) {
             val data = Preprocessor(input(case)).prepare(Golden.image(case.getJSONObject("image")))
             val name = case.getString("name")

@@ -24,7 +24,7 @@ class RgbImageTest {
 
     @Test
     fun `a rotation by 90 degrees moves the left column to the top`() {
-        val rotated = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofTurn(90))
+        val rotated = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6)).oriented(Orientation.ofRotation(90))
         assertEquals(3, rotated.width)
         assertArrayEquals(intArrayOf(5, 3, 1, 6, 4, 2), rotated.pixels)
     }
@@ -34,10 +34,10 @@ class RgbImageTest {
         val image = RgbImage(2, 3, intArrayOf(1, 2, 3, 4, 5, 6))
         for (degrees in listOf(90, -90)) {
             var rotated = image
-            repeat(4) { rotated = rotated.oriented(Orientation.ofTurn(degrees)) }
+            repeat(4) { rotated = rotated.oriented(Orientation.ofRotation(degrees)) }
             assertArrayEquals(image.pixels, rotated.pixels)
         }
-        assertThrows(IllegalArgumentException::class.java) { Orientation.ofTurn(45) }
+        assertThrows(IllegalArgumentException::class.java) { Orientation.ofRotation(45) }
     }
 
     @Test

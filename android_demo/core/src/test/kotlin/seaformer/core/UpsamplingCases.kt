@@ -9,7 +9,7 @@ abstract class UpsamplingCases(
     private val newUpsampling: UpsamplingFactory,
 ) {
     @Test
-    fun `masks equal those of Python in every pixel`() {
+    fun `masks match Python in every pixel`() {
         for (case in Golden.cases("upsampling")) {
             val width = case.getInt("mask_width")
             val height = case.getInt("mask_height")

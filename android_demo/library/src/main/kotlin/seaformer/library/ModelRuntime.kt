@@ -48,7 +48,7 @@ internal class ModelAsset(
                 throw MetadataException("$path is ${problem()}", error)
             }
         val digest = MessageDigest.getInstance("SHA-256").apply { update(mapped.duplicate()) }.digest()
-        if (hex(digest) != sha256) throw MetadataException("the SHA-256 of $path differs from that in its JSON")
+        if (hex(digest) != sha256) throw MetadataException("the SHA-256 of $path does not match its JSON")
         mapped
     }
 

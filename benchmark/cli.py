@@ -78,8 +78,8 @@ def measure(ctx: click.Context, options: Options) -> None:
 
     MODEL may also be the name of a network, as in seaformer-export --model, which is exported in
     fp32 first. The file is sent to the phone attached over adb, where its output is compared with
-    that of this computer; the latency of a wrong output is discarded. Without a phone, the file is
-    measured on this computer.
+    this computer's output; if the output is wrong, the latency is discarded. Without a phone, the
+    file is measured on this computer.
     """
     if options.blame is not None:
         from seaformer.benchmark.blame.blame_run import blame

@@ -36,8 +36,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 source_suffix = {".md": "markdown", ".myst": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["*.ipynb"]
 nitpicky = True
-# The site is built and read without a network, so types of other packages have no links. Neither
-# have those of layers below the API; file_formats.md describes the members of files.
+# The site is built and read without a network, so types of other packages have no links, and
+# neither do types of layers below the API; file_formats.md describes the members of files.
 _LAYERS = r"(artifact\.metadata|benchmark|evaluation|models|tasks\.statement|weights)\..*"
 nitpick_ignore_regex = [("py:.*", rf"(?!seaformer\.).*|seaformer\.{_LAYERS}")]
 smartquotes = False

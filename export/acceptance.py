@@ -126,7 +126,7 @@ def _of_accuracy(accuracy: Accuracy, least: Precision, context: ExportContext) -
     if allowed is not None and lost is not None:
         name = context.request.task.score_name
         figures.append(Figure(name, f"{lost:+.2f}", f"{-allowed:g} points", lost >= -allowed))
-    # Random weights have channels of any size, and their predictions mean nothing.
+    # Random weights have channels of any size, and their predictions are meaningless.
     if not context.source.weights.is_random and accuracy.worst_channels:
         worst = accuracy.worst_channels
         lowest_db = min_channel_db(least.min_sqnr_db, is_quantized=True)

@@ -72,8 +72,8 @@ def _switches() -> str:
     "--weights",
     metavar="NAME|PATH",
     help="Released weights by name (see --list), a checkpoint by path, 'backbone:PATH' for stem "
-    "and context branch only, 'pretrained' for those that another library downloads for its "
-    "network, or 'random'. [default: random]",
+    "and context branch only, 'pretrained' for the weights that another library downloads for "
+    "its network, or 'random'. [default: random]",
 )
 @click.option(
     "--normalize",
@@ -109,7 +109,7 @@ def _switches() -> str:
     metavar="DIR|random",
     help="Images to calibrate with: a folder of photos like those the model will see, or a "
     "data set of the task, whose labels then give mIoU or top-1. Use 'random' if only latency "
-    "matters. [default: the scenes of task shapes; else none]",
+    "matters. [default: procedural scenes for the task shapes, otherwise none]",
 )
 @click.option(
     "--calibration-samples",
@@ -122,9 +122,9 @@ def _switches() -> str:
     "--verify-images",
     metavar="DIR",
     help="Images, or a data set of the task, to verify quantized files on, besides the images held "
-    "out of the calibration. [default: the scenes of task shapes; else the bundled photo at "
-    "several brightness levels; failing on it is an error for the package's own tasks and a "
-    "warning for others]",
+    "out of the calibration. [default: procedural scenes for the task shapes, otherwise the "
+    "bundled photo at several brightness levels; failing on the photo is an error for the built-in "
+    "tasks and a warning for others]",
 )
 @click.option(
     "--calibration-method",
@@ -175,15 +175,15 @@ def _switches() -> str:
     "outputs",
     metavar="FOLDER",
     multiple=True,
-    help="Folder for the files, created if missing. A value that is also one of --output-meaning "
-    "is read as that; write a folder with such a name as ./logits. [default: build]",
+    help="Folder for the files, created if missing. A value that is valid for --output-meaning "
+    "sets the output meaning; write a folder of that name as ./logits. [default: build]",
 )
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option(
     "-m",
     "--model",
     metavar="NAME|MODULE:FACTORY",
-    help=f"Network to export, one of {_one_of(REGISTRY)} Or one of another library: "
+    help=f"Network to export, one of {_one_of(REGISTRY)} Or a network of another library: "
     f"{_one_of(f'{prefix}:NAME' for prefix in COLLECTIONS)} Or a function of your own that "
     "returns an nn.Module, as package.module:factory or FILE.py:factory; describe its input and "
     "output with --input-range, --mean, --std and --labels, see docs/own_networks.md.",
@@ -234,7 +234,7 @@ def _switches() -> str:
     metavar="FILE",
     help="List the operators of a .tflite file that are known to compute wrong values on an "
     "accelerator or to fall back to the CPU, and exit. Nothing is run; the exit status is 1 if "
-    "there are any.",
+    "any are listed.",
 )
 @click.option(
     "--blame",
@@ -242,8 +242,8 @@ def _switches() -> str:
     type=(str, click.Path(path_type=Path)),
     metavar="TARGET FILE",
     help="Find the operators that a target computes differently, write minimal files that "
-    "reproduce it, and exit. Targets for a .tflite: gpu, openvino, xnnpack; for an .onnx: npu, "
-    "with one --soc.",
+    "reproduce the difference, and exit. Targets for a .tflite: gpu, openvino, xnnpack; for an "
+    ".onnx: npu, with one --soc.",
 )
 @click.pass_context
 def main(

@@ -97,7 +97,7 @@ class ExportContext:
     def input_range(self) -> tuple[float, float]:
         """Smallest and largest input value of the exported file.
 
-        If the preprocessing is unknown, those of the verification inputs.
+        If the preprocessing is unknown, the extremes of the verification inputs.
         """
         if self.request.normalize == "inside":
             return 0.0, 255.0

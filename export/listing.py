@@ -112,4 +112,4 @@ def _print_layers(console: Console) -> None:
         assert layer.cost is not None  # true of every row of `LAYERS`
         table.add_row(layer.name, layer.title, f"side^{layer.cost.growth}")
     console.print(table)
-    console.print("Attention layers alone, which take features; growth is that of the latency.")
+    console.print("Single attention layers, which take features; growth: growth of the latency.")

@@ -43,7 +43,7 @@ def titles_of(deployed: nn.Module, trained: nn.Module, paths: Iterable[str]) -> 
 
 
 def title_of_group(name: str, titles: Mapping[str, Module]) -> str:
-    """Return the title of a group of operators from those of its module and its parents.
+    """Return the title of a group of operators from the titles of its module and its parents.
 
     `stem.stage1.0@*`, the operators of a module outside any submodule, is "residual of STEM, stage
     1, MobileNetV2 block 1".

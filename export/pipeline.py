@@ -75,7 +75,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
 
     Raises:
         UsageError: the request does not suit the network, or a file exists.
-        SeaformerError: a stage failed, or a file does not match PyTorch. No file is written then.
+        SeaformerError: a stage failed, or a file does not match PyTorch; no file is written.
     """
     for size in request.sizes:
         needed = request.network.export_bytes(size)
@@ -91,8 +91,8 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
     calibration = _calibration(request, report)
     if source.weights.is_random and not source.takes_features:
         report.warn(
-            f"weights '{source.weights.name}': latency and size are real, predictions mean nothing."
-            " Give trained weights with --weights."
+            f"weights '{source.weights.name}': latency and size are real, but predictions are "
+            "meaningless. Give trained weights with --weights."
         )
     if source.weights.note:
         report.warn(source.weights.note)
@@ -368,12 +368,12 @@ def _require_same(context: ExportContext, flatbuffer: bytes, path: Path) -> None
 
 
 def _with_modules(error: OperatorError, context: ExportContext) -> SeaformerError:
-    meant = [
+    candidates = [
         node.name
         for node in context.graph.graph.node
         if node.op_type == error.operator and error.node in (None, node.name.lstrip("/"), node.name)
     ]
-    return error.in_network(meant, {path for path, _ in context.form.model.named_modules()})
+    return error.in_network(candidates, {path for path, _ in context.form.model.named_modules()})
 
 
 def _verify(
@@ -469,7 +469,7 @@ def _verify_on_accelerators(
 def _in_half(
     context: ExportContext, precision: Precision, path: Path | None, report: Report
 ) -> dict[str, Any]:
-    """Parity of the network in half precision, as fields of `AcceleratorParity`.
+    """Return the parity of the network in half precision, as fields of `AcceleratorParity`.
 
     Measured on the graphics driver if it supports half precision and runs the file at `path`; else
     emulated.

@@ -126,9 +126,9 @@ class Quantizing:
                 else f"{len(in_float)} of {len(operators)} operators in float"
             )
         accuracy = None if reference is None else self._measure(precision, data, reference, "fp32")
-        elsewhere = None
+        on_independent = None
         if independent is not None:
-            elsewhere = self._measure(precision, data, independent, "fp32 elsewhere")
+            on_independent = self._measure(precision, data, independent, "fp32, independent")
         # The latency of a file for NPUs is meaningless on a CPU.
         latency = None if precision.for_npu else self._time(precision, data)
         return Candidate(
@@ -146,7 +146,7 @@ class Quantizing:
                 float_operators=tuple(in_float),
                 wide_operators=tuple(wide),
                 accuracy=accuracy,
-                independent=elsewhere,
+                independent=on_independent,
                 latency=latency,
                 accepted_loss=False,
             ),
@@ -164,14 +164,14 @@ class Quantizing:
         return accuracy
 
     def _time(self, precision: Precision, data: bytes) -> Latency | None:
-        title = f"time {self._format.name} {precision.name} by fp32"
+        title = f"latency of {self._format.name} {precision.name}"
         with self._report.stage(title) as stage:
             latency = self._latency(data, stage)
             if latency is None:
                 stage.result = "not measured"
                 return None
             low, high = latency.interval
-            stage.result = f"{latency.ratio:.2f} ({low:.2f} to {high:.2f}) of fp32 here"
+            stage.result = f"{latency.ratio:.2f} ({low:.2f} to {high:.2f}) times fp32, on this host"
         if high >= 1 and not precision.caution:
             self._report.warn(
                 f"{precision.name} is not faster than fp32 on this computer: {latency.ratio:.2f} "

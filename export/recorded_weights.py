@@ -56,7 +56,7 @@ def require_same(recorded: Weights, source: str, sha256: str | None) -> None:
     """
     if sha256 != recorded.sha256:
         raise SeaformerError(
-            f"the weights {quoted(source)} are not those of the export: their SHA-256 is {sha256}, "
-            f"but the export recorded {quoted(recorded.sha256)}. Give the right file with "
+            f"the weights {quoted(source)} differ from the exported ones: their SHA-256 is "
+            f"{sha256}, but the export recorded {quoted(recorded.sha256)}. Give the right file with "
             "--weights PATH."
         )

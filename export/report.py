@@ -160,7 +160,7 @@ class Report:
 
 
 def _decisive(metadata: Metadata) -> tuple[float | None, float | None]:
-    """The SQNR in dB and the agreement, 0..1, that decide whether the file passes."""
+    """Return the SQNR in dB and the agreement, 0..1, that decide whether the file passes."""
     if metadata.quantization is None:
         return lowest(metadata.parity.comparisons)
     if metadata.quantization.accuracy is None:
@@ -170,7 +170,7 @@ def _decisive(metadata: Metadata) -> tuple[float | None, float | None]:
 
 
 def _on_accelerator(metadata: Metadata, name: str) -> str:
-    """The lowest SQNR, or agreement of class ids, on an accelerator; else the status there."""
+    """Return the lowest SQNR or agreement on an accelerator; the status if not verified."""
     found = next((one for one in metadata.accelerators if one.name == name), None)
     if found is None:
         return "-"

@@ -75,7 +75,7 @@ class Request:
 
     Attributes:
         network: the one named by --model or --variant, with its ablation.
-        task: the task; for a user's own network that of its contract, once that is known.
+        task: the task; for a user's own network its contract's task, once the contract is known.
         statement: what the user states about the network.
         formats: to write, without duplicates.
         precisions: to write, without duplicates.

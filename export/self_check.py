@@ -50,7 +50,7 @@ def self_check(
         statement: what the user states about the network in addition to the file's metadata.
 
     Raises:
-        UsageError: the suffix is not that of an export, or --model is missing.
+        UsageError: an exported file does not have this suffix, or --model is missing.
         SeaformerError: the file was changed, was not written by seaformer-export or does not match
             PyTorch, or its weights are not available.
     """
@@ -188,7 +188,7 @@ def _source(
 
     Raises:
         UsageError: the user did not name the factory, or named another network.
-        SeaformerError: the weights are not available, or are not those of the export.
+        SeaformerError: the weights are not available, or differ from the exported ones.
     """
     stored = stored_name(metadata.variant, metadata.model)
     network = recorded_network(stored)

@@ -21,7 +21,7 @@ def require_compiled(
     Args:
         path: of the file.
         note: name of the file beside it with the fingerprint of its sources.
-        fingerprint: returns that of the present sources.
+        fingerprint: returns the fingerprint of the present sources.
         build: compiles the file and writes its note.
         title: of the file, for messages, such as "the runner for linux-arm64".
         failure: raised by `fingerprint` and `build`, with the reason and the remedy.

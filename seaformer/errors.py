@@ -35,7 +35,7 @@ def quoted(value: object) -> str:
 
 
 def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameError:
-    """Build the error for `value`, which is not among the `valid` names of a `kind` ("task")."""
+    """Build the error for `value`, which is not a valid name of a `kind` ("task")."""
     names = sorted(valid)
     near = get_close_matches(value.lower(), names, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -43,7 +43,7 @@ def unknown_name(kind: str, value: str, valid: Iterable[str]) -> UnknownNameErro
 
 
 def look_up(table: Mapping[str, _Row], kind: str, name: str) -> _Row:
-    """Return the row called `name` of a table; a row is a `kind`, in the singular ("format").
+    """Return the row called `name` of a table; `kind` is the noun for a row in messages ("format").
 
     Raises:
         UnknownNameError: there is no such row; the message lists the valid names.

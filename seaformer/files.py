@@ -72,7 +72,7 @@ def atomic_write(path: str | Path, *, replace: bool = True) -> Iterator[Path]:
             else:
                 _rename_to_new(draft, target)
         except OSError as error:
-            # The error for a full disk has no name, and that of the draft would not help users.
+            # The error for a full disk has no file name, and the draft's name would not help users.
             if error.filename in (None, str(draft)):
                 error.filename, error.filename2 = str(path), None
             raise

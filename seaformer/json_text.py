@@ -18,7 +18,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class JsonError(ValueError):
-    """An error in a JSON text: the member, its value, and what is allowed.
+    """An error in a JSON text: the member, its value, and the allowed values.
 
     The message is a clause without file name and full stop, for a message that names the file.
     """

@@ -46,7 +46,7 @@ def run_command(
 
     Raises:
         MissingExtraError: the command needs an extra that is not installed.
-        SeaformerError: the command failed; the message is that of the command.
+        SeaformerError: the command failed, with the command's message.
         KeyboardInterrupt: Ctrl-C; the command was stopped too.
     """
     if name in NEEDS:

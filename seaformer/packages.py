@@ -35,7 +35,7 @@ DOWNLOAD_LIMIT_S = 3600.0
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel for another version of Python and other platforms (tags) than those of the host."""
+    """A wheel for another Python version and other platforms (tags) than the host's."""
 
     name: str
     version: str

@@ -116,8 +116,8 @@ def run(
         output_limit: limit on its output, counted by `Allowance`.
         on_stdout: called with stdout as it arrives, instead of collecting it.
         merge: whether its stderr is merged into its stdout.
-        cwd: working directory; None for that of this process.
-        environment: its environment variables; None for those of this process.
+        cwd: working directory; None for the directory of this process.
+        environment: its environment variables; None for the environment of this process.
         report_to: an environment variable, which is set to the number of a descriptor, and a
             callback for the bytes that the program writes to that descriptor; they count towards
             the same limit.

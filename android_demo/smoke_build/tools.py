@@ -122,7 +122,7 @@ def require_tools() -> None:
     if missing:
         packages = " ".join(dict.fromkeys(DEBIAN[name] for name in missing))
         raise SeaformerError(
-            f"the smoke build needs {', '.join(missing)}. Install what is missing (apt-get install "
+            f"the smoke build needs {', '.join(missing)}. Install them (apt-get install "
             f"{packages}), or build with Gradle."
         )
     printed = run(debian("java"), "-version")

@@ -13,7 +13,7 @@ to the total in every round, the estimate is the median of each part.
 
 Intervals come from the bootstrap over whole rounds of `seaformer.statistics.bootstrap`. All parts
 are drawn together, so that the interval of a sum covers correlations within a round. The interval
-of a time is that of its share; the uncertainty of the total is in the total's own interval.
+of a time covers only its share; the uncertainty of the total is in the total's own interval.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
 """The XNNPACK kernels for each operator type of a .tflite file, by their names in a profile.
 
 A kernel's name starts with its operation, followed by layout, types and algorithm: "Convolution
-(NHWC, F32) IGEMM". The names are those of LiteRT 2.3 and of TensorFlow Lite since 2.10.
+(NHWC, F32) IGEMM". LiteRT 2.3 and TensorFlow Lite since 2.10 use these names.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,10 @@
 """Multiply-accumulates of an operator, from the shapes in its file.
 
-The convention is that of the published numbers, as in `seaformer.models.catalog.count_macs`:
+The convention of the published numbers is used, as in `seaformer.models.catalog.count_macs`:
 convolutions, linear layers and matrix products, and one per tap and element of an interpolation.
 Published numbers count two per element for BatchNorm, which a file does not have, and rewrites of
-the deployment form are counted as computed, so the sum of a file differs from that of its network.
+the deployment form are counted as computed, so the sum for a file differs from the sum for its
+network.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +44,7 @@ COUNTS: Mapping[str, Count] = MappingProxyType(
 def macs(type: str, inputs: Sequence[Shape], output: Shape) -> int:
     """Count the MACs of one operator of a type, as the file names it.
 
-    Shapes are those of the inputs in file order, including weights, and of the first output.
+    The shapes are of the inputs in file order, including weights, and of the first output.
     """
     count = COUNTS.get(type)
     return 0 if count is None else int(count(inputs, output))

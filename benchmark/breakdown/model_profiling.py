@@ -77,11 +77,11 @@ class ModelProfiling:
         self.truncated = tuple(files)
 
     def add_profile(self, index: int, events: Sequence[ProfileEvent]) -> None:
-        """Add the events of a round, ignoring those of other models."""
+        """Add the events of a round, ignoring other models' events."""
         self._events[index] = tuple(e for e in events if e.model == self.candidate.id)
 
     def add_npu_profile(self, content: bytes) -> None:
-        """Store the profile by Qualcomm's profiler, replacing that of the round before."""
+        """Store the profile by Qualcomm's profiler, replacing the previous round's profile."""
         self._npu_profile.write_bytes(content)
 
     def breakdown(

@@ -69,7 +69,7 @@ def _chains(tree: Node) -> dict[int, tuple[str, ...]]:
 def _group_by_module(
     operators: Sequence[Operator], chains: dict[int, tuple[str, ...]]
 ) -> list[Operator]:
-    """Sort operators by dependencies, and keep those of a module together where possible."""
+    """Sort operators by dependencies, keeping each module's operators together where possible."""
     computed = {name for operator in operators for name in operator.outputs}
     ready: set[str] = set()
     waiting, ordered = list(operators), []

@@ -64,7 +64,7 @@ class Candidate:
     outputs: tuple[Tensor, ...]
     expected: Sequence[npt.NDArray[Any]]  # outputs on this computer, real numbers or class ids
     meaning: OutputMeaning = LOGITS  # of its output
-    setting: Setting | None = None  # its own setting; None for that of the benchmark
+    setting: Setting | None = None  # its own setting; None for the benchmark's
     compilation: Compilation | None = None  # for an NPU, if it is compiled
     binary: Path | None = None  # separate file that the NPU runs, if there is one
     entry: Tensor | None = None  # its single input; None if only facts are known
@@ -88,7 +88,7 @@ class Candidate:
         """
         if len(output) != self.output_bytes:
             raise SeaformerError(
-                f"the device returned an output of {len(output)} bytes, but that of the file has "
+                f"the device returned an output of {len(output)} bytes, but the file's output has "
                 f"{self.output_bytes}. The runtime may be incompatible with the model."
             )
         arrays = np.frombuffer(output, self._layout)[0]
@@ -148,7 +148,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
         number: index among the models of the benchmark, from 0.
         seed: random seed of the noise.
         accelerator: the accelerator of the device. For a file compiled for an NPU, the expected
-            output is that of the file it was compiled from, or else its own on the emulator.
+            output comes from its source file, or else from the file itself on the emulator.
     """
     if not path.is_file():
         raise SeaformerError(f"there is no model file '{path}'. Check the name.")

@@ -38,7 +38,7 @@ class CoreClass:
 class CoreChoice:
     """The cores that a benchmark runs on, in ascending order.
 
-    The name is that of their classes, such as "prime" or "prime+big", or the mask.
+    The name lists their classes, such as "prime" or "prime+big", or is the mask.
     """
 
     name: str

@@ -166,7 +166,7 @@ def check_key(key: str) -> None:
 class Workspace(ABC):
     """A folder on a device.
 
-    Names are those of files directly in it, with any character except "/" and NUL. All methods
+    Names refer to files directly in it, with any character except "/" and NUL. All methods
     raise a DeviceError if the device fails: Unplugged, TimedOut, Cancelled, DiskFull, ...
     """
 
@@ -230,7 +230,7 @@ class Workspace(ABC):
             time_limit_s: time limit in seconds.
             on_line: called with every line of stdout as it arrives, without its line end. After an
                 error, these lines are the only output.
-            environment: variables in addition to those of the device's shell or of this process.
+            environment: variables in addition to those in the device's shell or in this process.
         """
 
     @abstractmethod

@@ -89,8 +89,8 @@ done
 rm -rf {folder}/.gone-*
 :
 )"""
-"""Creates the folder, removes expired ones and those of owners that have `ended`, and prints name,
-identity of the owner and owner of each other folder.
+"""Creates the folder, removes folders that have expired or whose owners have `ended`, and prints
+name, identity of the owner and owner of each other folder.
 
 A folder without a heartbeat is being created, or is from an earlier version: it gets a heartbeat,
 and expires unless its owner writes another one. A heartbeat written while this runs may be slightly

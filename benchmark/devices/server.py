@@ -33,7 +33,7 @@ _UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
 START_LIMIT_S = 20.0
 ANSWER_LIMIT_S = 10.0
 _END_OF_CONNECTION_S = 0.2
-"""Largest delay between the end of another connection and that of the watch."""
+"""Largest delay between the end of another connection and the end of the watch."""
 
 RETURN_LIMIT_S = 5.0
 """Time limit for a phone to return after the server was restarted."""

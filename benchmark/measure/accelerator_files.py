@@ -41,8 +41,8 @@ class AcceleratorFiles:
             of the runtime's library.
         options: options of the runtime for the accelerator.
         folder_variables: environment variables to set to the folder on the device.
-        runtime: the runtime's library that comes with them; None for that of --runtime-library or
-            the pinned one.
+        runtime: the runtime's library that comes with them; None for --runtime-library or the
+            pinned one.
     """
 
     files: tuple[Path, ...] = ()

@@ -37,7 +37,8 @@ MAX_ROUNDS = 20
 """For a fixed number of runs: more rounds hardly narrow the interval, while more runs per round
 have no overhead."""
 MAX_ROUND_S = 30.0
-"""Upper limit of what is lost with an aborted round, such as by Ctrl-C: longer rounds are split."""
+"""Upper limit of the measurements lost when a round is aborted, for example by Ctrl-C: longer
+rounds are split."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ END_LIMIT_S = 20.0
 ADVICE: Mapping[int, str] = {
     Status.BAD_PLAN: "This is a bug in seaformer: please report it.",
     Status.NO_LIBRARY: "Give another library with --runtime-library.",
-    Status.WRONG_RUNTIME: "Give the pinned version, or leave --runtime-library out.",
+    Status.WRONG_RUNTIME: "Give the pinned version, or omit --runtime-library.",
     Status.NO_MODEL: "Check whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
     Status.NO_ACCELERATOR: "Measure on the CPU with --backend {}.",

@@ -253,9 +253,9 @@ class Session(ABC):
         return f"{candidate.sha256[:16]}{candidate.path.suffix.lower()}"
 
     def verify(self, candidate: Candidate, output: bytes) -> bool:
-        """Compare a model's output with that of this computer; return whether it is correct.
+        """Compare a model's output with this computer's; return whether it is correct.
 
-        Raises ModelError if the number of bytes is not that of the output.
+        Raises ModelError if the output has the wrong number of bytes.
         """
         try:
             self._parity[candidate.id] = candidate.verify(output, self.computes_half)

@@ -46,7 +46,7 @@ def score(results: Results, model: ModelResult) -> str:
 
 
 def difference(results: Results, model: ModelResult) -> str:
-    """Difference of the mIoU from that of fp32 on the same images, in points, with its interval."""
+    """Format the difference in mIoU from fp32 on the same images, in points, with its interval."""
     accuracy = model.facts.accuracy
     if accuracy is None or accuracy.difference_points is None:
         return NONE

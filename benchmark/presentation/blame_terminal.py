@@ -171,7 +171,7 @@ def shortened(text: str) -> str:
 
 
 def decibels(value: float) -> str:
-    """A signal to noise ratio in words, of which 300 dB and more are none at all."""
+    """Format a signal-to-noise ratio; 300 dB and more means no difference."""
     if abs(value) >= 300:
         return "no difference" if value > 0 else "not finite"
     return f"{value:.1f} dB"

@@ -120,7 +120,7 @@ def to_node_data(breakdown: Breakdown) -> str:
     Its format: graph -> `results`, values by the name of any output tensor of a node, and a
     `gradient` of colors between the smallest value, at stop 0, and the largest, at stop 1.
     Source: node_data_builder.py of google-ai-edge/model-explorer. Operators without a time are
-    left out.
+    omitted.
     """
     results = {one.name: {"value": one.ms} for one in breakdown.operators if one.ms is not None}
     gradient = [{"stop": stop, "bgColor": color} for color, stop in GRADIENT]

@@ -35,7 +35,7 @@ def print_npu_breakdown(console: Console, breakdown: NpuBreakdown) -> None:
     runs = "1 run" if breakdown.runs == 1 else f"{breakdown.runs} runs"
     parts = "1 partition" if breakdown.partitions == 1 else f"{breakdown.partitions} partitions"
     console.print(
-        f"{parts}, {runs}. Cycles are not latency; the emulator's differ from those of a phone.",
+        f"{parts}, {runs}. Cycles are not latency; the emulator's cycles differ from a phone's.",
         soft_wrap=True,
     )
     for name in breakdown.unknown:

@@ -70,7 +70,7 @@ class Row:
 
     @property
     def ratio(self) -> Ratio | None:
-        """Latency of the model / that of the base; None for the base itself, or if unknown."""
+        """Latency of the model / latency of the base; None for the base itself, or if unknown."""
         return self.results.ratio(self.model.id, self.base.id)
 
     @property

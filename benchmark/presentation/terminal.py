@@ -223,7 +223,7 @@ def _facts_table(results: Results) -> Table:
 
 
 def parity_text(parity: Parity | None) -> str:
-    """Describe how close the output on the device is to that of this computer."""
+    """Describe how close the output on the device is to this computer's output."""
     if parity is None:
         return "not compared"
     parts = []

@@ -48,7 +48,7 @@ class _Entry:
         letter: its label on the page; empty if it is the only one.
         anchor: unique prefix of the ids of its elements.
         names: id of each model -> its name, unique in the benchmark.
-        parities: id of each model -> parity of its output with that of the host, in words.
+        parities: id of each model -> parity of its output with the host's output, in words.
     """
 
     letter: str
@@ -71,8 +71,8 @@ class _Entry:
 
 
 _Cell = tuple[ModelResult | None, Compared | None]
-"""A model, None if a benchmark does not have it, and its comparison with that of the first
-benchmark, None if they cannot be compared."""
+"""A model, None if the benchmark does not have it, and its comparison with the same model in the
+first benchmark, None if they cannot be compared."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class BenchmarkPage(Page, template="benchmark.html"):
         entries: the benchmarks.
         facts: name of each condition -> its value in each benchmark.
         side_by_side: name of each model -> its cell for each benchmark; empty for a single one.
-        differences: letter of each benchmark but the first, and why they cannot be compared.
+        differences: letter of each benchmark after the first, and why it cannot be compared.
         paper_conditions: conditions of the published figures.
         stages: name and color of each stage of a whole frame.
-        confidence: of the intervals of ratios between benchmarks, 0..1.
+        confidence: confidence level of the ratios between benchmarks, 0..1.
     """
 
     entries: list[_Entry]
@@ -164,7 +164,7 @@ def _facts_of(results: Results) -> dict[str, str]:
     before, after = results.conditions_before, results.conditions_after
     rounds = [one for one in results.rounds if one.purpose == "measure"]
     excluded = sum(not one.used for one in rounds)
-    turns = {one.turn for one in rounds} - {None}
+    groups = {one.turn for one in rounds} - {None}
     runs = f"{protocol.runs_per_round} run{'s' * (protocol.runs_per_round != 1)}"
     return {
         "device": _words(device.serial, device.manufacturer, device.model),
@@ -187,7 +187,7 @@ def _facts_of(results: Results) -> dict[str, str]:
         "battery": _battery(before),
         "rounds": f"{len(rounds)} rounds x {runs} per model"
         + (f", {excluded} rounds excluded" if excluded else "")
-        + (f", one setting per round, {len(turns)} rounds per setting" if turns else "")
+        + (f", one setting per round, {len(groups)} rounds per setting" if groups else "")
         + f"; {protocol.warmup_runs} warm-up runs per model and round",
         "requested": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
         "stopped after": STOPPED_AFTER[results.stopped_by],

@@ -17,18 +17,18 @@ _NAMED = 3
 
 
 def verdict(results: Results) -> list[str]:
-    """State which model is the fastest, whether outputs are right, and where the time goes."""
+    """State which model is fastest, whether outputs are correct, and where the time is spent."""
     return [*_latency(results), *_outputs(results), *_frames(results), *_modules(results)]
 
 
 def side_by_side(
     letter: str, base: str, changes: Mapping[str, Compared], differences: Sequence[str]
 ) -> list[str]:
-    """Compare the models of one benchmark with those of another of the same names.
+    """Compare the models of one benchmark with the models of the same names in another.
 
     Args:
         letter: label of the benchmark.
-        base: label of the other one.
+        base: label of the other benchmark.
         changes: name of each common model -> its comparison.
         differences: why the benchmarks cannot be compared; empty if they can.
     """
@@ -46,7 +46,7 @@ def side_by_side(
     counts = [f"{count} {'is' if count == 1 else 'are'} {word}" for word, count in decided.items()]
     rest = len(verdicts) - sum(decided.values())
     return [
-        f"Of {len(verdicts)} models, in {letter} {joined(counts)} than in {base}; for {rest} no "
+        f"Of {len(verdicts)} models, {joined(counts)} in {letter} than in {base}; for {rest}, no "
         "difference can be stated."
     ]
 
@@ -104,11 +104,11 @@ def _outputs(results: Results) -> Iterator[str]:
     shares = [one.agreement for one in right if one.agreement is not None]
     if levels:
         more = " or more" * (len(levels) > 1)
-        yield f"{rest} those of this computer at {min(levels):.0f} dB{more}."
+        yield f"{rest} this computer's at {min(levels):.0f} dB{more}."
     elif shares:
-        yield f"{rest} the classes of this computer at {percent(min(shares))} % of positions."
+        yield f"{rest} this computer's classes at {percent(min(shares))} % of positions."
     else:
-        yield f"{rest} those of this computer exactly."
+        yield f"{rest} this computer's exactly."
 
 
 def _frames(results: Results) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Rendering the page of a search for the faulty operator."""
+"""Rendering the page of `--blame`: the search for the first faulty operator."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class BlamePage(Page, template="blame.html"):
     """The page of a search.
 
     Attributes:
-        results: of the search.
+        results: results of the search.
         ratios: SQNR of the operator before and after it, where known.
         lines: heading and text of each fact about the operator.
         remarks: caveats.

@@ -21,11 +21,11 @@ class Moment:
     """A block of runs, a row of the table.
 
     Attributes:
-        seconds: from the first block to the start of this one.
+        seconds: time from the first block to the start of this one.
         round: its round, which may be excluded.
         block: the raw data.
-        median_ms: of its runs.
-        deviation: of `median_ms` from the median of all used blocks of the model, in percent.
+        median_ms: median of its runs.
+        deviation: deviation of `median_ms` from the median of the model's used blocks, in percent.
     """
 
     seconds: float
@@ -41,7 +41,7 @@ class Drift:
 
     Attributes:
         plot: latency of each model, then the device, over the seconds since the first block.
-        missing: what the device does not report.
+        missing: names of the quantities that the device does not report.
         moments: every block in chronological order.
     """
 
@@ -107,7 +107,7 @@ def _moments(rounds: Sequence[Round], models: Sequence[str]) -> list[Moment]:
 def _device_values(
     rounds: Sequence[Round], moments: Sequence[Moment]
 ) -> Iterator[tuple[str, str, float, list[tuple[float, float]]]]:
-    """Title, unit, smallest axis length, and (seconds, value) of each quantity of the device."""
+    """Yield title, unit, smallest axis length, and (seconds, value) pairs of device quantities."""
     blocks = [moment.block for moment in moments]
     origin_ns = min(block.started_ns for block in blocks)
     ends = [

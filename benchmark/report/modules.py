@@ -91,12 +91,12 @@ def modules(results: Results) -> Modules | None:
 
 
 def _parts(breakdown: Breakdown) -> list[Row]:
-    """Rows of a bar: the main modules of the network, then the post-processing."""
+    """Return the rows of a bar: the main modules of the network, then the post-processing."""
     return [*breakdown.children(""), *(row for row in breakdown.rows if row.kind == "tail")]
 
 
 def _colors(rows: Sequence[Row]) -> Colors:
-    """Number the modules; other rows follow, each kind with a color of its own."""
+    """Number the modules; other rows have a separate color for each kind."""
     modules = dict.fromkeys(row.path for row in rows if row.kind not in ("unattributed", "tail"))
     colors: Colors = {path: place for place, path in enumerate(modules)}
     return colors | {row.path: row.kind for row in rows if row.path not in colors}
@@ -119,8 +119,8 @@ def _branches(
 ) -> tuple[Branch, ...]:
     """Build the tree below the rows of one module.
 
-    `colors` are those of the main modules; `color` is that of the main module that contains the
-    rows, None for the main modules themselves.
+    `colors` has the colors of the main modules; `color` is the color of the main module that
+    contains the rows, None for the main modules themselves.
     """
     branches = []
     for row in rows:

@@ -105,7 +105,7 @@ def require_pair(file_names: Sequence[str], old: Results) -> None:
 
 
 def require_same_device(serial: str, cores: str | None, old: Results, anyway: bool) -> None:
-    """Check before measuring that device and cores are those of older results.
+    """Check before measuring that device and cores match older results.
 
     Args:
         serial: of the device.

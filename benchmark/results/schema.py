@@ -361,8 +361,8 @@ class ModelResult(FrozenModel):
         facts: the rest of its metadata.
         input: its input.
         note: remark for the user; may be empty.
-        parity: its output on the device compared with that of the host's runtime; null if it was
-            not compared, which `note` explains.
+        parity: its output on the device compared with the output of the host's runtime; null if
+            it was not compared, as `note` explains.
         latency: null if the device is emulated, the output is wrong, or nothing was measured.
         emulated: the times on an emulated device, which are not latency.
         peak_memory_bytes: of a process with only this model, including the runtime's library,
@@ -371,8 +371,8 @@ class ModelResult(FrozenModel):
             report it.
         memory: memory that the model adds; null in files of earlier versions, and if unknown.
         breakdown: latency by module; null if that was not requested or not measured.
-        threads: its own number of threads; null if it is that of the benchmark.
-        cores: its own cores; null if they are those of the benchmark.
+        threads: its own number of threads; null if it has the benchmark's.
+        cores: its own cores; null if it has the benchmark's.
     """
 
     id: str
@@ -458,7 +458,7 @@ class Round(FrozenModel):
         purpose: "check" for the process of a single model whose output was compared; "measure"; or
             "prefix" for truncated-model timing, with the truncated models of one model and the
             complete model, under separate ids.
-        used: whether its blocks are used; those of a check and throttled ones are not.
+        used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
         header: of the runner's record.

@@ -24,9 +24,9 @@ class Kind:
             setting ("threads", "cores") that varies for one file, or "accelerator", where every
             row is a separate benchmark (`studies.accelerators`).
         alike: properties that all files must share.
-        exported: what is exported when no MODEL is given, in words.
+        exported: the models that are exported when no MODEL is given, in words.
         variants: variants that are exported; empty for the requested one.
-        sizes: input sizes in the notation of seaformer-export; empty for that of the task.
+        sizes: input sizes in the notation of seaformer-export; empty for the task's size.
         precisions: whether every precision is exported, or only fp32.
         runs: default timed runs of each row: fewer where one row may take as long as all others
             together.

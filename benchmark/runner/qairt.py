@@ -142,7 +142,7 @@ def _plugins(runtime: str) -> tuple[str, ...]:
 
 
 def _places(folder: Path, chip: Chip | None = None) -> Iterator[Path]:
-    """Yield the folders that may have libraries, including those of several packages."""
+    """Yield the folders that may contain libraries, including the folders of several packages."""
     packages = (path for path in sorted(folder.iterdir()) if path.is_dir())
     for root in (folder, *packages):
         yield root

@@ -22,7 +22,7 @@ from seaformer.errors import UsageError
 
 
 class BenchmarkStudy(Study):
-    """A single benchmark of given models; its files are those of the benchmark."""
+    """A single benchmark of given models, without files besides the benchmark's own."""
 
     def __init__(self, options: Options) -> None:
         """Validate the options.
@@ -41,7 +41,7 @@ class BenchmarkStudy(Study):
                 require_pair(files, self._old)
 
     def settings(self, device: Device) -> Sequence[Setting]:
-        """Check that older results are from the same device; the setting is that of the request."""
+        """Check that older results are from the same device; the request determines the setting."""
         if self._old is not None:
             asked = self.options
             cores = choose_cores(device.facts().cores, asked.cores, asked.threads).mask

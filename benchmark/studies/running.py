@@ -174,7 +174,7 @@ def export_all(
     """Export model files one after another, for the backend and folder of a request.
 
     Returns:
-        The files of each export, and the models left out with the error of the export.
+        The files of each export, and the omitted models with the error of the export.
 
     Raises:
         MissingExtraError: exporting is not installed.
@@ -215,7 +215,7 @@ def _files(planned: Planned, files_by_export: Mapping[Export, tuple[Path, ...]])
 def _open(
     study: Study, request: Request, files: Sequence[Path], progress: Progress
 ) -> tuple[Sequence[Candidate], list[str]]:
-    """Open the models of a benchmark; return them, and the problems of those left out.
+    """Open the models of a benchmark; return them, and the problems of the omitted ones.
 
     Raises:
         SeaformerError: none can be opened, or they cannot be compared.

@@ -52,7 +52,7 @@ class Planned:
     """One benchmark of a study: models, or their exports, which are interleaved.
 
     Its results go into the subfolder `folder` of the study's folder, or directly into that folder
-    if it is empty. `request` is its own request; None for that of the study.
+    if it is empty. `request` is its own request; None for the study's.
     """
 
     models: Sequence[Path | Export]
@@ -72,7 +72,7 @@ class Failed:
 class Measured:
     """The results of a benchmark on one device.
 
-    `path` is that of the results.json; `is_saved` is whether it could be written.
+    `path` is the path of the results.json; `is_saved` is whether it could be written.
     """
 
     planned: Planned
@@ -116,7 +116,7 @@ class Study(ABC):
     Attributes:
         request: the validated request.
         compared: plural noun for the compared items, if all have to be on one device; else empty.
-        does_without: whether models that cannot be exported are left out.
+        does_without: whether models that cannot be exported are omitted.
         records_failures: whether a benchmark that measures nothing is a result, not an error.
     """
 
@@ -130,7 +130,7 @@ class Study(ABC):
 
     @property
     def file_names(self) -> Sequence[str]:
-        """Names of its files besides those of its benchmarks."""
+        """Names of its files besides its benchmarks' files."""
         return ()
 
     @abstractmethod
@@ -142,7 +142,7 @@ class Study(ABC):
         """
 
     def settings(self, device: Device) -> Sequence[Setting]:  # noqa: ARG002
-        """Return the settings of its single model on a device; empty for that of the request.
+        """Return the settings of its single model on a device; empty for the request's setting.
 
         Raises:
             UsageError: the device has no settings to compare.

@@ -5,8 +5,8 @@ back to channels first. onnx2tf keeps such a tensor in the order of ONNX, but tr
 constant to channels last, and fails. If the channels are the last axis before the transpose, the
 constant is one value for each of them there, which has no layout:
 
-    T(x) * c = T(x * c')      c' [C] has the values of c, whose only axis above length 1 is that of
-                              the channels
+    T(x) * c = T(x * c')      c' [C] has the values of c, whose only axis longer than 1 is the
+                              channel axis
 
 The same holds for Add. The constant becomes the second operand, because onnx2tf takes the shapes of
 the operands for each other if the first is the constant. Maps whose axes all have the same length

@@ -3,7 +3,7 @@
 onnx2tf does not record the layout of a tensor: channels first, as in ONNX, or channels last, as in
 TFLite. It compares the shape with ONNX's, and if all axes except the batch have the same length,
 which is ambiguous, it assumes channels last. That is correct for the output of a convolution, but
-wrong for that of a Reshape or Transpose, which has the order of ONNX: the next operator then reads
+wrong after a Reshape or Transpose, whose output has the order of ONNX: the next operator then reads
 it with swapped axes. With 64 channels on a grid of 64 x 64 (SegFormer-B0 at 512 x 512), the SQNR of
 the converted network was 3 dB.
 
@@ -21,7 +21,7 @@ its output is correctly assumed to have the order of ONNX:
     any other     of the output of a MatMul: transpose its other inputs too, and its output back
 
 A Slice or Split of a tensor in the order of ONNX whose axes differ in length, such as a joint
-[q | k | v], is like a Reshape if those of its output do not.
+[q | k | v], is like a Reshape if the axes of its output do not.
 
 A Concat of tensors in the order of ONNX, and an element-wise operator of such a tensor and a
 constant, behave like MatMul: they keep the order, and only the constant, which is assumed to be

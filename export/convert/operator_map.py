@@ -147,8 +147,8 @@ def first_different(
 ) -> onnx.NodeProto | None:
     """Find the first ONNX node that a TFLite file computes differently, on an image as above.
 
-    Neither its values nor those of any node that depends on it occur in the file. The result is
-    None if the two differ by rounding only.
+    Neither its values nor the values of any node that depends on it occur in the file. The result
+    is None if the two files differ only by rounding.
     """
     operators = tflite_file.operators(flatbuffer)
     tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
@@ -171,7 +171,7 @@ def first_different(
 def _fingerprints_of_both(
     flatbuffer: bytes, operators: Sequence[Operator], graph: onnx.ModelProto, image: np.ndarray
 ) -> "tuple[dict[str, Fingerprint], dict[str, Fingerprint]]":
-    """Run both files; return the outputs of operators by number and those of nodes by name."""
+    """Run both files; return operators' outputs by number, and nodes' outputs by name."""
     numbers = [str(tensor) for operator in operators for tensor in operator.outputs]
     channels_last = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
@@ -205,8 +205,8 @@ def map_tflite_like(
     computing = [operator for operator in operators if operator.type not in CONVERSIONS]
     if [operator.type for operator in computing] != [mapped.type for mapped in reference]:
         raise SeaformerError(
-            "the operators of the converted file differ from those of the single-precision file, "
-            "so their modules are unknown"
+            "the operators of the converted file differ from the single-precision file's, so their "
+            "modules are unknown"
         )
     found = {
         operator.index: (mapped.module, mapped.nodes)

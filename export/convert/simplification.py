@@ -15,7 +15,7 @@ TRIES: tuple[list[str], ...] = ([], ["graph_fusion"])
 """Optimizations for onnxslim to skip, in the order of the attempts."""
 
 LARGEST_DIFFERENCE = 1e-2
-"""RMS of the difference relative to that of the output: float32 rounding is far below, a wrong
+"""RMS of the difference relative to the RMS of the output: float32 rounding is far below, a wrong
 graph far above."""
 
 

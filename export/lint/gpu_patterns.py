@@ -138,7 +138,7 @@ def ignores_transposition(operator: Operator) -> bool:
 
 
 def overflows_half(operator: Operator) -> bool:
-    """A sum or mean over so many elements that it may overflow half precision."""
+    """A sum or mean over enough elements to possibly overflow half precision."""
     if operator.type not in ("SUM", "MEAN") or not operator.given:
         return False
     summed = operator.given[0]

@@ -13,8 +13,8 @@ NO_REASON = "the compiler does not support it"
 """Why an operator is left on the CPU if the compiler gives no reason."""
 
 TIME_FACTOR = 5.0
-"""Time limit of a compilation as a multiple of that of an inference: Large at 512x512 takes a
-minute on a busy processor."""
+"""Time limit of a compilation, as a multiple of the time limit of an inference: Large at 512x512
+takes a minute on a busy processor."""
 
 
 @dataclass(frozen=True)

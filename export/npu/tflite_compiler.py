@@ -1,7 +1,7 @@
 """Compiling a .tflite with LiteRT's plugin for Qualcomm's NPUs and the compiler of its package.
 
-The plugin loads Qualcomm's libraries: those of ai-edge-litert-sdk-qualcomm, which downloads them
-from Qualcomm during installation, or else those of onnxruntime-qnn.
+The plugin loads Qualcomm's libraries, either from ai-edge-litert-sdk-qualcomm, which downloads them
+from Qualcomm during installation, or else from onnxruntime-qnn.
 """
 
 import os

@@ -62,7 +62,7 @@ def write_report(
 
 
 def verdict(search: Search, score_name: str) -> list[str]:
-    """State what is kept, the loss that remains, and the latency."""
+    """State the number of kept modules, the remaining loss, and the latency."""
     end = search.found
     accuracy, count = end.accuracy, len(end.kept_modules)
     kept = f"{count} module{'s' * (count != 1)}" if count else "no module"
@@ -145,7 +145,7 @@ def loss_plot(found: Search, score_name: str) -> Plot:
 
 
 def _loss(step: Step) -> tuple[float, float, float]:
-    """Lower end of the interval, loss, and upper end."""
+    """Return the lower end of the interval, the loss, and the upper end."""
     accuracy = step.accuracy
     if accuracy.difference_points is None or accuracy.interval_points is None:
         changed = 100 * (1 - (accuracy.argmax_agreement or 0.0))

@@ -130,8 +130,8 @@ class Reference:
             logits = self._run(candidate, sample.prepared)
             if logits.shape != sample.logits.shape:
                 raise SeaformerError(
-                    f"the output of the quantized file has shape {list(logits.shape)}, that of the "
-                    f"single-precision file {list(sample.logits.shape)}."
+                    f"the output of the quantized file has shape {list(logits.shape)}, the output "
+                    f"of the single-precision file {list(sample.logits.shape)}."
                 )
             signal += float(np.square(sample.logits, dtype=np.float64).sum())
             noise += float(np.square(sample.logits - logits, dtype=np.float64).sum())

@@ -72,9 +72,9 @@ class Row(_Model):
         name: of the group, as given to --keep-float.
         level: of the group.
         operators: indices of its quantized operators.
-        share: noise of the logits with only these operators quantized, relative to that with all
-            quantized. The shares of the parts add up to about 1; those of the modules to more,
-            because a tensor between two modules is quantized for both.
+        share: noise of the logits with only these operators quantized, relative to the noise with
+            all quantized. The shares of the parts add up to about 1, the shares of the modules to
+            more, because a tensor between two modules is quantized for both.
         only: result with only these operators quantized.
         all_but: result with all operators but these quantized; None if not measured.
     """

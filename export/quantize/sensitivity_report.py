@@ -23,7 +23,7 @@ _LEVELS: tuple[tuple[Level, str, str], ...] = (
 
 @dataclass(frozen=True)
 class SensitivityPage(Page, template="sensitivity.html"):
-    """The page: the worst modules, worst first, and the histograms of their tensors.
+    """The page: the modules with the largest loss, worst first, and histograms of their tensors.
 
     `levels` are id, title, level and rows of each section that has rows.
     """
@@ -69,8 +69,8 @@ def verdict(sensitivity: Sensitivity) -> list[str]:
     if modules := sensitivity.level("module"):
         worst = modules[0]
         sentences.append(
-            f"Most noise of a single module: {worst.name}, {percent(worst.share, 1)} % of that of "
-            "the whole file."
+            f"Quantizing {worst.name} alone causes the most noise of all modules: "
+            f"{percent(worst.share, 1)} % of the noise of the whole file."
         )
     return sentences
 

@@ -141,7 +141,7 @@ class TFLiteEngine:
 def attention_core(operators: Sequence[MappedOperator]) -> frozenset[int]:
     """The operators between the projections of an attention, which stay in floating point.
 
-    They are those of `FLOAT_TYPES` and the operators without weights in the same modules;
+    They are the operators of `FLOAT_TYPES` and those without weights in the same modules;
     otherwise every step between two products would be rounded to eight bits and back. They process
     only the squeezed tokens and take a thousandth of the network's latency.
     """

@@ -21,7 +21,7 @@ _INTEGERS: Mapping[int, type[np.signedinteger]] = {
 def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
     """Raise steps to a minimum share of the largest step of their tensor, in place.
 
-    The step of a bias is that of the weights times that of the input, so it changes as well.
+    The step of a bias is the product of the weights' and the input's step, so it changes as well.
 
     Args:
         quantized: the model quantized from `single`.

@@ -70,7 +70,7 @@ def end_with_argmax(
 
     Args:
         model: a segmentation model in eval mode.
-        size: height and width of the mask; None for that of the logits.
+        size: height and width of the mask; None for the size of the logits.
         meaning: of its output, which is not class ids yet.
     """
     report = RewriteReport(NAME)

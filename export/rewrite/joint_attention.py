@@ -27,8 +27,8 @@ Four changes to the squeeze-enhanced axial attention, all exact:
 
 4.  Layout. Tokens are [1, L, C], channels last as in TFLite.
 
-No weight is stored twice: the parameters are those of the BatchNorm-folded model, without the ends
-of the position embeddings that the interpolation does not use.
+No weight is stored twice: the parameters are the same as in the BatchNorm-folded model, without the
+ends of the position embeddings that the interpolation does not use.
 """
 
 import torch

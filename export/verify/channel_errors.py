@@ -1,7 +1,7 @@
 """Per-channel errors: a single SQNR for all channels is dominated by the largest of them.
 
 A channel's error is compared with its spread, the standard deviation of its values over positions
-and inputs. Nearly constant channels, such as that of a class absent from the images, would always
+and inputs. Nearly constant channels, for example of a class absent from the images, would always
 fail, so the spread of a typical channel is the lower bound:
 
     SQNR(c) = 10 log10(max(spread(c), typical)^2 / mean error(c)^2)
@@ -64,7 +64,7 @@ class ChannelErrors:
 
 
 def min_channel_db(min_sqnr_db: float, is_quantized: bool) -> float:
-    """Threshold of every channel if that of all channels together is `min_sqnr_db`."""
+    """Return the threshold per channel if all channels together have to reach `min_sqnr_db`."""
     return min_sqnr_db - (ALLOWANCE_OF_INTEGERS_DB if is_quantized else ALLOWANCE_DB)
 
 

@@ -124,7 +124,8 @@ def differs(
 ) -> bool:
     """Whether a result is worse than an earlier one by more than rounding explains.
 
-    `max_lost_db` is the allowed decrease of the SQNR, and `max_lost` that of the agreement, 0..1.
+    `max_lost_db` is the allowed decrease in SQNR, `max_lost` the allowed decrease in agreement,
+    0..1.
     """
     lost_db = (before.sqnr_db or 0.0) - (found.sqnr_db or 0.0)
     lost = (before.argmax_agreement or 0.0) - (found.argmax_agreement or 0.0)

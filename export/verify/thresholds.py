@@ -1,4 +1,4 @@
-"""Thresholds of a comparison: those of the precision, or PyTorch's own float32.
+"""Thresholds of a comparison, from the precision or from PyTorch's own float32.
 
 Weights can amplify rounding so much that even PyTorch's float32 differs from float64 by more than
 the threshold of the precision allows. A file that is as accurate as PyTorch is correct, so the

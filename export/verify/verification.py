@@ -1,7 +1,7 @@
 """Parity of an exported file with PyTorch.
 
 The reference is the training form in float64: the error of PyTorch's own float32 is as large as
-that of a good export, and would be attributed to the export. The inputs are those of
+the error of a good export, and would be attributed to the export. The inputs come from
 `verification_inputs`.
 """
 
@@ -210,7 +210,7 @@ def compare(
         output = np.moveaxis(output, -1, 1)
     if output.shape != sample.reference.shape:
         raise SeaformerError(
-            f"the output of the exported file has shape {list(output.shape)}, that of PyTorch "
+            f"the output of the exported file has shape {list(output.shape)}, PyTorch's output "
             f"{list(sample.reference.shape)}"
         )
     error = sqnr = None

@@ -1,4 +1,4 @@
-"""The Python API: `seaformer.load` and what its models return.
+"""The Python API: `seaformer.load`, and the types that its models return.
 
-It is the topmost layer: it calls what the commands call, without printing.
+This is the topmost layer: it calls the same functions as the commands, without printing.
 """

@@ -96,7 +96,7 @@ def load(
             checkpoint; None for random weights, with which predictions are meaningless.
         variant: variant of a checkpoint that does not record it.
         task: name of a task, path of a task file, or a `Task`, for a model that does not record it.
-        labels: class names that replace those of the task.
+        labels: class names that replace the task's.
         palette: red, green and blue of each class, 0..255.
         input_range: range that pixels of 0..255 are first scaled to, such as (0, 1).
         mean: subtracted after scaling; one number, or one per channel.
@@ -104,7 +104,7 @@ def load(
         output_meaning: one of `seaformer.tasks.statement.MEANINGS`.
         input_size: height and width in pixels, for a model that takes any.
         accelerator: accelerator for an exported file: "cpu", "gpu", or "npu" (Qualcomm's emulator).
-        soc: chip of the npu, such as "SM8650".
+        soc: chip of the NPU, such as "SM8650".
         threads: threads for one run on the CPU, at least 1.
 
     Raises:
@@ -130,13 +130,13 @@ def load(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Model:
-    """The result of `load`, where the other attributes are explained.
+    """The result of `load`; see there for the other attributes.
 
     The model is in memory from the first prediction until `close`, or the end of a `with` block.
 
     Attributes:
         source: the file, or the network.
-        chip: chip of the accelerator npu.
+        chip: chip of the NPU.
         statement: what the user states about the model.
     """
 
@@ -207,15 +207,15 @@ class Model:
             reference: model to compare with, image by image, on the CPU of this computer; a path or
                 a name is loaded as by `load`.
             resume: file that keeps the progress: if the evaluation is interrupted, the next call
-                with the same file continues it. None to keep nothing.
+                with the same file resumes it. None to store no progress.
             report: HTML report to write.
             force: whether the report may be overwritten, and the evaluation started over.
             progress: called with every `StageAdvanced`.
 
         Raises:
             MissingExtraError: as `predict`.
-            UsageError: model and data do not fit, the report exists, or `resume` is the progress of
-                another evaluation.
+            UsageError: model and data do not match, the report exists, or `resume` is the progress
+                of another evaluation.
             SeaformerError: the data cannot be read, or the model or the device fails.
         """
         page = None if report is None else Path(report)
@@ -315,8 +315,8 @@ class Model:
             precision: one or several of `seaformer.artifact.precisions.PRECISIONS`.
             accelerator: accelerators to verify the files on: "cpu", "gpu", "npu"; empty for the
                 CPU, and the GPU if a driver is found.
-            soc: chips of the npu to compile for.
-            input_size: height and width in pixels; None for that of the model or its task.
+            soc: chips with an NPU to compile for.
+            input_size: height and width in pixels; None for the default of the model or its task.
             head: "logits", "classes" or "mask".
             normalize: "inside" or "outside" the file.
             calibration: folder of images or a data set, for quantization; "random" for noise.
@@ -412,7 +412,7 @@ class Model:
             progress: called with every `StageAdvanced`.
 
         Raises:
-            MissingExtraError: it has to be exported first, and `seaformer[export]` is missing.
+            MissingExtraError: the model must be exported first, and `seaformer[export]` is missing.
             UsageError: an option is out of range, or results exist.
             SeaformerError: not everything could be measured; the message says where the results
                 are.

@@ -84,7 +84,7 @@ class Predicted:
         return self.draw()
 
     def draw(self, opacity: float = OPACITY) -> Image.Image | None:
-        """Draw the overlay; `opacity` is that of the colours, 0..1."""
+        """Draw the overlay; `opacity` applies to the colours, 0..1."""
         if self.mask is None:
             return None
         return draw_overlay(
@@ -119,7 +119,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The accuracy of a model; `results` is the content of what `seaformer-evaluate` writes."""
+    """The accuracy of a model; `results` is the content of results.json."""
 
     results: EvaluationResults
 
@@ -130,7 +130,7 @@ class Evaluated:
 
     @property
     def difference(self) -> Difference | None:
-        """Difference to the reference, with a 95 % interval; None without one."""
+        """Difference from the reference, with a 95 % interval; None without a reference."""
         return self.results.models[-1].difference
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -162,8 +162,8 @@ class Exported:
     Attributes:
         files: exported files, in the order of sizes, precisions and formats.
         warnings: messages for the user.
-        is_verified: whether every file passed the verification on all requested accelerators; on
-            the CPU, all files have, as they would not have been written otherwise.
+        is_verified: whether every file passed the verification on all requested accelerators. On
+            the CPU, every file has passed: otherwise it would not have been written.
     """
 
     files: tuple[ExportedFile, ...]

@@ -26,7 +26,7 @@ class DeviceThreshold:
 class Accelerator:
     """A type of processor, and how its results are verified.
 
-    The thresholds are those of the precision, because the GPU computes in single precision for the
+    The precision defines the thresholds, because the GPU computes in single precision for the
     verification; for processors with only half precision, see `thresholds`. Thresholds for results
     on a phone are looser, see `Precision`.
 

@@ -1,7 +1,7 @@
 """The Snapdragon chips that files can be compiled for: a table for checks, help and documents.
 
-Names are those of chips rather than phones, because phones of the same name can have different
-chips. `adb shell getprop ro.soc.model` prints the name.
+Chips are named rather than phones, because phones of the same name can have different chips.
+ `adb shell getprop ro.soc.model` prints the name.
 """
 
 from collections.abc import Mapping, Sequence

@@ -59,7 +59,7 @@ def embed(content: bytes, metadata: Metadata) -> bytes:
 
 
 def content_sha256(content: bytes, name: str) -> str:
-    """Return the hash of the model without metadata; `name` is that of the file."""
+    """Return the hash of the model without metadata; `name` is the name of the file."""
     if format_of(name).name == "onnx":
         import onnx
 

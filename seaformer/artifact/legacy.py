@@ -1,7 +1,7 @@
 """Descriptions of schema 1, which are read but no longer written.
 
 Schema 1 had no titles of the model and its modules. An .onnx and a .tflite with the same stem
-shared one NAME.json: that of the .tflite, with the complete one of the .onnx in `same_stem`.
+shared one NAME.json: the JSON of the .tflite, with the complete JSON of the .onnx in `same_stem`.
 """
 
 from pathlib import Path

@@ -281,9 +281,9 @@ class Quantization(_Model):
         float_operators: indices of the operators that compute in floating point.
         wide_operators: indices of the operators with 16-bit activations.
         accuracy: accuracy on held-out images; None if there were none.
-        independent: accuracy on images that are unrelated to the calibration; None if those of
-            `accuracy` already are, and in older files.
-        latency: latency; None if it was not measured, and inside the file.
+        independent: accuracy on images that are unrelated to the calibration; None in older files,
+            and if the images of `accuracy` are already unrelated.
+        latency: latency; None if it was not measured, and always None inside the model file.
         accepted_loss: whether the file was written although it misses a threshold of its precision.
     """
 
@@ -501,7 +501,7 @@ class Interface(_Model):
             model: name of another network; None for a file without metadata.
             weights: origin of the weights; None if unknown.
             output: output tensor; None for logits.
-            knows_normalization: whether the normalisation of the task is that of the network.
+            knows_normalization: whether the network has the normalisation of the task.
         """
         title = f"a model without metadata, used for {task.title}"
         if variant or model:
@@ -627,7 +627,7 @@ class Interface(_Model):
             own = self.input.mean, self.input.std
             if self.knows_normalization and own != normalization:
                 raise UsageError(
-                    f"the model '{self.title}' records another normalisation. Leave out "
+                    f"the model '{self.title}' records another normalisation. Omit "
                     "--input-range, --mean and --std."
                 )
             mean, std = normalization
@@ -699,7 +699,7 @@ class Metadata(Interface):
         parity: verification on the CPU.
         accelerators: verification on accelerators other than the CPU.
         compilation: record of the compilation, None if not compiled. `operators` and `parity` of a
-            compiled file are those of its source.
+            compiled file describe its source.
         file: name, size and hash of the file, only in the JSON next to it.
     """
 

@@ -9,13 +9,12 @@ from seaformer.errors import UsageError
 
 Layout = Literal["NCHW", "NHWC"]
 KeptAs = Literal["in floating point", "at 16 bits"]
-"""How modules that are not quantized like the rest are computed; 16 bits are those of activations.
-"""
+"""How modules that are not quantized like the rest are computed; the 16 bits are for activations."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format of exports; `layout` is that of input and output.
+    """A file format of exports; `layout` is the layout of input and output.
 
     `runtime` runs and verifies the file; `description` is one sentence for tables.
     """

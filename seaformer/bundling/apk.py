@@ -33,7 +33,7 @@ def require_builder(app: Path, console: Console) -> None:
     if not (app / BUILDER / "__main__.py").is_file():
         raise UsageError(
             f"--apk needs the builder of a checkout of seaformer, and '{app}' has no {BUILDER}/. "
-            f"{how_to_get_app()} Or leave --apk out and build with Gradle."
+            f"{how_to_get_app()} Or omit --apk and build with Gradle."
         )
     _run_builder(console, app)
 

@@ -1,6 +1,6 @@
 """The app's assets: models, their JSON files, golden inputs and outputs, and sample images.
 
-The JSON of the first model is model.json, those of the others are model_2.json, model_3.json, ...;
+The JSON files of the models are model.json, model_2.json, model_3.json, ...;
 the app lists the models in this order. The golden output of a model has the same name in the
 folder `GOLDEN`.
 """
@@ -41,9 +41,9 @@ def assets_of(app: Path) -> Path:
 
 
 def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> list[Path]:
-    """Put models into the app, and remove those of earlier bundles.
+    """Put models into the app, and remove the models of earlier bundles.
 
-    The first sample is the photo of the package, which the app's benchmark uses. For models of the
+    The first sample is the bundled photo, which the app's benchmark uses. For models of the
     task "shapes", which are not trained on photos, generated scenes are added.
 
     Returns:

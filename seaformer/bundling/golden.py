@@ -1,7 +1,7 @@
 """A golden input and output for each bundled model, used by the app to check accelerators.
 
-The input is a small image, which the preprocessing of the app and that of Python turn into the same
-tensor. The output is computed from the bundled file on this computer's CPU. If it is large, only
+The input is a small image, which the app's and Python's preprocessing convert to the same tensor.
+ The output is computed from the bundled file on this computer's CPU. If it is large, only
 values at evenly spaced positions are stored.
 """
 
@@ -44,7 +44,7 @@ class Golden:
         positions: number of stored positions.
         classes: values per position; 1 for class ids.
         thresholds: accelerator -> the thresholds that it has to reach.
-        values: [positions, classes], float32 scores of which the largest wins, or int32 class ids;
+        values: [positions, classes], float32 scores, where the largest wins, or int32 class ids;
             quantized scores are stored dequantized.
     """
 

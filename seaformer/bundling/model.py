@@ -25,7 +25,7 @@ OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
 class Model:
     """An exported model that the app can run, and its metadata as written to the app.
 
-    `name` is its file name in the app, which may differ from that of `path`.
+    `name` is its file name in the app, which may differ from the name of `path`.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Model:
 def read_model(path: Path, statement: Statement = NOTHING) -> Model:
     """Read an exported .onnx or .tflite file and its JSON; check that the app can run it.
 
-    Labels and palette of `statement` replace those of the model in the app.
+    Labels and palette of `statement` replace the model's in the app.
 
     Raises:
         UsageError: it is not such a file, or the app cannot run it; the message gives the reason.
@@ -87,7 +87,7 @@ def read_model(path: Path, statement: Statement = NOTHING) -> Model:
 
 
 def _conditions(model: Metadata) -> Iterator[tuple[str, object, str, bool]]:
-    """Yield the conditions that the app checks when it starts, except those of the type itself.
+    """Yield the conditions that the app checks when it starts, except conditions on types.
 
     Each has the name of a value, the value, the allowed values, and whether it is allowed.
     ModelMetadata.kt has the same conditions.

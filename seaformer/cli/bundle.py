@@ -59,7 +59,7 @@ def main(
 
     Models already in the app are replaced. The app starts with the first model and lists the
     others. A model that the app cannot run is refused. Each model is run once on this computer's
-    CPU; the app compares an accelerator with that output before it uses it.
+    CPU: before the app uses an accelerator, it compares the accelerator's output with this one.
 
     With --library, write a module for your own app instead, which prepares images, runs the models
     and computes masks.
@@ -106,7 +106,7 @@ def _refuse_options_of_app(ctx: click.Context) -> None:
     """Refuse options of the app that have no effect on a library."""
     for name, option in (("app", "--app"), ("samples", "--sample"), ("apk", "--apk")):
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option} does not apply to --library. Leave one of them out.")
+            raise UsageError(f"{option} does not apply to --library. Omit one of them.")
 
 
 def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None:
@@ -141,7 +141,7 @@ def _refuse_litert(model: Path, app: Path) -> None:
         else "Export the same model with --format onnx and give that file"
     )
     raise UsageError(
-        f"--apk builds an app without LiteRT, which '{model}' needs. {instead}; or leave --apk out "
+        f"--apk builds an app without LiteRT, which '{model}' needs. {instead}; or omit --apk "
         f"and build with Gradle, which adds LiteRT: cd {app} && ./gradlew :app:installDebug"
     )
 

@@ -51,7 +51,7 @@ LISTED = 12
 @statement_options(
     defaults={"task": "from labels.json in the data, the model or the folder names"},
 )
-@click.option("--reference", help="Model with which the others are compared, image by image.")
+@click.option("--reference", help="Model to compare the others with, image by image.")
 @click.option(
     "--images",
     type=PATH,
@@ -107,8 +107,9 @@ LISTED = 12
 @click.option(
     "--device",
     metavar="SERIAL|auto|host",
-    help="Run MODEL on the accelerator of this phone, or (host) with the phones' runner on this "
-    "computer, and compare it with --reference, by default the same file on this computer's CPU.",
+    help="Run MODEL on the accelerator of this phone, or, with host, on this computer with the "
+    "runner for phones, and compare it with --reference, by default the same file on this "
+    "computer's CPU.",
 )
 @click.option(
     "--time-limit",
@@ -117,7 +118,7 @@ LISTED = 12
     type=click.FloatRange(min=1, max=86400),
     help="Time after which a --batch on --device is considered to hang. [default: 600]",
 )
-@click.option("--half", is_flag=True, help="Compute in half precision on --device, if it can.")
+@click.option("--half", is_flag=True, help="Compute in half precision, if --device supports it.")
 @click.option(
     "--runtime-library",
     type=PATH,
@@ -184,14 +185,14 @@ def main(
     PASCAL-Context, COCO-Stuff 10K or ImageNet, or images/ and masks/ with labels.json, a list of
     the class names. The scores on its validation images are mIoU, mean accuracy and pixel accuracy,
     or top-1 and top-5. Rerun the command to resume an interrupted run. --accelerator applies to the
-    MODELs; a --reference is computed on the CPU. With --device the accelerator is that of a phone,
-    over adb.
+    MODELs; a --reference is computed on the CPU. With --device, a phone attached over adb runs the
+    MODEL on this accelerator.
     """
     processor = read_processor(accelerator, soc)
     user_statement = read_statement(**statement)
     part = None if shard is None else _read_shard(shard)
     if part is not None and shards:
-        raise UsageError("--shard evaluates one part and --merge merges parts. Leave one out.")
+        raise UsageError("--shard evaluates one part and --merge merges parts. Omit one of them.")
     of_device = {
         "--time-limit": time_limit_s,
         "--half": half or None,
@@ -323,7 +324,7 @@ def main(
     if not results.complete:
         raise SeaformerError(
             f"{len(results.broken)} of {evaluation.total} images are broken. Repair them and rerun "
-            "the command to resume, or add --skip-broken to leave them out."
+            "the command to resume, or add --skip-broken to skip them."
         )
 
 
@@ -348,8 +349,8 @@ def _check_device(
         return
     if len(models) > 1:
         raise UsageError(
-            f"{len(models)} models are given, but --device runs one. Evaluate each with a command "
-            "of its own."
+            f"{len(models)} models are given, but --device runs one. Evaluate each with a separate "
+            "command."
         )
 
 
@@ -402,21 +403,21 @@ def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]
     if options.input_size is not None and options.protocol != DEPLOYED:
         raise UsageError(
             "--input-size does not apply to the official protocol, which keeps the aspect ratio of "
-            "each image. Leave it out, or add --protocol deployed."
+            "each image. Omit it, or add --protocol deployed."
         )
     if options.short_side is not None and options.protocol != OFFICIAL:
         raise UsageError(
             "--short-side applies to the official protocol, but this evaluation uses the deployed "
-            "one. Leave it out."
+            "one. Omit it."
         )
     if batch > 1 and not any(is_checkpoint(path) for path in paths):
         raise UsageError(
-            f"--batch is {batch}, but an exported file takes one image per run. Leave it out."
+            f"--batch is {batch}, but an exported file takes one image per run. Omit it."
         )
 
 
 def _refuse_finished(folder: Path, force: bool) -> None:
-    """Refuse to overwrite final results before the work starts; a run may resume before that."""
+    """Refuse to overwrite final results before the work starts; unfinished runs can be resumed."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--report '{folder}' is not a folder. Give the name of a folder.")
     if force or ((folder / PROGRESS).exists() and not _is_complete(folder / RESULTS)):
@@ -430,7 +431,7 @@ def _refuse_finished(folder: Path, force: bool) -> None:
 
 
 def _is_complete(results: Path) -> bool:
-    """Whether there are results without broken images that another run would try again."""
+    """Whether the results are final: no broken images remain for another run to try again."""
     from seaformer.files import read_limited
     from seaformer.json_text import parse_object
 
@@ -578,7 +579,7 @@ def _print_next(
 
 
 def _title(model: ModelResult) -> str:
-    """The file as given on the command line, and the device that ran it."""
+    """Return the file as given on the command line, and the device that ran it."""
     return model.file + model.name.removeprefix(Path(model.file).name)
 
 

@@ -124,7 +124,7 @@ def main(
     """Run a model on PHOTO and draw the predicted classes over it.
 
     PHOTO is any number of photos, folders of photos, and videos (pip install 'seaformer[video]').
-    Without PHOTO, the sample photo of the package is used. For a classification model, the five
+    Without PHOTO, the bundled sample photo is used. For a classification model, the five
     most probable classes are printed and no file is written. A file that was not exported by
     seaformer-export does not describe its input and output: give --input-range, --mean, --std,
     --labels or --task.
@@ -176,7 +176,7 @@ def main(
         has_mask = interface.kind == "segmentation"
         if not has_mask and (output or mask):
             raise UsageError(
-                f"'{model}' is a classification model and has no mask or overlay. Leave out "
+                f"'{model}' is a classification model and has no mask or overlay. Omit "
                 "--output and --mask."
             )
         _prepare_outputs(given, requested, has_mask, force)
@@ -228,7 +228,7 @@ def main(
 
 @dataclass(frozen=True)
 class _PredictionRun:
-    """What all images share: the open model and the options.
+    """The open model and the options, which all images share.
 
     `runs` is the number of timed inferences of each image.
     """
@@ -279,7 +279,7 @@ def _require_variant(session: ImageSession, model: Path, variant: str | None) ->
     own = None if session.metadata is None else session.metadata.variant
     if session.metadata is not None and variant not in (None, own):
         raise UsageError(
-            f"--variant {variant} does not fit '{model}', which is {own}. Leave the option out."
+            f"--variant {variant} does not fit '{model}', which is {own}. Omit the option."
         )
 
 

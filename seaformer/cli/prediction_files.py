@@ -22,7 +22,7 @@ FOLDER = Path("predictions")
 
 @dataclass(frozen=True)
 class Outputs:
-    """Paths to write, either as given by the options or for one image; None for no such file.
+    """Paths to write, as given by the options or for one image; None for files not to write.
 
     For several images, the options name folders.
     """

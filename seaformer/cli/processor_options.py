@@ -29,7 +29,7 @@ class Processor:
 
     @property
     def is_emulated(self) -> bool:
-        """Whether latency on the host says nothing about the accelerator."""
+        """Whether latency measured on the host is meaningless for the accelerator."""
         return self.accelerator != CPU
 
     @property
@@ -45,7 +45,7 @@ def processor_options(function: _Function) -> _Function:
         "--soc",
         metavar="CHIP",
         help="Chip that the accelerator npu emulates, see seaformer-export --soc list. "
-        "[default: that of a compiled file]",
+        "[default: the chip that a compiled file is for]",
     )
     accelerator = click.option(
         "--accelerator",
@@ -53,7 +53,7 @@ def processor_options(function: _Function) -> _Function:
         default=CPU,
         show_default=True,
         help=f"Where an exported file runs: {', '.join(ACCELERATORS)}. npu is Qualcomm's emulator, "
-        "for .onnx; its results are those of the NPU, its latency is meaningless.",
+        "for .onnx: the results are the NPU's, but the latency is meaningless.",
     )
     return accelerator(soc(function))
 
@@ -67,9 +67,7 @@ def read_processor(accelerator: str, soc: str | None) -> Processor:
     row = look_up(ACCELERATORS, "accelerator", accelerator)
     chips = () if soc is None else parse_chips([soc])
     if chips and not row.is_compiled_for:
-        raise UsageError(
-            f"--soc {soc} is only for --accelerator npu, not {accelerator}. Leave it out."
-        )
+        raise UsageError(f"--soc {soc} is only for --accelerator npu, not {accelerator}. Omit it.")
     if len(chips) > 1:
         raise UsageError(f"--soc is '{soc}'. Allowed: one chip.")
     return Processor(row.name, chips[0].name if chips else None)

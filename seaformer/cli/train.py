@@ -181,7 +181,7 @@ def main(
     if statement != NOTHING:
         stated = statement.applied_to(statement.task or own_task(data) or get_task(DEFAULT_TASK))
     elif state is not None and own_task(data) is None:
-        # The classes given when the run began are recorded in its weights.
+        # The classes given at the start of the run are recorded in its weights.
         written = output / "best.safetensors"
         stated = described_by(written)[1] if written.exists() else None
     held_out = read_names(output / HELD_OUT) if state and (output / HELD_OUT).exists() else None
@@ -292,7 +292,7 @@ def _accelerator(device: str) -> Accelerator:
 def _check_data(found: TrainingData, data: str, *, is_read: bool) -> None:
     """Read the whole data set before training, and list the files that cannot be used.
 
-    `is_read` skips reading: the run that is resumed has already done so.
+    `is_read` skips reading: the resumed run has already read it.
     """
     from seaformer.console import Console
 

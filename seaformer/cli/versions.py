@@ -1,4 +1,4 @@
-"""What `--version` prints: the versions that decide what a command computes."""
+"""The output of `--version`: the versions that affect what a command computes."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version

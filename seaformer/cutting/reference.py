@@ -32,7 +32,7 @@ def reference_tensors(
 def compare_with_reference(
     graph: GraphDescription, reference: Tensors, tensor: int, found: Array, tolerance: Tolerance
 ) -> Difference:
-    """Compare the values of a tensor with those of the reference."""
+    """Compare the values of a tensor with the reference."""
     producer = graph.producers.get(tensor)
     sources = [reference[one] for one in producer.inputs if one in reference] if producer else []
     scale = max((_largest(one) for one in sources), default=1.0)

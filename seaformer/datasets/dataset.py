@@ -121,7 +121,7 @@ def open_dataset(
 
 
 def fault_of(item: Item, task: Task) -> Fault | None:
-    """Read an item; return what is wrong with its image or mask, or None.
+    """Read an item; return the fault of its image or mask, or None.
 
     Raises:
         MissingExtraError: it is HEIC, and the extra is not installed.

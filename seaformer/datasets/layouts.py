@@ -1,7 +1,7 @@
 """The table of layouts: the folders in which data sets store images and annotations.
 
-Published data sets have the layout of their download; COCO-Stuff and PASCAL-Context have that of
-mmsegmentation's converters, which the official configurations of SeaFormer use.
+Published data sets have the layout of their download; COCO-Stuff and PASCAL-Context have the layout
+of mmsegmentation's converters, which the official configurations of SeaFormer use.
 """
 
 import os
@@ -18,7 +18,7 @@ from seaformer.tasks import Task
 SPLITS = ("train", "val")
 
 MAX_LISTING_BYTES = 64 * 2**20
-"""Limit for a list of names; that of a million images is smaller."""
+"""Limit for a list of names; a list of a million images is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _ALL}
 def files(folder: Path, by_folder: bool) -> Iterator[Path]:
     """Yield the files in a folder, or in its subfolders, sorted by name.
 
-    Hidden files are left out, such as ._image.jpg, which macOS writes and which is not an image.
+    Hidden files are ignored, such as ._image.jpg, which macOS writes and which is not an image.
 
     Raises:
         SeaformerError: a folder cannot be read.

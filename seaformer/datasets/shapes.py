@@ -105,7 +105,7 @@ def write(
     "val", and `labels.json`, the task.
 
     The folder is created if it is missing; files of the same name are replaced. `count` is the
-    number of training scenes, at least 1, and `validation` that of validation scenes, 1..500.
+    number of training scenes, at least 1, `validation` the number of validation scenes, 1..500.
 
     Raises:
         UsageError: a count or the size is out of range.

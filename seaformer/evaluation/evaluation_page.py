@@ -112,7 +112,7 @@ def write_report(
 
 
 def verdict(results: Results) -> list[str]:
-    """State the main score of every model, and its difference from that of the reference."""
+    """State the main score of every model, and its difference from the reference."""
     first = results.models[0]
     sentences = []
     for model in results.models:

@@ -1,12 +1,12 @@
 """Accuracy measures, computed from counts that are accumulated image by image.
 
-The definitions are those of mmsegmentation's `IoUMetric` (mmseg 1.2.2), which the published numbers
-were computed with. Pixels are summed over all images, not averaged per image. The IoU of a class is
+The definitions follow mmsegmentation's `IoUMetric` (mmseg 1.2.2), with which the published numbers
+were computed. Pixels are summed over all images, not averaged per image. The IoU of a class is
 intersection / (pixels of the class in the ground truth + in the prediction - intersection), its
 accuracy is intersection / pixels of the class in the ground truth. Where the divisor is zero, the
-measure is NaN and left out of the mean: the IoU of a class that occurs in neither ground truth nor
-prediction, the accuracy of a class that does not occur in the ground truth. One difference: mmseg
-counts in float32, while every count here is exact.
+measure is NaN and excluded from the mean: the IoU of a class that occurs in neither ground truth
+nor prediction, the accuracy of a class that does not occur in the ground truth. One difference:
+mmseg counts in float32, while every count here is exact.
 
 torchmetrics' `MulticlassJaccardIndex(average="macro")` gives the same mIoU.
 """
@@ -80,7 +80,7 @@ class ConfusionMatrix:
         """
         if truth.shape != predicted.shape:
             raise UsageError(
-                f"the shape of the ground truth is {list(truth.shape)} and that of the prediction "
+                f"the ground truth has shape {list(truth.shape)}, the prediction "
                 f"{list(predicted.shape)}. Allowed: the same shape."
             )
         classes = len(self.counts)

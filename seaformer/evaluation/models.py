@@ -57,7 +57,7 @@ class Options:
         short_side: replaces the task's short side in the official protocol; the limit of the long
             side scales with it.
         accelerator: where exported files are computed, one of `seaformer.runtimes.PROCESSORS`.
-        chip: chip of the NPU; None for that of a compiled file.
+        chip: chip of the NPU; None for the chip that a compiled file is for.
         open_elsewhere: opens an exported file on another device and overrides `accelerator`; None
             for this computer.
         statement: the user's description of models that do not describe themselves.
@@ -198,7 +198,7 @@ def is_checkpoint(model: Path | Network) -> bool:
     """Whether a model is a PyTorch network, which takes any input size, and batches.
 
     Raises:
-        UsageError: its suffix is not that of a model file.
+        UsageError: it does not have the suffix of a model file.
     """
     return isinstance(model, Network) or is_checkpoint_file(model)
 
@@ -208,7 +208,7 @@ def stated_task(
 ) -> Task | None:
     """Return the task that a model declares; None if it declares no known one.
 
-    `weights` are those of a network that is given by its name; the rest is as in `Options`.
+    `weights` are for a network that is given by its name; the rest is as in `Options`.
 
     Raises:
         SeaformerError: the file cannot be read.
@@ -317,7 +317,7 @@ def _candidate(path: Path, task: Task, options: Options, session: ImageSession) 
             "mIoU over whole images cannot be measured."
         )
     protocol = deployed(preprocessing, session.input_shape)
-    # With open_elsewhere, the accelerator is that of the other device.
+    # With open_elsewhere, `accelerator` refers to the other device.
     accelerator = CPU if options.open_elsewhere else options.accelerator
     sha256, runtime = file_sha256(path), find_runtime(path, accelerator)
     return Candidate(path, sha256, runtime, interface, protocol, session, note)
@@ -396,7 +396,7 @@ def _compare_classes(path: Path, interface: Interface, task: Task) -> str:
         return ""
     index, ours, theirs = differing[0]
     return (
-        f"{len(differing)} class names of '{path}' differ from those of the data set; the first "
-        f"is class {index}: '{ours}', in the data set '{theirs}'. If the order differs too, the "
+        f"{len(differing)} class names of '{path}' differ from the data set's; the first is class "
+        f"{index}: '{ours}', in the data set '{theirs}'. If the order differs too, the "
         "scores are meaningless."
     )

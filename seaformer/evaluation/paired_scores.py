@@ -29,7 +29,7 @@ class PairedScores:
 
     @property
     def difference_points(self) -> float:
-        """Score of the model minus that of the reference."""
+        """Score of the model minus score of the reference."""
         return self.percent - self.reference_percent
 
 

@@ -21,7 +21,7 @@ from seaformer.tasks import Task
 
 DEFINITION = (
     "mmsegmentation's IoUMetric: pixels summed over all images; classes with nothing to count "
-    "are left out of the means."
+    "are excluded from the means."
 )
 
 LISTED = 12
@@ -41,7 +41,7 @@ Share = Annotated[float | None, BeforeValidator(_without_nan)]
 
 
 class Scores(_Model):
-    """The measures of a model; those of the other task type are null."""
+    """The scores of a model; null for scores of the other task type."""
 
     miou: Share = None
     mean_accuracy: Share = None
@@ -201,7 +201,7 @@ def collect(
     """Compute the results of a finished evaluation.
 
     `available` is the number of images in the whole data set, of which `dataset` may be a subset;
-    `skip_broken` says whether broken images may be left out.
+    `skip_broken` is whether broken images may be skipped.
     """
     tallies = evaluation.tallies
     differences = [None, *map(_difference, evaluation.compare())]

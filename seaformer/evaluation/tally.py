@@ -29,7 +29,7 @@ class Counts(BaseModel, frozen=True):
 
     Attributes:
         confusion: entries of the `ConfusionMatrix` of the ground truth and the model.
-        agreement: entries of that of the reference and the model; None without a reference.
+        agreement: the same for the reference and the model; None without a reference.
         guesses: in classification, the predicted classes, best first.
     """
 

@@ -45,7 +45,7 @@ WHITE = (255, 255, 255)
 
 
 def sample_photograph() -> Path:
-    """Return the path of the sample photo of the package.
+    """Return the path of the bundled sample photo.
 
     It shows a cup of espresso on a wooden table, at 600 x 400 pixels; for its source, see
     `PHOTOGRAPH.md` next to it.
@@ -54,7 +54,7 @@ def sample_photograph() -> Path:
 
 
 def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Read an image as it is meant to be seen: upright, in colour, on white where transparent.
+    """Read an image in its displayed form: upright, in colour, on white where transparent.
 
     The EXIF orientation is applied. Grey, palette, CMYK and other images are converted to RGB by
     Pillow; colour profiles are ignored, as in the training of the networks. Of 16-bit values, the

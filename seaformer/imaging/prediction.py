@@ -109,7 +109,7 @@ def position_probabilities(
 ) -> npt.NDArray[np.float64] | None:
     """Return the class probabilities at every position of a segmentation output.
 
-    `output` is that of a model with this interface for one image.
+    `output` is the output of a model with this interface for one image.
 
     Returns:
         float64 [classes, h, w], 0..1, at the size of the output; None if it is class indices.
@@ -126,7 +126,7 @@ def mask_from(
 ) -> npt.NDArray[np.unsignedinteger]:
     """Compute a mask of this height and width from logits or class indices.
 
-    `output` is that of a model with this interface for one image.
+    `output` is the output of a model with this interface for one image.
 
     Returns:
         Class indices [height, width], uint8 or uint16.
@@ -151,7 +151,7 @@ def mask_from(
     if output.ndim == 4 and 1 in (output.shape[1], output.shape[3]):
         output = output[:, 0] if output.shape[1] == 1 else output[..., 0]
     _require_classes(output, 3, classes, "[1, height, width]")
-    # Nearest neighbour, because an index between those of two classes is a third class.
+    # Nearest neighbour, because an index between two class indices is a third class.
     rows, columns = (
         ((np.arange(there) + 0.5) * here / there).astype(int)
         for there, here in zip((height, width), output.shape[1:], strict=True)

@@ -24,7 +24,7 @@ class ModelCard:
         params: number of trainable parameters.
         macs: multiply-accumulates for one image of `input_size`, see `count_macs`.
         weights: released weights.
-        builtin: weights that are part of the package.
+        builtin: built-in weights, which are part of the package.
     """
 
     variant: str

@@ -66,12 +66,12 @@ def contract_of(
     """Return the contract of a network.
 
     Args:
-        network: its row of the registry or a collection, or that of a user's own network.
+        network: its row in the registry or a collection, or the row of a user's own network.
         model: the network, float32, in eval mode.
         task: task that a network of the registry was built for.
         statement: what the user states about the network.
-        size: height and width at which to run a user's own network; None for those of its task.
-        otherwise: what holds if neither the user nor the network states it.
+        size: height and width at which to run a user's own network; None for its task's size.
+        otherwise: the statement to use if neither the user nor the network states it.
 
     Raises:
         UsageError: the statement does not fit the network.
@@ -84,7 +84,7 @@ def contract_of(
     if statement.meaning not in (None, "logits"):
         raise UsageError(
             f"--output-meaning {statement.meaning} is only for your own networks; "
-            f"'{network.name}' returns logits. Leave it out."
+            f"'{network.name}' returns logits. Omit it."
         )
     return Contract(task)
 

@@ -92,7 +92,7 @@ class Network:
         official_names: maps our state_dict keys to the names in published checkpoints; None for a
             network without such checkpoints.
         stride: input pixels per logit, along one side; None if not applicable.
-        usual_size: default height and width of the input; None for those of the task.
+        usual_size: default height and width of the input; None for the task's size.
         min_side: smallest height and width of the input.
         published: published numbers; None if no table has them.
         note: further remarks, such as how counted numbers differ from published ones; may be empty.
@@ -143,7 +143,7 @@ class Network:
     def build(self, kind: str, classes: int) -> "nn.Module":
         """Build the network, initialised by torch or by the user's own code.
 
-        `kind` and `classes` are those of the task; a network with `fixed` ignores both.
+        `kind` and `classes` are the task's; a network with `fixed` ignores both.
         """
         return self.builders[kind](classes) if self.fixed is None else self.fixed()  # type: ignore[index]
 
@@ -189,7 +189,7 @@ class Network:
         if {"fusion", "fusion-width"} & self.ablation.keys() and not task.is_segmentation:
             raise UsageError(
                 f"task '{task.name}' is classification, and classification networks have no fusion "
-                "blocks. Leave out the ablations fusion and fusion-width."
+                "blocks. Omit the ablations fusion and fusion-width."
             )
 
     def require_image(self, purpose: str) -> None:

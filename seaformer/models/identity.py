@@ -40,8 +40,8 @@ class Identity:
 def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) -> dict[str, str]:
     """Map the keys of a network's state_dict to their names in a checkpoint.
 
-    `offered` are the names in the checkpoint. They are taken for those of published checkpoints
-    unless more of them match our own keys.
+    `offered` are the names in the checkpoint. They are assumed to be the names of
+    published checkpoints unless more of them match our own keys.
     """
     ours = {key: key for key in keys}
     if network.official_names is None:
@@ -90,7 +90,7 @@ def identified(checkpoint: Checkpoint) -> Network:
 
 
 def is_related(checkpoint: Checkpoint, family: str) -> bool:
-    """Whether the tensor names, regardless of shapes, are those of a family of networks."""
+    """Whether the tensor names, regardless of shapes, match a family of networks."""
     for network, kind in _loadable():
         if network.family == family:
             names = set(names_in(network, _shapes(network, kind, 1), checkpoint.tensors).values())

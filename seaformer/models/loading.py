@@ -261,6 +261,6 @@ def class_note(checkpoint: Checkpoint, task: Task) -> str:
         return ""
     index, name, label = differing[0]
     return (
-        f"{len(differing)} of {len(names)} class names in the file differ from those of task "
+        f"{len(differing)} of {len(names)} class names in the file differ from the names in task "
         f"{task.name}; the first is class {index}: '{name}' in the file, '{label}' in the task."
     )

@@ -37,7 +37,7 @@ def differences_of(offered: Shapes, expected: Shapes) -> str:
 def misfit(
     checkpoint: Checkpoint, expected: Identity, is_backbone: bool, differences: str
 ) -> SeaformerError:
-    """Build the error for a checkpoint whose tensors are not those of the `expected` network.
+    """Build the error for a checkpoint whose tensors do not match the `expected` network.
 
     `is_backbone` says whether only the backbones were compared; `differences` is the result of
     `differences_of`.

@@ -21,7 +21,7 @@ SQUEEZE_RATIO = 4
 class BlockSpec:
     """One inverted residual: kernel side, hidden channels and output channels.
 
-    `stride` is that of the original classification network; `has_squeeze` means
+    `stride` is the stride in the original classification network; `has_squeeze` means
     squeeze-and-excitation.
     """
 

@@ -52,7 +52,7 @@ _PUBLISHED_SEAFORMERS = {
 
 
 def seaformer(variant: Variant, ablation: Mapping[str, str] | None = None) -> Network:
-    """Return the row of one of `VARIANTS`, or of an ablated variant.
+    """Return the row for one of `VARIANTS`, or for an ablated variant.
 
     `ablation` contains the switches of the ablation; None to derive them from `variant`.
     """
@@ -134,7 +134,7 @@ def _layer(
     *arguments: object,
     note: str = "",
 ) -> Network:
-    """Return the row of a single attention layer; `kind` is its name without "attention-".
+    """Return the row for a single attention layer; `kind` is its name without "attention-".
 
     `attention` is the path of its class, relative to `seaformer.models`; `arguments` follow the
     number of channels.
@@ -192,8 +192,8 @@ _ALL = (
         _lazily("raspp.mobilenet_v3_lraspp", 2, 256),
         published=Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, 81, classes=19),
         note="The published sizes match 19 classes (Cityscapes) and a head of 256 channels; with "
-        "150 classes, it has 1.67 M parameters and 1.45 G multiply-accumulates. Which of the two "
-        "the published latency was measured on is unknown.",
+        "150 classes, it has 1.67 M parameters and 1.45 G multiply-accumulates. It is unknown "
+        "on which of the two the published latency was measured.",
     ),
     _mobilenet(
         "raspp-mobilenetv2",
@@ -203,7 +203,7 @@ _ALL = (
         stride=16,
         published=Published("2.2", "2.8", 32.0, REPRINT, SEAFORMER_FIGURE, 177),
         note="The published numbers follow TensorFlow's convention: parameters include the moving "
-        "averages of BatchNorm; multiply-accumulates are those of convolutions at 513x513.",
+        "averages of BatchNorm; multiply-accumulates count only convolutions, at 513x513.",
     ),
     _mobilenet(
         "lraspp-mobilenetv2",

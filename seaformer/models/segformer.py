@@ -11,7 +11,7 @@ Hugging Face transformers implements the same network on token sequences, with t
 1e-5 in its norms; a test compares the two. That form cannot be converted to TFLite: onnx2tf 1.28.8
 mistakes tokens for channels.
 
-The tensor names of released weights are those of transformers, as in
+Released weights have the tensor names of transformers, as in
 nvidia/segformer-b0-finetuned-ade-512-512.
 """
 
@@ -156,7 +156,7 @@ class MLPDecoder(nn.Module):
 
 
 class SegFormer(nn.Module):
-    """The network; `channels` are those of its four stages.
+    """The network; `channels` are the widths of its four stages.
 
     Forward: float32 [N, 3, H, W], normalised RGB, H and W at least 32 -> logits float32
     [N, classes, ceil(H / 4), ceil(W / 4)].

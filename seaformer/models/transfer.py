@@ -60,7 +60,7 @@ def _difference(
     network: Network,
     task: Task,
 ) -> str:
-    """Describe how the classes of a checkpoint differ from those of the task; "" if equal."""
+    """Describe how the classes of a checkpoint differ from the task's; "" if equal."""
     names = names_in(network, classifier, checkpoint.tensors)
     tensor = checkpoint.tensors.get(names[classifier[0]])
     if tensor is None:
@@ -71,7 +71,7 @@ def _difference(
     if labels is None and file.task is not None:
         labels = get_task(file.task).labels
     if labels is not None and _folded(labels) != _folded(task.labels):
-        return f"the classes of the file are not those of task {task.name}"
+        return f"the classes of the file differ from task {task.name}"
     return ""
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def image_url(pixels: "npt.NDArray[np.uint8]", kind: str, **options: Any) -> str:
     """Return an image, uint8 [H, W, 3], as a data URL.
 
-    `kind` is "PNG" or "JPEG"; `options` are those of Pillow's writer.
+    `kind` is "PNG" or "JPEG"; `options` are passed to Pillow's writer.
     """
     from PIL import Image
 
@@ -56,7 +56,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "side": lambda side: f"side {side}",
     "file_name": lambda path: path.replace("\\", "/").split("/")[-1],
 }
-"""Filters for templates, in addition to those of Jinja."""
+"""Filters for templates, in addition to Jinja's own."""
 
 
 @dataclass(frozen=True)

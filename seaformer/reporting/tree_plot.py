@@ -15,7 +15,7 @@ class Branch:
         name: name, shown if it fits.
         title: tooltip.
         color: number of its color, or the name of a special color.
-        size: size; branches of size 0 or less are left out.
+        size: size; branches of size 0 or less are omitted.
         parts: child branches, drawn in proportion to fill the branch.
     """
 

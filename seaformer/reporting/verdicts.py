@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from seaformer.statistics.bootstrap import Interval, Ratio
 
 Ratios = Callable[[str, str], Ratio | None]
-"""Latency of the first model / that of the second; None if they cannot be compared."""
+"""Latency of the first model / latency of the second; None if they cannot be compared."""
 
 
 def joined(names: Sequence[str], word: str = "and") -> str:
@@ -90,7 +90,7 @@ def fastest(latencies_ms: Mapping[str, float], ratios: Ratios) -> list[str]:
 def changed(
     score: str, base: str, difference: float | None, ends: tuple[float, float] | None
 ) -> str:
-    """State the difference of a score from that of a base, as far as its interval allows.
+    """State the difference of a score from its base, as far as its interval allows.
 
     Args:
         score: name of the score.

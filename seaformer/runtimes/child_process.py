@@ -128,7 +128,7 @@ class ChildProcess:
         except (EOFError, OSError):
             raise self._crash(doing) from None
         except BaseException:
-            self.close()  # its pending answer would be mistaken for that of the next request
+            self.close()  # its pending answer would be mistaken for the next request's
             raise
         if "error" in answer:
             kind = UsageError if answer.get("is_usage") is True else SeaformerError

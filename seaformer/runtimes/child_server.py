@@ -28,8 +28,8 @@ MAX_STDERR_BYTES = 1 << 20
 def serve(answer: Callable[[dict[str, Any], Sequence[Array]], Message]) -> None:
     """Answer requests until the parent closes the connection or ends this process.
 
-    `answer` turns the fields and arrays of a request into those of the answer; its exceptions are
-    sent to the parent as text.
+    `answer` maps the fields and arrays of a request to the fields and arrays of the answer; its
+    exceptions are sent to the parent as text.
     """
     channel = Channel(socket.socket(fileno=os.dup(0)))
     _end_with_parent(int(sys.argv[1]))

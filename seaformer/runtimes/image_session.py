@@ -22,7 +22,7 @@ def find_layout(
 ) -> str:
     """Return the layout, "NCHW" or "NHWC", of an input shape of an image or features.
 
-    In `shape`, None stands for any size. `usual_layout`, that of the runtime, resolves ambiguity.
+    In `shape`, None stands for any size. `usual_layout`, the runtime's layout, resolves ambiguity.
 
     Raises:
         SeaformerError: it is not the shape of one image, or of features with this many channels.
@@ -56,8 +56,8 @@ def _choose_size(
 ) -> tuple[int, int]:
     """Return the height and width to run a model at.
 
-    They are those of the file if it has a fixed size; otherwise the requested size, that of the
-    metadata or that of the task, in this order.
+    A fixed size of the file has priority; otherwise the requested size, the size in the metadata
+    or the task's size is used, in this order.
 
     Raises:
         UsageError: the file has another fixed size than the requested one, or no size is known.
@@ -67,7 +67,7 @@ def _choose_size(
         if wanted not in (None, own):
             raise UsageError(
                 f"input size {wanted[0]}x{wanted[1]} does not fit '{path}', which only takes "
-                f"{height}x{width}. Leave out the size, or export another model."
+                f"{height}x{width}. Omit the size, or export another model."
             )
         return height, width
     if wanted is None and metadata is not None:

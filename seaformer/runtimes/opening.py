@@ -42,7 +42,7 @@ def open_found(
         if weights is not None:
             raise UsageError(
                 f"--weights is for a --model that is the name of a network, but '{found}' is a "
-                "file. Leave it out."
+                "file. Omit it."
             )
         return open_model(
             found,

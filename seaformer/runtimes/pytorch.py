@@ -34,7 +34,7 @@ def open_session(
     name = task.name if isinstance(task, Task) else task
     if name not in (None, session.metadata.task):
         raise UsageError(
-            f"--task {name} does not fit '{path}', which is {session.metadata.task}. Leave it out."
+            f"--task {name} does not fit '{path}', which is {session.metadata.task}. Omit it."
         )
     return session
 
@@ -76,9 +76,9 @@ def open_network(
 ) -> "PyTorchSession":
     """Create a network of the registry, or a user's own network, for inference on images.
 
-    `weights` is a value of --weights; `input_size` is height and width, None for those of the task;
-    `statement` is what the user states about the network, `otherwise` what holds if neither the
-    user nor the network states it.
+    `weights` is a value of --weights; `input_size` is height and width, None for the task's size;
+    `statement` is what the user states about the network; `otherwise` applies if neither the user
+    nor the network states it.
 
     Raises:
         UsageError: the network is not for the task, or takes features.

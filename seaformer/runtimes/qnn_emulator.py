@@ -105,7 +105,7 @@ def _check_compiled(path: Path, requested: Chip | None) -> str | None:
     if requested is not None and requested.name != compilation.chip:
         raise UsageError(
             f"'{path}' is compiled for {quoted(compilation.chip)}, but --soc is "
-            f"{requested.name}. Leave out --soc, or compile the model for {requested.name}."
+            f"{requested.name}. Omit --soc, or compile the model for {requested.name}."
         )
     if is_newer(compilation.qnn_version, qnn_version()):
         raise SeaformerError(

@@ -62,7 +62,7 @@ class Tensor:
 
 
 class Closable(ABC):
-    """Base class for what is used as a context manager or closed with `close`."""
+    """Base class of objects that are used as context managers or closed with `close`."""
 
     @abstractmethod
     def close(self) -> None:

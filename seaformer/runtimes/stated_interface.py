@@ -16,7 +16,7 @@ from seaformer.tasks.statement import Statement
 from seaformer.tasks.task_file import OWN, own_task
 
 _ALMOST = 0.02
-"""Relative tolerance between the range of an integer input and that of pixels."""
+"""Relative tolerance between the range of an integer input and the range of pixels."""
 
 
 def stated_interface(
@@ -43,7 +43,7 @@ def _own(interface: Interface, statement: Statement, session: ImageSession) -> I
     if statement.meaning is not None and not interface.meaning.is_stated_by(statement.meaning):
         raise UsageError(
             f"--output-meaning {statement.meaning} does not fit '{path}': according to its "
-            f"metadata, its output is {interface.meaning}. Leave the option out."
+            f"metadata, its output is {interface.meaning}. Omit the option."
         )
     labels, palette = statement.labels, statement.palette
     if task is not None and task.name != interface.task:
@@ -81,7 +81,7 @@ def _foreign(
     if statement.names_classes or usual is not None:
         described = _named(described, meaning.labels(described.labels))
         if statement.task is not None or statement.labels is None:
-            notes.append(f"Its classes are assumed to be those of task {described.name}.")
+            notes.append(f"Its classes are assumed to be the classes of task {described.name}.")
     elif meaning.has_classes:
         count = _count(meaning, outputs[0], path)
         described = _named(described, tuple(f"class {place}" for place in range(count)))

@@ -10,7 +10,7 @@ rounds, within rounds, and any mixture of both.
 **Interval.** The percentiles of the resampled medians. With few rounds, these are too narrow, so
 they are expanded as Hesterberg proposes (The American Statistician 69:4, 2015, p. 371): with the
 quantiles of Student's t with `rounds - 1` degrees of freedom, times sqrt(rounds / (rounds - 1)),
-instead of those of a normal distribution. BCa, scipy's default, corrects by a jackknife, which is
+instead of normal quantiles. BCa, scipy's default, corrects by a jackknife, which is
 not consistent for a median. In a simulation with 10 rounds of 5 runs, the expanded interval
 contains the true value in 94 to 97 of 100 cases, for any share of the variance between rounds (with
 5 rounds in 92 to 94), the plain interval in 89 to 94, and an interval from single runs in as few as
@@ -135,7 +135,7 @@ class Ratio:
 def summarize(rounds: Rounds, seed: int | None) -> Summary:
     """Summarise the latencies of one model, in milliseconds above 0.
 
-    `seed` is that of the bootstrap, which can take seconds; None for no bootstrap and no interval.
+    `seed` is for the bootstrap, which can take seconds; None for no bootstrap and no interval.
 
     Raises:
         SeaformerError: there is no round, or an empty one.

@@ -46,7 +46,7 @@ TASKS: Mapping[str, Task] = {
     file.name.removesuffix(".json"): Task.from_json(json.loads(file.read_text(encoding="utf-8")))
     for file in sorted(_FILES, key=lambda file: file.name.removesuffix(".json"))
 }
-"""The tasks of the package, sorted by name. Reading all of them takes less than 15 ms."""
+"""The built-in tasks, sorted by name. Reading all of them takes less than 15 ms."""
 
 
 def get_task(name: str) -> Task:

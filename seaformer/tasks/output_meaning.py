@@ -41,7 +41,7 @@ class OutputMeaning:
 
     @property
     def gives_scores(self) -> bool:
-        """Whether the output is one value per class, of which the largest wins."""
+        """Whether the output has one value per class, and the largest wins."""
         return self.has_classes and not self.gives_ids
 
     def channels(self, classes: int) -> int:
@@ -49,7 +49,7 @@ class OutputMeaning:
         return 1 if self.content == "binary" else classes
 
     def labels(self, named: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the class names; for "binary", a single name is that of class 1."""
+        """Return the class names; for "binary", a single name is the name of class 1."""
         is_one = self.content == "binary" and len(named) == 1
         return ("background", *named) if is_one else named
 

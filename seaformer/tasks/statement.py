@@ -37,12 +37,12 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Statement:
-    """What is stated; None for what is not.
+    """The user's statement about a network; None for anything not stated.
 
     Attributes:
         task: the classes; its normalisation counts as stated only if `normalization` is set too.
-        labels: class names that replace those of the task.
-        palette: red, green and blue of each class, 0..255, that replace those of the task.
+        labels: class names that replace the task's.
+        palette: red, green and blue of each class, 0..255, that replace the task's.
         normalization: normalisation of pixels.
         meaning: meaning of the output, one of `MEANINGS`.
     """

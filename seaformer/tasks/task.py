@@ -221,7 +221,7 @@ class Task:
     def to_json(self) -> dict[str, Any]:
         """Return the object that `from_json` reads, which `json.dump` can write.
 
-        Attributes that equal their default are left out.
+        Attributes with their default value are omitted.
         """
         members: dict[str, Any] = _plain(self)
         return {"schema_version": SCHEMA_VERSION, "num_classes": self.num_classes} | members

@@ -1,6 +1,6 @@
 """A user's own task: FILE.json, or lists of class names and colours.
 
-docs/own_networks.md describes the file. The full form is that of `Task.from_json`; in the short
+docs/own_networks.md describes the file. `Task.from_json` defines the full form; in the short
 form, everything except `labels` is optional and has defaults.
 """
 

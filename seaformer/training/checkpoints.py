@@ -140,7 +140,7 @@ class RunFolder:
     def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        `model` is not wrapped for several processes; `miou` is that of the validation, 0..1.
+        `model` is not wrapped for several processes; `miou` is the result of the validation, 0..1.
         """
         extra = {
             "mIoU": miou,
@@ -162,7 +162,7 @@ class RunFolder:
         write_text(path.with_suffix(".json"), json.dumps(record, indent=2, ensure_ascii=False))
 
     def save_state(self, **members: Any) -> None:
-        """Write the state; `members` are those of `State` except version and settings."""
+        """Write the state; `members` are the members of `State` except version and settings."""
         content = io.BytesIO()  # torch's own error for a full disk is incomprehensible
         own = {"version": STATE_VERSION, "settings": self.settings.model_dump_json()}
         torch.save(members | own, content)
@@ -183,7 +183,7 @@ class RunFolder:
         ]
         if differing:
             raise UsageError(
-                f"'{self.path / STATE}' has other settings: {'; '.join(differing)}. Leave out the "
+                f"'{self.path / STATE}' has other settings: {'; '.join(differing)}. Omit the "
                 "options that differ, or start in another folder."
             )
         if state.step > self.recipe.iterations:
@@ -202,7 +202,7 @@ def load_state(folder: Path) -> State:
     """
     path = folder / STATE
     if not path.is_file():
-        raise UsageError(f"there is no '{path}' to resume from. Leave out --resume.")
+        raise UsageError(f"there is no '{path}' to resume from. Omit --resume.")
     try:
         with path.open("rb") as file:
             # torch itself accepts a file with flipped bits.

@@ -1,6 +1,6 @@
 """The training recipe of each task.
 
-The recipes are those of the official configurations (fudan-zvg/SeaFormer, folder
+The recipes come from the official configurations (fudan-zvg/SeaFormer, folder
 seaformer-seg/local_configs), all of which start from a backbone trained on ImageNet. "shapes" is
 our own: it trains from scratch, within tens of minutes on one core. It therefore has a higher
 learning rate, the same for the head, and no regularisation, which a data set that never repeats an
@@ -56,7 +56,7 @@ class Recipe:
     drop_path: float = 0.1
 
     def lasting(self, iterations: int) -> "Recipe":
-        """Return the recipe for a run of another length, of which warm-up is at most a tenth."""
+        """Return the recipe for a run of another length; its warm-up takes at most a tenth."""
         warmup = min(self.warmup, int(_MAX_WARMUP * iterations))
         return replace(self, iterations=iterations, warmup=warmup)
 

@@ -72,7 +72,7 @@ def write_report(
 ) -> None:
     """Write the self-contained report.html into the folder of the run, which has its metrics.
 
-    `scores` are those of the best weights as stored; `examples` are images, uint8 [H, W, 3], each
+    `scores` belong to the best weights as stored; `examples` are images, uint8 [H, W, 3], each
     with ground truth and predicted mask, uint8 [H, W]; `command` is the command line, if any.
     """
     entries = read_metrics(folder.path / METRICS)

@@ -1,7 +1,7 @@
 """Accuracy of a network during training, with the preprocessing of a device.
 
 Each image is resized by the task's `preprocessing`, and its logits are resized to its mask: the
-mIoU is that of the deployed network, not of the official protocol.
+mIoU is for the deployed network, not for the official protocol.
 """
 
 import numpy as np

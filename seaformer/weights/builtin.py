@@ -1,4 +1,4 @@
-"""The weights that are part of the package; see `seaformer/data/weights/README.md`."""
+"""The built-in weights, which are part of the package; see `seaformer/data/weights/README.md`."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -36,7 +36,7 @@ BUILTIN = (BuiltinWeights("shapes", "seaformer-tiny", "shapes", "shapes_tiny.saf
 
 
 def find_builtin(name: str, network: str, task: Task) -> BuiltinWeights | None:
-    """Return the weights of the package called `name`, or None if there are none.
+    """Return the built-in weights called `name`, or None if there are none.
 
     Raises:
         UnknownNameError: the weights are for another network or task.

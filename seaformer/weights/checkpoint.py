@@ -85,7 +85,7 @@ def read_checkpoint(path: Path, parts: Sequence[str] = PARTS) -> Checkpoint:
 
     Args:
         path: path of the file; FILE::KEY for the weights under one of its keys.
-        parts: prefixes of the network's own tensor names, which are not those of a wrapper.
+        parts: prefixes of the network's own tensor names, which are not wrapper prefixes.
 
     Raises:
         SeaformerError: the file is missing, damaged or not a checkpoint, has values that are not
@@ -108,7 +108,7 @@ def read_checkpoint(path: Path, parts: Sequence[str] = PARTS) -> Checkpoint:
                 if key is not None:
                     raise SeaformerError(
                         f"'{path}' has no weights under '{key}': in a .safetensors file, weights "
-                        "are not under a key. Leave out '::' and the key."
+                        "are not under a key. Omit '::' and the key."
                     )
                 stored, metadata = _read_safetensors(path)
                 state = StateDict(stored, "") if metadata else unwrapped(stored, parts=parts)
@@ -263,7 +263,7 @@ def listed(names: Iterable[str], noun: str) -> str:
 def described_by(weights: str | Path | None) -> tuple[str | None, Task | None]:
     """Return the network name and the task recorded in a value of `--weights`, as far as possible.
 
-    Weights of the package and our own .safetensors files record both, so that a command needs no
+    Built-in weights and our own .safetensors files record both, so that a command needs no
     further options; all others record neither.
 
     Raises:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 LEAST_VARIANCE = 1e-12
-"""Below it, a channel is constant and stays as it is."""
+"""Below it, a channel is constant and is left unchanged."""
 STEP = 0.25
 """Step of means, in standard deviations."""
 LEAST_RELATIVE = 1 / 2

@@ -29,8 +29,8 @@ def fill_by_type(model: nn.Module, seed: int = 0) -> None:
     Other buffers are computed by the network itself, such as indices of relative positions, and
     stay. Convolutions and linear layers are normal with a deviation of gain / sqrt(fan-in). Norms
     with running statistics, which `measured_statistics` sets, have scales of 1/4 or 1/2 and a
-    shift, other norms those of `random_weights`. All other parameters are normal with the deviation
-    of their initial values, at least 0.02.
+    shift, other norms are as in `random_weights`. All other parameters are normal with the
+    deviation of their initial values, at least 0.02.
 
     Args:
         model: in its library's initialisation, in eval mode, float32; it declares its input.
@@ -47,7 +47,7 @@ def fill_by_type(model: nn.Module, seed: int = 0) -> None:
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a normalisation; libraries derive their own from those of torch."""
+    """Whether a module is a normalisation layer; libraries' own layers derive from torch's."""
     return "norm" in type(module).__name__.lower() or hasattr(module, "running_var")
 
 

@@ -36,7 +36,7 @@ class ReleasedWeights:
         source: where the score and the link are published.
         input_size: height and width that the score was measured at, in pixels.
         batch: images per training step.
-        is_backbone: whether only the backbone is loaded; the score is that of the whole file.
+        is_backbone: whether only the backbone is loaded; the score applies to the whole file.
     """
 
     name: str

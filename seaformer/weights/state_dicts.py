@@ -1,6 +1,6 @@
 """Finding the weights in the dictionaries of a checkpoint, and removing prefixes from their names.
 
-Trainers store weights under many keys, and averaged weights (EMA) next to those of the last step;
+Trainers store weights under many keys, and averaged weights (EMA) next to the last step's weights;
 the averaged weights are the ones that are evaluated and published. Wrappers add a prefix to every
 name: DistributedDataParallel `module.`, torch.compile `_orig_mod.`, Lightning the attribute.
 """
@@ -28,14 +28,14 @@ _INNER = ("state_dict", "module", "model", "shadow")
 """Keys within one of those, from a stored averaging wrapper."""
 
 _SWAPPED = "message_hub"
-"""A key of mmengine's files, which store the averaged weights under `state_dict` and those of the
-last step under `ema_state_dict`."""
+"""A key of mmengine's files, which store the averaged weights under `state_dict` and the weights of
+the last step under `ema_state_dict`."""
 
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "student.")
 """Prefixes of wrappers, for any number of tensors."""
 
 PARTS = ("backbone.", "segformer.", "stages.")
-"""Prefixes of published tensor names, which never count as those of a wrapper."""
+"""Prefixes of published tensor names, which are never treated as wrapper prefixes."""
 
 MANY = 20
 """With at least this many tensors, any other prefix of nearly all names is a wrapper's too."""
@@ -57,7 +57,7 @@ class StateDict:
     Attributes:
         tensors: tensors by name.
         note: remark on where they were found; "" for none.
-        outside: names that lacked the prefix of the wrapper, such as those of a loss function
+        outside: names that lacked the prefix of the wrapper, such as tensors of a loss function
             stored with the network.
     """
 
@@ -138,7 +138,7 @@ def _of_one(
         state = networks[chosen]
         alternatives = " or ".join(f"'{path}{SEPARATOR}{name}'" for name in others)
         note = (
-            f"{note} The weights are those of '{chosen}'; for others, give {alternatives}.".strip()
+            f"{note} Using the weights under '{chosen}'; for others, give {alternatives}.".strip()
         )
     return unwrapped(state, note, parts)
 
@@ -222,7 +222,8 @@ def unwrapped(
     training = [name for name in tensors if name.startswith(AUXILIARY) and not is_part]
     if training and len(training) < len(tensors):
         notes.append(
-            f"The {len(training)} tensors of '{AUXILIARY}' are only for training and left out."
+            f"The {len(training)} tensors of '{AUXILIARY}' are only used in training, so they are "
+            "ignored."
         )
         tensors = {name: tensor for name, tensor in tensors.items() if name not in training}
     return StateDict(tensors, " ".join(notes), outside)

@@ -34,7 +34,7 @@ __attribute__((constructor)) static void load(void) {
 
 @pytest.fixture(scope="module")
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a model of two operators, of which the GPU supports only the first."""
+    """Return a model with two operators; the GPU supports only the first."""
     small = SmallModel()
     x, doubled = small.tensor([1, 8, 8, 4]), small.tensor([1, 8, 8, 4])
     axis, classes = (

@@ -1,4 +1,4 @@
-"""Whole frames: the runner's pre- and post-processing equals that of Python, bit for bit."""
+"""Whole frames: the runner's pre- and post-processing matches Python's bit for bit."""
 
 import csv
 import io

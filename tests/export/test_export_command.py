@@ -193,7 +193,7 @@ def test_a_request_for_several_sizes(folder: Path) -> None:
 
 
 def test_each_format_has_its_own_json(users_export: Path, tmp_path: Path) -> None:
-    """An export replaces only the JSON of its own file, not that of the other format."""
+    """An export replaces only the JSON of its own file, not the other format's JSON."""
     stem = "make_network_100x144_fp32"
     tflite, by_onnx = (tmp_path / f"{stem}{suffix}" for suffix in (".tflite", ".onnx"))
     described = {path: read_beside(users_export / path.name) for path in (tflite, by_onnx)}

@@ -86,7 +86,7 @@ def test_a_users_network_is_checked_in_the_folder_of_its_module(
     # Another network of the same name.
     (tmp_path / "my_networks.py").write_text(NETWORKS.replace("manual_seed(0)", "manual_seed(1)"))
     other = run_export(*command, model, cwd=tmp_path)
-    assert_one_line(other, 1, "are not those of the export")
+    assert_one_line(other, 1, "differ from the exported ones")
 
 
 @pytest.mark.slow
@@ -188,7 +188,7 @@ def test_a_replaced_checkpoint_is_not_unpickled(copied: Path, tmp_path: Path) ->
     weights = {"name": "w.pth", "source": "w.pth", "sha256": "0" * 64, "is_random": False}
     forged = forge(copied / f"{STEM}.onnx", tmp_path / "forged.onnx", weights=weights)
     done = run_export("--self-check", forged.name, cwd=tmp_path)
-    assert_one_line(done, 1, "are not those of the export")
+    assert_one_line(done, 1, "differ from the exported ones")
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_other_weights_are_refused(checkpoint_export: Path, tmp_path: Path) -> N
     shutil.copytree(checkpoint_export, folder)
     (model,) = folder.glob("*.onnx")
     done = run_export("--self-check", model, "--weights", "random", cwd=folder)
-    assert_one_line(done, 1, "are not those of the export")
+    assert_one_line(done, 1, "differ from the exported ones")

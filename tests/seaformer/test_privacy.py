@@ -42,7 +42,7 @@ def reporting(home: Path) -> dict[str, str]:
 
 
 def written(home: Path) -> list[str]:
-    """Return the files in the folder of `reporting`, except those of the cache."""
+    """Return the files in the folder of `reporting`, except cache files."""
     return sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
 
 

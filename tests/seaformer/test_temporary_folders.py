@@ -1,4 +1,4 @@
-"""Temporary folders: those of killed processes are removed, those of living ones are not."""
+"""Temporary folders of killed processes are removed, those of living processes are kept."""
 
 import subprocess
 import sys

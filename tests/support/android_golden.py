@@ -323,7 +323,7 @@ def _blending(folder: Folder) -> list[Json]:
 
 
 def _yuv(folder: Folder) -> Json:
-    """Chroma has half the resolution, as in a camera frame; Pillow's YCbCr is that of JPEG."""
+    """Chroma has half the resolution, as in a camera frame; Pillow's YCbCr is JPEG's."""
     coarse = np.random.default_rng(4).integers(0, 256, (12, 16, 3), np.uint8)
     samples = coarse.repeat(2, axis=0).repeat(2, axis=1)
     samples[:, :, 0] = np.random.default_rng(5).integers(0, 256, samples.shape[:2])

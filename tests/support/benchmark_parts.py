@@ -53,7 +53,7 @@ TENSOR = Tensor("x", "float32", (1, 8, 8, 3), 768, None, None)
 
 
 def candidate(number: int, file: str, precision: str = "fp32", **changes: Any) -> Candidate:
-    """Return a model of which tests use only the facts."""
+    """Return a model; tests use only its facts."""
     plain = Candidate(
         id=f"m{number}",
         path=Path(file),

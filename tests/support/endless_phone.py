@@ -1,4 +1,4 @@
-"""An adb server with a phone whose answers never end, unlike those of real phones."""
+"""An adb server with a phone whose answers never end, unlike a real phone's."""
 
 import socket
 import struct

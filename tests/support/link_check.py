@@ -1,6 +1,6 @@
 """Checks that all references of a dex file are defined, in the file or in the framework.
 
-A missing one would be an error at run time on a phone. The framework is that of API 31: methods
+A missing one would be an error at run time on a phone. The framework has API level 31: methods
 that are newer than the app's minimum Android version are not detected. Fields of Java's own classes
 are unknown, so they are not checked.
 """

@@ -62,7 +62,7 @@ def spread(numbers: "np.ndarray[Any, Any]", dtype: str) -> "np.ndarray[Any, Any]
 
 
 def _options_name(type: str) -> str:
-    """ "MUL" -> "MulOptions"; most option names are derived from that of the operator."""
+    """ "MUL" -> "MulOptions"; most option names are derived from the operator's name."""
     irregular = {
         "MEAN": "Reducer", "SUM": "Reducer", "REDUCE_MAX": "Reducer", "REDUCE_MIN": "Reducer",
         "REDUCE_PROD": "Reducer", "REDUCE_ANY": "Reducer", "REDUCE_ALL": "Reducer",

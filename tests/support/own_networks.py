@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class Net(nn.Module):
-    """Averages of 4x4 pixels: the class is that of the strongest color, or 0 where it is dark."""
+    """Averages of 4x4 pixels: the class is the strongest color, or 0 where it is dark."""
 
     def __init__(self, channels=3, classes=3, end=None):
         super().__init__()

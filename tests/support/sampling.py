@@ -1,4 +1,4 @@
-"""Parametrized tests of which `make test` runs a sample, and `make test-all` every case."""
+"""Parametrized tests: `make test` runs a sample of the cases, `make test-all` every case."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -28,7 +28,7 @@ typedef struct {
 
 typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
-    const char *frame; /* NULL if there is none */
+    const char *frame; /* may be NULL */
     int32_t frame_height, frame_width;
     int threads;
     int cpu_count; /* 0: any */

@@ -1,6 +1,6 @@
 /* From a camera frame to a model's input: preprocessing as in the application.
  *
- * The values are those of seaformer/imaging/preprocessing.py, bit for bit. Pillow rounds a resized
+ * The values match seaformer/imaging/preprocessing.py bit for bit. Pillow rounds a resized
  * image to integers of 0 to 255, so all later steps (normalization, quantization to the type of the
  * input) are a lookup table for each channel, which Python computes. */
 #pragma once

@@ -235,7 +235,7 @@ static char *append_number(char *end, long number) {
     return append(end, digit);
 }
 
-/* Ends the process with a line as `fail` writes it. `signal` and `reason` are those of a crash. */
+/* Ends the process with a line as `fail` writes it. `signal` and `reason` describe a crash. */
 static void leave(int status, const char *what, int signal_number, const char *reason) {
     char line[600], *end = line;
     end = append(end, "{\"line\": ");

@@ -23,12 +23,12 @@ class AcceleratorRow(FrozenModel):
         results: path of the results.json, relative to the folder of this file.
         latency: null if the accelerator is emulated, or if the output is wrong.
         emulated: the times on an emulated accelerator, which are not latency.
-        ratio: its latency / that of the first row with a latency; null if either has none.
+        ratio: its latency / latency of the first row with one; null if either has none.
         compile_ms: from the file to ready to run.
         first_inference_ms: the first inference after that.
-        parity: its output compared with that of this computer's CPU.
+        parity: its output compared with the output of this computer's CPU.
         coverage: how much of it the accelerator ran; null on the CPU.
-        added_peak_bytes: memory that it adds to a process, without memory of the driver; null if
+        added_peak_bytes: memory that it adds to a process, excluding the driver's memory; null if
             unknown.
         energy_mj: energy of a run; null, because it is not measured yet.
     """

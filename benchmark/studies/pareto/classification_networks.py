@@ -1,4 +1,4 @@
-"""SeaFormer's classifiers and those of other libraries, with top-1 from `results/imagenet.csv`."""
+"""Classifiers of SeaFormer and other libraries, with top-1 from `results/imagenet.csv`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ def networks() -> Sequence[Export]:
 
 
 def published(model: ModelResult) -> Published | str:
-    """Return what is published of a classifier, or why it cannot be compared."""
+    """Return the published figures of a classifier, or why it cannot be compared."""
     facts = model.facts
     name = stored_name(facts.variant, facts.model)
     if facts.kind != "classification" or name is None:

@@ -12,10 +12,10 @@ from seaformer.parameter_types import Name
 TASKS: Mapping[str, str] = MappingProxyType(
     {
         "ade20k": "mIoU of SeaFormers and the networks they are compared with in the paper",
-        "imagenet": "top-1 of SeaFormer's classifiers and those of timm and torchvision",
+        "imagenet": "top-1 of SeaFormer's, timm's and torchvision's classifiers",
     }
 )
-"""Value of --task -> what is plotted."""
+"""Value of --task -> description of the plot."""
 
 
 @click.command(cls=Command, short_help="Published accuracy over latency measured here.")

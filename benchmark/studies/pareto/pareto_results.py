@@ -14,7 +14,7 @@ class PaperPoint(FrozenModel):
 
     Attributes:
         latency_ms: latency.
-        ratio: that latency / that of the base.
+        ratio: latency / latency of the base.
         on_front: whether no network is both faster and more accurate, of those measured here.
     """
 
@@ -40,13 +40,13 @@ class Point(FrozenModel):
         published_macs_g: multiply-accumulates, in units of 10^9, likewise.
         score: published accuracy in percent, for the weights of the source, not the file's; null if
             none is published.
-        score_source: where it is published, for which weights and size, or why there is none.
+        score_source: where it is published, for which weights and size, or why it is unknown.
         latency: measured here; null if the device is emulated or nothing was measured.
         emulated: the times on an emulated device, which are not latency.
-        ratio: its latency / that of `base`; null if either has none.
+        ratio: its latency / latency of `base`; null if either has none.
         on_front: whether no network is both faster and more accurate, by the medians here.
         on_front_unclear: whether a network is both, but not significantly faster: the intervals of
-            their latencies overlap, or that of the ratio does not exclude that it is slower.
+            their latencies overlap, or the interval of their ratio includes 1.
         paper: the same in the paper's figure; null if the network is not in it.
     """
 

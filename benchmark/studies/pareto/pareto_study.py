@@ -60,7 +60,7 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
         return [Planned(self.given_models() or TASKS[self._task].networks())]
 
     def summarise(self, finished: Finished) -> ParetoResults:
-        """Combine the measured networks with what is published of them."""
+        """Combine the measured networks with their published figures."""
         (measured,) = finished.measured
         left_out = [
             NetworkLeftOut(title=one.export.title, reason=one.reason) for one in finished.left_out

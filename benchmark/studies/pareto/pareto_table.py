@@ -14,7 +14,7 @@ NAME_WIDTH = 24
 
 
 def print_pareto(console: Console, results: ParetoResults) -> None:
-    """Print the networks by their published accuracy, and those left out."""
+    """Print the networks by their published accuracy, and the omitted ones."""
     console.print()
     table = Table(box=None, pad_edge=False)
     longest = max(len(point.title) for point in results.points)
@@ -35,13 +35,13 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
         )
     console.print(table)
     console.print(
-        f"{results.metric}: published for trained weights, not evaluated here; ratio: latency over "
-        f"that of {results.base}",
+        f"{results.metric}: published for trained weights, not evaluated here; ratio: latency "
+        f"relative to {results.base}",
         soft_wrap=True,
     )
     if results.has_random:
         console.print(
-            "Accuracy and latency come from different weights: those of the files are random.",
+            "Accuracy and latency come from different weights: the files have random weights.",
             soft_wrap=True,
         )
     for point in results.points:
@@ -50,7 +50,7 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
                 f"without {results.metric}: {point.title}: {point.score_source}", soft_wrap=True
             )
     for one in results.left_out:
-        console.print(f"left out: {one.title}: {one.reason}", soft_wrap=True)
+        console.print(f"omitted: {one.title}: {one.reason}", soft_wrap=True)
 
 
 def _paper_cells(point: Point) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""A task of `seaformer-benchmark pareto`: networks, and what is published of them."""
+"""A task of `seaformer-benchmark pareto`: networks, and their published figures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Published:
         title: name of the network for people.
         family: networks of one design, such as "SeaFormer".
         score: accuracy in percent; None if none is published for this model.
-        source: where the score is published, with its weights and size, or why there is none.
+        source: where the score is published, with its weights and size, or why it is unknown.
         params_m: parameters, in millions; None if no source states them.
         macs_g: multiply-accumulates for one image, in units of 10^9; None likewise.
         phone_latency_ms: latency in the paper's figure; None if it is not in the figure.
@@ -40,8 +40,8 @@ class ParetoTask:
         data: the images of the accuracy, in words.
         base: title of the network to which ratios are relative, if it is measured.
         networks: returns the exports of all networks, for a command without MODEL.
-        published: returns what is published of a model, or why it cannot be compared.
-        extra: the extra that building these networks needs, besides that of exports; may be empty.
+        published: returns the published figures of a model, or why it cannot be compared.
+        extra: the extra that building these networks needs besides `export`; may be empty.
         paper_conditions: conditions of the latencies in the paper's figure, with their source;
             empty without such a figure.
     """
@@ -56,5 +56,5 @@ class ParetoTask:
 
 
 def is_in_floating_point(model: ModelResult) -> bool:
-    """Whether published accuracy, which is that of PyTorch, holds for a file of this precision."""
+    """Whether published accuracy, measured in PyTorch, holds for a file of this precision."""
     return model.precision in PRECISIONS and not PRECISIONS[model.precision].is_quantized

@@ -31,7 +31,7 @@ def score_trained(
     points better than fp32.
 
     Args:
-        candidates: of one network; those of another task are returned unchanged.
+        candidates: models of one network; models of another task are returned unchanged.
         show: progress callback.
         scenes: number of scenes.
 

@@ -75,7 +75,7 @@ def settings_of(
 ) -> tuple[Setting, ...]:
     """Return the settings of a table on a device; none for a table of files.
 
-    `chosen` is the value of --cores, None for the fastest, and `threads` that of --threads; the
+    `chosen` is the value of --cores, None for the fastest; `threads` is the value of --threads; the
     name of the device is for error messages.
 
     Raises:

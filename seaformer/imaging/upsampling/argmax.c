@@ -75,7 +75,7 @@ typedef struct {
     const span *first, *end;
 } group;
 
-/* Logits at the points of a tile or block: those of the classes left in the tile, by point. */
+/* Logits at the points of a tile or block, of the classes left in the tile, by point. */
 typedef struct {
     const float *values;
     size_t down, right; /* steps to the next points */
@@ -370,7 +370,7 @@ static size_t drop_dominated(const plan *p, size_t rows, size_t columns, lattice
 
 /* ---- Writing the mask ------------------------------------------------------------------------ */
 
-/* With a constant size, that of most rows of blocks, memset and memcpy are a single store. */
+/* With the constant size of most rows of blocks, memset and memcpy are a single store. */
 static inline void set_bytes(unsigned char *to, int byte, size_t size) {
     if (size == LANES) memset(to, byte, LANES);
     else memset(to, byte, size);

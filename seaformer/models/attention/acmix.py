@@ -7,7 +7,7 @@ between key and query is encoded by r, a linear layer on coordinates from -1 to 
 
     attention_x = sum_n softmax_n(q_x (k_n + r_x - r_n) / sqrt(d)) v_n        O(49 HW (Cqk + Cv))
 
-q_x r_x is the same for all n and has no effect on the softmax, so it is left out: keys are k - r.
+q_x r_x is the same for all n and has no effect on the softmax, so it is omitted: keys are k - r.
 For the convolution, a linear layer maps the 3 x heads maps of each of the d channels to 3 x 3 maps,
 one per tap (27 C products per position). These are shifted and added by a grouped 3 x 3 convolution
 (81 C) with learned kernels, initialised as shifts in training. Details that the paper leaves open

@@ -3,9 +3,9 @@
     y = row(column(x))      column: y_hw = sum_i softmax_i(q_hw k_iw) v_iw      O(H * HW (Cqk + Cv))
                             row:    y_hw = sum_j softmax_j(q_hw k_hj) v_hj      O(W * HW (Cqk + Cv))
 
-The order is that of Axial-DeepLab (Wang et al., ECCV 2020, arXiv 2003.07853, Section 3.2): two
+The order is as in Axial-DeepLab (Wang et al., ECCV 2020, arXiv 2003.07853, Section 3.2): two
 layers in sequence, height axis first, each with its own query, key and value, then ReLU and a 1x1
-convolution. Its position terms, three products of a table with query, key and value, are left out,
+convolution. Its position terms, three products of a table with query, key and value, are omitted,
 which leaves the axial attention of Ho et al. (arXiv 1912.12180).
 """
 

@@ -41,7 +41,7 @@ def declare(
 ) -> nn.Module:
     """Set the attributes by which `seaformer.models.contract` knows a network; return the network.
 
-    A data set of the package contributes its name and colours if it has the same classes.
+    A built-in task contributes its name and colours if it has the same classes.
 
     Args:
         model: the network, which returns logits.
@@ -120,8 +120,8 @@ def normalized(
 def returning(model: nn.Module, pick: Callable[[Any], Any]) -> nn.Module:
     """Let the forward of a network return `pick` of what it returns.
 
-    The network is given a class of its own instead of a wrapper around it, so that the names of its
-    modules and tensors stay those of the library.
+    The network is given its own class instead of a wrapper around it, so that its modules and
+    tensors keep the library's names.
     """
     base = type(model)
 

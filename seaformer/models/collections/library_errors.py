@@ -14,7 +14,7 @@ SHOWN = 5
 def unknown_network(
     prefix: str, name: str, names: Iterable[str], why: str = ""
 ) -> UnknownNameError:
-    """Build the error for `name`, which is not among those of a library; it lists close ones."""
+    """Build the error for `name`, which a library does not have; it lists similar names."""
     known = sorted(names)
     near = [other for other in known if name and name.lower() in other.lower()]
     near += get_close_matches(name.lower(), known, n=SHOWN, cutoff=0.4)

@@ -67,7 +67,7 @@ def _full_name(model: Any) -> str:
 
 
 def _classes(model: Any) -> Classes:
-    """Return the classes that timm names: those of ImageNet-1k and its supersets."""
+    """Return the classes that timm names, which are ImageNet-1k and its supersets."""
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     subset = infer_imagenet_subset(model)

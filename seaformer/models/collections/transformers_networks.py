@@ -111,7 +111,7 @@ def _is_folder(name: str) -> bool:
 
 
 def _configuration(name: str) -> tuple[Any, Mapping[str, Any]]:
-    """Return the configuration of a network and that of its image processor, {} if unknown."""
+    """Return the configurations of a network and of its image processor, {} if unknown."""
     from transformers import AutoConfig
     from transformers.image_processing_base import ImageProcessingMixin
 

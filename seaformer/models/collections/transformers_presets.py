@@ -1,6 +1,6 @@
 """Configurations of published networks of transformers, for building them without network access.
 
-The values are those of the scripts that converted the published weights, in
+The values come from the scripts that converted the published weights, in
 huggingface/transformers: models/segformer/convert_segformer_original_to_pytorch.py and
 models/mobilevit/convert_mlcvnets_to_pytorch.py. What they leave out is the default of the library's
 configuration class. Each is what the files config.json and preprocessor_config.json contain.

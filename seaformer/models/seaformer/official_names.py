@@ -1,4 +1,4 @@
-"""Mapping of our tensor names to those of the official checkpoints.
+"""Mapping of our tensor names to the names in the official checkpoints.
 
 The mapping is one table of rewriting rules. Applied to every key of a model, it gives a dictionary
 whose inverse reads checkpoints. A key that no rule matches, or two keys with the same official
@@ -77,8 +77,9 @@ def _number_inverted_residual(key: str, has_expansion: bool) -> str:
 def official_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
     """Map each of our state_dict keys to its official name.
 
-    Segmentation names have the prefixes `backbone.` and `decode_head.`; those of classification
-    checkpoints have none, so `backbone.` is removed if the keys belong to a classifier.
+    Names of segmentation checkpoints have the prefixes `backbone.` and `decode_head.`; names of
+    classification checkpoints have none, so `backbone.` is removed if the keys belong to a
+    classifier.
 
     `keys` are all keys of the model; the layer numbers depend on its variant.
 

@@ -95,9 +95,9 @@ def _below_large(
 ) -> Variant:
     """Build tiny, small or base.
 
-    `widths` are those at output strides 4 to 64, `expansion` is that of the inverted residual at
-    stride 32. Each of the last two stages has `depth` SeaFormer layers; `fusion` are the widths of
-    the fusion blocks.
+    `widths` are the widths at output strides 4 to 64, `expansion` applies to the inverted residual
+    at stride 32. Each of the last two stages has `depth` SeaFormer layers; `fusion` are the widths
+    of the fusion blocks.
     """
     fourth, eighth, sixteenth, thirty_second, last = widths
     return Variant(

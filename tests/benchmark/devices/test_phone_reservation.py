@@ -170,7 +170,7 @@ def test_an_owner_with_an_expired_heartbeat_ends_and_the_next_one_gets_the_phone
 
 
 def test_an_unreadable_heartbeat_counts_as_new(phone, loopback_phone) -> None:
-    """Such as that of a folder which is being created, or was left by an earlier version."""
+    """Such as in a folder that is being created, or that an earlier version left."""
     beats = {"0123456789abcdef": None, "run-1": "", "run-2": "half", "run-3": "-5"}
     folders = [loopback_phone.storage / "seaformer" / name for name in beats]
     for folder, beat in zip(folders, beats.values(), strict=True):

@@ -1,7 +1,7 @@
 """seaformer-evaluate --device: accuracy on a device's accelerator, against this computer's CPU.
 
 The model classifies pixels by the strongest of red, green and blue. The processor of the phone is
-emulated, and its results are those of a real one.
+emulated; its results equal a real processor's.
 """
 
 import json

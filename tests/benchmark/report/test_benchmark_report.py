@@ -70,7 +70,7 @@ def test_the_verdict_comes_first_and_conditions_are_folded_below(tmp_path: Path)
 
 def test_a_plot_has_a_table_of_its_numbers(tmp_path: Path) -> None:
     page = Page(page_of(tmp_path, FULL, results_of()))
-    for heading in ("median [95 %]", "at s", "relative to", "of the MACs"):
+    for heading in ("median [95 %]", "start s", "relative to", "of the MACs"):
         assert heading in page.text
 
 
@@ -458,7 +458,7 @@ def test_the_verdict_of_one_model_is_its_latency_with_the_interval() -> None:
     assert re.fullmatch(
         r"seaformer_float\.tflite takes 20\.0\d ms \(19\.\d\d to 20\.\d\d\) per inference\.", time
     )
-    assert output == "Outputs match those of this computer at 120 dB."
+    assert output == "Outputs match this computer's at 120 dB."
 
 
 def test_a_wrong_output_has_no_verdict_but_that() -> None:
@@ -468,7 +468,7 @@ def test_a_wrong_output_has_no_verdict_but_that() -> None:
     ]
     doubted = verdict(results_of(parities={"m0": RIGHT, "m1": WRONG}))
     assert doubted[0].startswith("seaformer_float.tflite takes 20.0")
-    assert doubted[2] == "The other outputs match those of this computer at 120 dB."
+    assert doubted[2] == "The other outputs match this computer's at 120 dB."
 
 
 def test_no_latency_is_stated_of_an_emulated_device() -> None:

@@ -78,7 +78,7 @@ def test_no_network_on_the_front_is_dominated() -> None:
 
 
 def test_a_network_that_is_not_significantly_slower_is_on_the_front() -> None:
-    """The median of TopFormer-T is slightly higher than that of SeaFormer-T, within noise."""
+    """The median of TopFormer-T is slightly higher than SeaFormer-T's, within noise."""
     noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
     noisy["m2"] = times_around(30.0, 2)
     models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]

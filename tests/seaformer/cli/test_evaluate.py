@@ -359,7 +359,7 @@ def test_names_cannot_break_the_page() -> None:
     write_plain(Path("data"), ["<script>alert(1)</script>", "a & b", "blue"])
     result = run("model.onnx", "--data", "data", "--report", "out")
     assert result.exit_code == 0
-    assert "2 class names of 'model.onnx' differ from those of the data set" in result.stdout
+    assert "2 class names of 'model.onnx' differ from the data set's" in result.stdout
     page = Path("out", "report.html").read_text("utf-8")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -516,7 +516,7 @@ def test_broken_images_are_listed_and_can_be_repaired() -> None:
     assert (found["complete"], found["pictures"]) == (False, 1)
     assert [entry["name"] for entry in found["broken"]] == ["0.png", "lonely.png"]
     assert found["models"][0]["scores"]["pixel_accuracy"] == 0.5
-    assert "2 broken images left out" in Path("out", "report.html").read_text("utf-8")
+    assert "2 broken images skipped" in Path("out", "report.html").read_text("utf-8")
 
     Path("data", "images", "0.png").write_bytes(good)
     result = run(*arguments, "--skip-broken")

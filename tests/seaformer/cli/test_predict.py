@@ -245,7 +245,7 @@ def test_assumptions_about_a_foreign_model_are_reported(folder: Path) -> None:
     result = run("flag.png", "--model", "foreign.onnx", "--task", "shapes")
     assert result.exit_code == 0, result.output
     assert "assumed, because the file does not record it: RGB values of 0..255" in result.stdout
-    assert "classes are assumed to be those of task shapes" in result.stdout
+    assert "classes are assumed to be the classes of task shapes" in result.stdout
 
 
 def test_the_selected_weights_are_reported(folder: Path) -> None:

@@ -152,7 +152,7 @@ def test_bad_arguments_are_errors() -> None:
         ConfusionMatrix(0)
     with pytest.raises(UsageError, match=r"ignore_index is 2, a class\. Allowed: 3 or more"):
         ConfusionMatrix(3, ignore_index=2)
-    with pytest.raises(UsageError, match=r"truth is \[2\] and that of the prediction \[3\]"):
+    with pytest.raises(UsageError, match=r"truth has shape \[2\], the prediction \[3\]"):
         ConfusionMatrix(3).update(np.zeros(2, int), np.zeros(3, int))
 
 

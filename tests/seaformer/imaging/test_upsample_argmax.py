@@ -1,4 +1,4 @@
-"""The mask equals that of evaluating every class at every pixel, in Python and in C."""
+"""The mask is the same as with every class evaluated at every pixel, in Python and in C."""
 
 import re
 import subprocess
@@ -96,7 +96,7 @@ def assert_best_up_to_rounding(mask: np.ndarray, logits: np.ndarray) -> None:
 
 
 def smooth(classes: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Return logits like those of a network: smooth, with few leading classes and boundaries."""
+    """Return logits like a network's: smooth, with few leading classes and boundaries."""
     coarse = np.random.default_rng(seed).normal(size=(classes, height // 4 + 2, width // 4 + 2))
     return (4 * in_real_arithmetic(coarse, (height, width))).astype(np.float32)
 

@@ -144,7 +144,7 @@ def test_the_heat_map_of_a_named_network() -> None:
         (("--model", "topformer-tiny", "--weights", "absent.pth"), 1, "no file 'absent.pth'"),
         (("--model", "topformer-base", "--weights", "t.pth"), 1, "Use --model topformer-tiny"),
         (("--model", "tiny", "--weights", "t.pth"), 2, "unknown model 'tiny'"),
-        (("--model", "t.pth", "--weights", "t.pth"), 2, "'t.pth' is a file. Leave it out"),
+        (("--model", "t.pth", "--weights", "t.pth"), 2, "'t.pth' is a file. Omit it"),
         (("--model", "t.pth"), 2, "does not record its task. Give --task"),
         (("--model", "other.pth", "--task", "ade20k"), 2, "cannot be identified by its tensors"),
     ],

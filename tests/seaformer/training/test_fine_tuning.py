@@ -52,7 +52,7 @@ def loaded(task: Task, weights: str | Path) -> tuple[nn.Module, str]:
 
 
 def fresh(model: nn.Module, task: Task) -> set[str]:
-    """Return, by name, which tensors equal those of a network without weights."""
+    """Return the names of the tensors that equal a newly initialised network's."""
     drawn = first_network(TINY, task, seed=7).state_dict()
     return {
         name
@@ -79,7 +79,7 @@ def test_the_classifier_is_loaded_if_the_class_names_match(tmp_path: Path) -> No
     assert not fresh(model, OWN)
     other = task_of("road", "sky", "grass")
     model, text = loaded(other, path)
-    assert "the classes of the file are not those of task own" in text
+    assert "the classes of the file differ from task own" in text
     assert any(name.startswith(CLASSIFIER) for name in fresh(model, other))
 
 

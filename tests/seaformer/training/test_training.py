@@ -408,7 +408,7 @@ training_run.SAVE_EVERY_S = 0
 fsync, calls = os.fsync, []
 def kill_at_the_third(descriptor):
     calls.append(descriptor)
-    if len(calls) == 3:  # metrics.jsonl, state.pt of step 1, that of step 2
+    if len(calls) == 3:  # metrics.jsonl, state.pt of step 1, state.pt of step 2
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(descriptor)
 os.fsync = kill_at_the_third
@@ -878,7 +878,7 @@ def test_one_of_two_runs_with_the_same_folder_is_refused(tmp_path: Path) -> None
             "--device is mps, which torch cannot use on this",
         ),
         (["--data", "shapes", "--weights", "nothing"], "unknown weights 'nothing'"),
-        (["--data", "shapes", "--resume"], "to resume from. Leave out --resume"),
+        (["--data", "shapes", "--resume"], "to resume from. Omit --resume"),
         ([], "no data set is given"),
         (["--data", "shapes", "--output", __file__], "which is a file. Give a folder"),
     ],

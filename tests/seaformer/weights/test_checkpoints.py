@@ -256,7 +256,7 @@ def test_of_several_networks_the_student_or_the_requested_one_is_loaded(
     torch.save({"state_dict": state} if nested else state, tmp_path / "a.pth")
     found = read_checkpoint(tmp_path / "a.pth")
     assert found.tensors == {"layer.w": torch.ones(1)}
-    assert found.note.startswith("The weights are those of 'student'; for others, give '")
+    assert found.note.startswith("Using the weights under 'student'; for others, give '")
     assert "::teacher'" in found.note
     requested = read_checkpoint(tmp_path / "a.pth::teacher")
     assert requested.tensors == {"layer.w": torch.zeros(1)}

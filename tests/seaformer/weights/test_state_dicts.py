@@ -1,4 +1,4 @@
-"""Prefixes of tensor names: those of wrappers are removed, those of the network are not."""
+"""Prefixes of tensor names: wrapper prefixes are removed, the network's own are kept."""
 
 import torch
 

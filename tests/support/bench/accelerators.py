@@ -66,7 +66,7 @@ def measure(command: str) -> list[dict[str, Any]]:
 
 
 def row_of(file: Path) -> dict[str, Any]:
-    """Return the accuracy in a file's metadata, and that of OpenVINO relative to the CPU."""
+    """Return the accuracy in a file's metadata, and OpenVINO's accuracy relative to the CPU."""
     metadata = Metadata.model_validate_json(file.with_name(f"{file.name}.json").read_text())
     (gpu,) = metadata.accelerators
     return {

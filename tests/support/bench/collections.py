@@ -28,7 +28,7 @@ CHIP = "SM8650"
 """Snapdragon whose NPU the files are compiled for and emulated."""
 
 SMALL = "256x256"
-"""Input size of segmentation networks, to save time: the operators are those of any size."""
+"""Input size of segmentation networks, to save time: all sizes have the same operators."""
 
 NETWORKS = {
     "timm:mobilevit_xxs": None,
@@ -56,7 +56,7 @@ NETWORKS = {
     "transformers:apple/deeplabv3-mobilevit-xx-small": SMALL,
     "transformers:apple/deeplabv3-mobilevit-small": SMALL,
 }
-"""Name of --model -> input size; None for that of the library's configuration."""
+"""Name of --model -> input size; None for the size in the library's configuration."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _one_line(text: str) -> str:
 
 
 def table(prefix: str, lines: Sequence[str]) -> str:
-    """Return the section of a collection; `lines` are those of `row`, in any order."""
+    """Return the section of a collection; `lines` come from `row`, in any order."""
     titles = ["model", "input", "params", "MACs", *(column.title for column in COLUMNS)]
     order = list(NETWORKS)
 
@@ -184,7 +184,7 @@ def table(prefix: str, lines: Sequence[str]) -> str:
 
 
 def kept(document: Path, prefix: str, without: Sequence[str]) -> list[str]:
-    """Return the lines of a section in a document, except those of some networks."""
+    """Return the lines of a section in a document, except the lines of some networks."""
     section = read_section(document, prefix)
     lines = [line for line in section.splitlines() if line.startswith(("| `", "- `"))]
     return [line for line in lines if line.split("`")[1] not in without]

@@ -45,7 +45,7 @@ def table(results: ParetoResults) -> str:
             f"| {point.title} | {point.score:.1f} % | {median(point.latency)} | "
             f"{ratio(point.ratio)} | {paper.latency_ms:g} | {paper.ratio:.2f} | {here}, {there} |"
         )
-    lines += ["", *(f"- Left out: {one.title}, {one.reason}." for one in results.left_out)]
+    lines += ["", *(f"- Omitted: {one.title}, {one.reason}." for one in results.left_out)]
     return "\n".join(lines)
 
 

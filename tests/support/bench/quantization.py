@@ -89,7 +89,7 @@ def describe(file: Path) -> dict[str, Any]:
 def tables(results: dict[str, Any]) -> str:
     """Format the section of docs/quantization.md."""
     lines = [
-        "Accuracy with the trained weights of the package, 256x256. The difference in mIoU is in "
+        "Accuracy with the built-in trained weights, 256x256. The difference in mIoU is in "
         "points, with its 95 % interval; the default method of choosing ranges is in bold.",
     ]
     by_scenes: dict[tuple[str, float], list[dict[str, Any]]] = {}

@@ -6,8 +6,8 @@ ADE20K's 150 classes would be more realistic, but this project contains neither 
 weights trained on them. So the shapes of `seaformer.datasets.shapes` are also separated by colour:
 a class is a shape with the nearest of 14 colours, or of 5 for wires and dots. The packaged network
 (12 classes at 256x256) is fine-tuned completely at 512x512, for minutes instead of hours: it
-reaches a modest mIoU, which is printed, and its logits are less confident than those of a fully
-trained network. Scenes are the same on every computer; weights differ by rounding.
+reaches a modest mIoU, which is printed, and its logits are less confident than a fully trained
+network's. Scenes are the same on every computer; weights differ by rounding.
 """
 
 import argparse

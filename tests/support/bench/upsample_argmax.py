@@ -7,9 +7,9 @@ more often than fast ones, so ratios of wall times would grow with the load.
     PYTHONPATH=tests/support python -m bench.upsample_argmax [--logits FILE.npy]
         [--network FILE.tflite] [--json FILE] [--document docs/measurements.md]
 
-Measured are the logits of networks on scenes that they were not trained on, with 150 classes as in
-ADE20K (`bench.subclasses`, trained at the first run) and with the 12 classes of the package; smooth
-noise of 150 classes; and white noise, which is the worst case.
+The measured logits are: outputs of networks for scenes that they were not trained on, with 150
+classes as in ADE20K (`bench.subclasses`, trained at the first run) and with the 12 classes of the
+built-in weights; smooth noise of 150 classes; and white noise, which is the worst case.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from seaformer.tasks import get_task
 CLASSES, SIDE, SIZE = 150, 64, (512, 512)  # SeaFormer on ADE20K
 BASE = "torch"
 IN_GRAPH = "in graph"
-SCENES = 3  # of which logits are measured
+SCENES = 3  # number of scenes with measured logits
 SCORED_SCENES = 50  # for the mIoU of the network with 150 classes
 
 
@@ -106,7 +106,7 @@ def markdown(results: dict[str, dict]) -> str:
 
 
 def packaged_logits() -> np.ndarray:
-    """Return the logits [12, 64, 64] of the packaged weights for a procedural scene of 512x512."""
+    """Return the logits [12, 64, 64] of the built-in weights for a procedural scene of 512x512."""
     task = get_task("shapes")
     image, _ = render(seed=1, index=0, size=SIZE)
     network_input = normalize(prepare(image, task.preprocessing, SIZE), task.preprocessing)
@@ -234,7 +234,7 @@ def ratio(of: list[float], to: list[float]) -> float:
 
 
 def candidates_of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the classes that the skip rule keeps, and those of them that are not dominated.
+    """Return the classes that the skip rule keeps, and which of these are not dominated.
 
     Both are bool [C, h - 1, w - 1], by the rules of argmax.py without the margins for rounding.
     """

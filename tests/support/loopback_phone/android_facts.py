@@ -34,7 +34,7 @@ def properties(abi: str) -> dict[str, str]:
 def write_processor(root: Path) -> None:
     """Write /cpuinfo and /sys/devices/system/cpu to the phone's file tree.
 
-    Without them qemu shows those of the computer, and LiteRT aborts if they are not Arm's.
+    Without them, qemu shows the computer's files, and LiteRT aborts unless they are an Arm CPU's.
     """
     last = len(CORES) - 1
     kinds = dict.fromkeys(CORES)

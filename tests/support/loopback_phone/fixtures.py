@@ -35,7 +35,7 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 @pytest.fixture
 def switch_on(adb_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """A function that switches a phone on; its keywords are those of `phone.Build`."""
+    """A function that switches a phone on; it takes the keyword arguments of `phone.Build`."""
     from loopback_phone.phone import Build, LoopbackPhone
 
     for name, value in adb_server.settings.items():

@@ -15,7 +15,7 @@ from loopback_phone.cable import Cable
 from loopback_phone.waiting import wait_until
 
 HERE = Path(__file__).parent
-FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir"  # those of Android 10
+FEATURES = "shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir"  # as on Android 10
 NAMESPACES = ("--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child")
 
 
@@ -155,7 +155,7 @@ class LoopbackPhone:
         return sorted(path.relative_to(self.storage) for path in self.storage.rglob("*"))
 
     def programs(self) -> list[psutil.Process]:
-        """Return the processes on the phone, without those of the phone itself."""
+        """Return the processes on the phone, except the phone's own processes."""
         found = []
         for process in self._init.children(recursive=True):
             try:

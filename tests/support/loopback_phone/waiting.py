@@ -1,4 +1,4 @@
-"""Waits for conditions; all tests wait with it."""
+"""Waiting for conditions; all tests use this module to wait."""
 
 import time
 from collections.abc import Callable

@@ -74,7 +74,7 @@ def test_weights_as_they_are_published_are_loaded(tmp_path: Path) -> None:
     theirs.save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
     published = load_file(file)
-    # The names of the checkpoints on the Hub, which are not those of the modules any more.
+    # The names in the checkpoints on the Hub, which no longer match the modules.
     assert "segformer.encoder.block.0.0.attention.self.query.weight" in published
     assert published.keys() != theirs.state_dict().keys()
     ours, _ = made(SEGFORMER, file)

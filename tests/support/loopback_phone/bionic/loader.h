@@ -20,7 +20,7 @@ int is_image(const void *handle);
 
 extern char loader_error[512];
 
-/* The function of bionic.c that replaces bionic's, else that of glibc; NULL if there is none. */
+/* The function of bionic.c that replaces bionic's, else glibc's; NULL if neither exists. */
 void *library_function(const char *name);
 
 #endif

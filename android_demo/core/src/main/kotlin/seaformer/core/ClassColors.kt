@@ -2,7 +2,7 @@ package seaformer.core
 
 import kotlin.math.floor
 
-/** Colours of classes: those of the data set, and generated ones for classes without a colour. */
+/** Colours of classes: the data set's colours, and generated ones for classes without a colour. */
 class ClassColors(
     private val palette: List<Int>?,
 ) {

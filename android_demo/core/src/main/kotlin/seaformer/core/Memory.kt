@@ -7,7 +7,7 @@ class TooLargeException(
     cause: OutOfMemoryError,
 ) : Exception("there is not enough memory for it", cause)
 
-/** The maximum number of pixels of an image, several copies of which fit into a heap of [heapBytes]. */
+/** The maximum number of pixels of an image such that several copies fit into a heap of [heapBytes]. */
 fun mostPixels(heapBytes: Long): Long = min(MOST_PIXELS, heapBytes / (COPIES * Int.SIZE_BYTES))
 
 /** The smallest power of two by which to divide both sides to get at most [mostPixels]. */

@@ -4,7 +4,7 @@ import android.content.pm.ApplicationInfo;
 import android.content.res.AssetManager;
 import java.io.File;
 
-/** Replaces Android's class on a computer: an app whose assets are those of an APK. */
+/** Replaces Android's class on a computer: an app with the assets of an APK. */
 public class Context {
     private final AssetManager assets;
     private final File files;

@@ -74,7 +74,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         The files with their metadata, ordered by size, precision and format.
 
     Raises:
-        UsageError: the request does not suit the network, or a file exists.
+        UsageError: the request does not match the network, or a file exists.
         SeaformerError: a stage failed, or a file does not match PyTorch; no file is written.
     """
     for size in request.sizes:

@@ -57,6 +57,6 @@ def require_same(recorded: Weights, source: str, sha256: str | None) -> None:
     if sha256 != recorded.sha256:
         raise SeaformerError(
             f"the weights {quoted(source)} differ from the exported ones: their SHA-256 is "
-            f"{sha256}, but the export recorded {quoted(recorded.sha256)}. Give the right file with "
-            "--weights PATH."
+            f"{sha256}, but the export recorded {quoted(recorded.sha256)}. Give the right file "
+            "with --weights PATH."
         )

@@ -14,7 +14,7 @@ def as_source_allows(request: Request, source: Source, report: Report) -> Reques
     """Complete the request for this network; warn about unknown preprocessing and class names.
 
     Raises:
-        UsageError: the request does not suit the network's input or output.
+        UsageError: the request does not match the network's input or output.
     """
     contract = source.contract
     _check_head(request, source)

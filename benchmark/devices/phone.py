@@ -59,7 +59,7 @@ trap 'kill -9 -- "-$pid"; wait "$pid"; exit 129' HUP INT TERM
 setsid sh -c 'echo "{mark} $$"; exec "$0" "$@"' {command} </dev/null &
 pid=$!
 wait "$pid\""""
-"""Runs a program in a process group of its own.
+"""Runs a program in its own process group.
 
 The first line of output is a mark and the number of the group. If adb hangs up because the phone
 was unplugged, the shell kills the group, as no other process can.

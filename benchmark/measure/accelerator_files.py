@@ -9,7 +9,7 @@ from seaformer.artifact.metadata import Compilation
 
 
 class ModelFile(Protocol):
-    """What an accelerator has to know about a model file."""
+    """The facts about a model file that an accelerator needs."""
 
     @property
     def path(self) -> Path:

@@ -150,7 +150,7 @@ class Session(ABC):
 
     @contextmanager
     def tolerating(self, candidate: Candidate) -> Iterator[None]:
-        """Record the failure of one model and go on with the others; raise if all failed."""
+        """Record the failure of one model and continue with the others; raise if all failed."""
         try:
             yield
         except (ProgramKilled, ModelError) as error:

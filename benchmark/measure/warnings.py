@@ -1,4 +1,4 @@
-"""Caveats about the numbers of a benchmark, in words."""
+"""Caveats about the numbers of a benchmark, as text."""
 
 from collections.abc import Iterator, Sequence
 

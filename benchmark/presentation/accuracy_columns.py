@@ -16,14 +16,14 @@ UNKNOWN = "unknown"
 
 
 class AgreementBasis(NamedTuple):
-    """Reference and images of a comparison, in words."""
+    """Reference and images of a comparison, as text."""
 
     reference: str
     inputs: str
 
 
 class ScoreBasis(NamedTuple):
-    """The images that a file was scored on, in words, and the mIoU of fp32 on them, in percent.
+    """The images that a file was scored on, as text, and the mIoU of fp32 on them, in percent.
 
     The mIoU distinguishes different image sets with the same description.
     """

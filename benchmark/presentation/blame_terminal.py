@@ -78,7 +78,7 @@ def headline(results: BlameResults) -> list[str]:
 
 
 def titled(blamed: BlamedOperator) -> str:
-    """The operator and its module in words."""
+    """The operator and its module as text."""
     module = f", module {blamed.module}" if blamed.module else ""
     return f"operator {blamed.index}, {blamed.type}{module}"
 
@@ -146,7 +146,7 @@ def next_commands(results: BlameResults, folder: Path) -> list[tuple[str, str]]:
 
 
 def place(results: BlameResults) -> str:
-    """The accelerator and the device in words."""
+    """The accelerator and the device as text."""
     device = results.device
     named = " ".join(filter(None, (device.manufacturer, device.model)))
     title = ACCELERATORS[results.accelerator].title
@@ -155,7 +155,7 @@ def place(results: BlameResults) -> str:
 
 
 def agreement(tensor: TensorAgreement) -> str:
-    """The agreement of a tensor, in words."""
+    """The agreement of a tensor, as text."""
     if tensor.is_constant:
         return "constant"
     if tensor.value is None:

@@ -48,7 +48,7 @@ class _Entry:
         letter: its label on the page; empty if it is the only one.
         anchor: unique prefix of the ids of its elements.
         names: id of each model -> its name, unique in the benchmark.
-        parities: id of each model -> parity of its output with the host's output, in words.
+        parities: id of each model -> parity of its output with the host's output, as text.
     """
 
     letter: str

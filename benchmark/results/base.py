@@ -28,7 +28,7 @@ class StudyDocument(Document):
     Attributes:
         created_at: when it started.
         command: the command line, to run it again.
-        conditions: device, processor, runtime, threads and cores, in words.
+        conditions: device, processor, runtime, threads and cores, as text.
         emulated: whether the device's processor is emulated.
     """
 

@@ -166,7 +166,7 @@ class Breakdown(FrozenModel):
 
     @property
     def overhead_text(self) -> str:
-        """Overhead of the profiler in words: noise if it is within the interval of the total."""
+        """Overhead of the profiler as text: noise if it is within the interval of the total."""
         overhead, interval = self.profile_overhead or 0.0, self.total_interval_ms
         noise = 0.0 if interval is None else interval.half_width / self.total_ms
         if round(overhead, 3) <= noise:

@@ -167,12 +167,12 @@ class Accuracy(FrozenModel):
     """How close a file is to the model it was exported from, evaluated on a host, not the device.
 
     Attributes:
-        reference: what it was compared with, in words.
-        inputs: inputs of both, in words.
+        reference: what it was compared with, as text.
+        inputs: inputs of both, as text.
         agreement: share of positions (images in classification) with the same top class, 0..1;
             the lowest over several inputs.
         score: mIoU (top-1 in classification) in percent; null without ground truth.
-        score_inputs: what it was measured on, in words.
+        score_inputs: what it was measured on, as text.
         reference_score: score of the reference.
         difference_points: `score` - `reference_score`.
         low_points: lower end of its 95 % interval; null if unknown.
@@ -512,7 +512,7 @@ class Results(Document):
         protocol: how it was measured.
         conditions_before: the state of the device before the first round.
         conditions_after: the state after the last round; null if it could not be read.
-        unknown: facts that the device does not report, in words.
+        unknown: facts that the device does not report, as text.
         versions: of the programs on this computer.
         warnings: caveats about the numbers.
         models: in the order they were given.
@@ -568,7 +568,7 @@ class Results(Document):
 
     @property
     def computed_on(self) -> str:
-        """The accelerator in words, "GPU in half precision, SwiftShader"; empty for the CPU."""
+        """The accelerator as text, "GPU in half precision, SwiftShader"; empty for the CPU."""
         if self.accelerator == CPU:
             return ""
         words = ACCELERATORS[self.accelerator].title
@@ -580,7 +580,7 @@ class Results(Document):
 
     @property
     def emulation(self) -> str:
-        """Why the times are not latency, in words; empty if they are."""
+        """Why the times are not latency, as text; empty if they are."""
         if not self.emulated:
             return ""
         if self.runtime.driver is not None and not self.device.is_emulated:
@@ -597,13 +597,13 @@ class Results(Document):
 
     @property
     def all_threads(self) -> str:
-        """The numbers of threads in words: "1, 2, 4 threads"."""
+        """The numbers of threads as text: "1, 2, 4 threads"."""
         counts = list(dict.fromkeys(self.threads_of(model) for model in self.models))
         return f"{', '.join(map(str, counts))} thread{'s' * (counts != [1])}"
 
     @property
     def all_cores(self) -> str:
-        """The cores that models ran on, in words."""
+        """The cores that models ran on, as text."""
         return ", ".join(dict.fromkeys(str(self.cores_of(model)) for model in self.models))
 
     def ratio(self, model: str, base: str) -> Ratio | None:

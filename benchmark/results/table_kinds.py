@@ -19,12 +19,12 @@ class Kind:
     Attributes:
         name: as given to --table.
         title: heading of the table.
-        row: what a row stands for.
+        row: noun for a row, such as "a precision".
         varies: the property (`studies.tables.arrangement`) in which the files differ, or the
             setting ("threads", "cores") that varies for one file, or "accelerator", where every
             row is a separate benchmark (`studies.accelerators`).
         alike: properties that all files must share.
-        exported: the models that are exported when no MODEL is given, in words.
+        exported: the models that are exported when no MODEL is given, as text.
         variants: variants that are exported; empty for the requested one.
         sizes: input sizes in the notation of seaformer-export; empty for the task's size.
         precisions: whether every precision is exported, or only fp32.

@@ -115,7 +115,7 @@ def _print_unexamined(console: Console, findings: Findings) -> None:
 
 
 def _proof(evidence: Evidence) -> str:
-    """What the minimal file reproduces when it is run by itself."""
+    """Describe what the minimal file reproduces when it is run alone."""
     if evidence.is_alone:
         what = "one operator"
     else:

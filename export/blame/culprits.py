@@ -41,7 +41,7 @@ class Fault:
 
     @property
     def kind(self) -> str:
-        """The kind of fault in words."""
+        """The kind of fault as text."""
         return "computes something else" if self.failure is None else self.failure.kind
 
     def __str__(self) -> str:

@@ -46,7 +46,7 @@ from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
 READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", *ELEMENT_WISE)
-"""Operators with rules of their own for inputs in the order of ONNX."""
+"""Operators with their own rules for inputs in the order of ONNX."""
 PARTS = ("Slice", "Split")
 WRITE_ONNX_ORDER = ("MatMul", "Reshape", "Transpose")
 BLOCKS = ("DepthToSpace", "SpaceToDepth")

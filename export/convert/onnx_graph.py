@@ -149,7 +149,7 @@ def _unlist_equal_splits(graph: onnx.ModelProto) -> None:
 def _share_equal_constants(graph: onnx.ModelProto) -> None:
     """Store equal large constants once, such as masks shared by the layers of a stage.
 
-    TensorFlow's converter does the same by itself.
+    TensorFlow's converter does the same automatically.
     """
     first: dict[tuple[object, ...], str] = {}
     renamed: dict[str, str] = {}

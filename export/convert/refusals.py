@@ -71,7 +71,7 @@ def way_out(operator: str) -> str:
 
 
 def in_modules(paths: Iterable[str]) -> str:
-    """Name modules in words, such as " of the module 'head.act'"."""
+    """Name modules as text, such as " of the module 'head.act'"."""
     named = [f"'{path}'" if path else "the network itself" for path in dict.fromkeys(paths)]
     if not named:
         return ""

@@ -78,7 +78,7 @@ def print_findings(path: Path, findings: Sequence[Finding], console: Console) ->
 
 
 def advice(findings: Sequence[Finding]) -> dict[Rule, str]:
-    """The affected operators, effect and remedy of each rule, in words."""
+    """The affected operators, effect and remedy of each rule, as text."""
     found = {}
     for rule in dict.fromkeys(finding.rule for finding in findings):
         numbers = [finding.operator for finding in findings if finding.rule is rule]

@@ -20,7 +20,7 @@ def compile_onnx(chip: Chip, path: Path) -> Compiled:
     """Compile an .onnx; see `seaformer.export.compiled_files.COMPILERS`."""
     require_package()
     module = "seaformer.export.npu.onnx_compiler_process"
-    advice = f"Try another --precision, or another chip than {chip.name}."
+    advice = f"Try another --precision, or a chip other than {chip.name}."
     with (
         temporary_folder("compile") as folder,
         closing(ChildProcess(module, Path(path.name), PROGRAM, advice=advice)) as child,

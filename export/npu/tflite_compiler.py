@@ -151,7 +151,7 @@ def _name(model: schema.ModelT, index: int) -> str:
 
 
 def _failure(done: processes.Done) -> str:
-    """The last error message of the program; without one, its exit status in words."""
+    """The last error message of the program; without one, its exit status as text."""
     lines = done.stdout.decode(errors="replace").splitlines()
     errors = [one_line(line, 200) for line in lines if _FAILURE.search(line)]
     return errors[-1].rstrip(".") if errors else processes.ending_in_words(done.status)

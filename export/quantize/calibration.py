@@ -81,7 +81,7 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     None for the procedural scenes of the task "shapes".
 
     Raises:
-        UsageError: `where` is None and the task has no scenes of its own, or `samples` is not
+        UsageError: `where` is None and the task has no procedural scenes, or `samples` is not
             positive.
         SeaformerError: the folder is missing, has no readable images, or is a data set with
             damaged images.

@@ -67,7 +67,7 @@ class Search(_Model):
     """The result of the search.
 
     Attributes:
-        kept_as: how modules are kept, in words.
+        kept_as: how modules are kept, as text.
         keep_option: command-line option that keeps a module.
         budget_points: allowed loss of the score.
         min_agreement: required agreement of classes if there is no ground truth, 0..1.

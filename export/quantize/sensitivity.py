@@ -118,7 +118,7 @@ class Sensitivity(_Model):
         model: name and size.
         calibration: description of the calibration images.
         kept_modules: modules that the user keeps in every measurement.
-        kept_as: how modules are kept, in words.
+        kept_as: how modules are kept, as text.
         keep_option: command-line option that keeps a module; None if there is none.
         always_float: number of operators that the quantizer always leaves in floating point.
         warnings: caveats for the reader; may be empty.

@@ -71,7 +71,7 @@ def min_channel_db(min_sqnr_db: float, is_quantized: bool) -> float:
 def lost_channels(
     worst: Sequence[ChannelError], lowest_db: float, labels: Sequence[str] = ()
 ) -> str | None:
-    """List the worst channels that miss the threshold, in words.
+    """List the worst channels that miss the threshold, as text.
 
     Args:
         worst: from `ChannelErrors.worst`.

@@ -201,7 +201,7 @@ def compare(
         channels: accumulates the errors of each channel, unless the output is class ids.
 
     Raises:
-        SeaformerError: the output has another shape than the reference.
+        SeaformerError: the shapes of the output and the reference differ.
     """
     x = sample.input if session.layout == "NCHW" else sample.input.transpose(0, 2, 3, 1)
     output = session.run(np.ascontiguousarray(x))
@@ -237,7 +237,7 @@ def lowest(comparisons: Sequence[Comparison]) -> tuple[float | None, float | Non
 
 
 def reached(comparisons: Sequence[Comparison]) -> str:
-    """The SQNR and agreement in words; the lowest for several comparisons."""
+    """The SQNR and agreement as text; the lowest for several comparisons."""
     sqnr, agreement = lowest(comparisons)
     least = ">= " if len(comparisons) > 1 else ""
     parts = [] if sqnr is None else [f"SQNR {least}{sqnr:.1f} dB"]

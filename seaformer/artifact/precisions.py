@@ -9,7 +9,7 @@ from seaformer.errors import UsageError
 
 Layout = Literal["NCHW", "NHWC"]
 KeptAs = Literal["in floating point", "at 16 bits"]
-"""How modules that are not quantized like the rest are computed; the 16 bits are for activations."""
+"""How modules that are not quantized like the rest are computed; 16 bits apply to activations."""
 
 
 @dataclass(frozen=True)

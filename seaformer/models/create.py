@@ -27,7 +27,7 @@ def create_model(
         name: name of a network in `seaformer.models.registry`, such as "topformer-tiny" or
             "seaformer-tiny" (short: "tiny"), a variant, or a row of the registry.
         task: name of a task, see `seaformer.tasks`, or your own task; None for the task recorded in
-            the weights, as by seaformer-train, or ade20k if they record none.
+            the weights, for example by seaformer-train, or ade20k if they record none.
         weights: name of released weights, path of a checkpoint, "backbone:PATH", or None for seeded
             random weights, which are good for measuring latency but not for prediction.
         ablation: switch -> value of the paper's ablation studies, see `seaformer.models.ablation`.

@@ -81,7 +81,7 @@ class Network:
         builders: kind of task -> builder; empty for a network that does not depend on the task.
         fixed: builder of a network that does not depend on the task; None for the others.
         has_own_weights: whether `fixed` returns the network with its weights.
-        declares_contract: whether the network itself declares its task, or what is detected counts.
+        declares_contract: whether the network itself declares its task; if not, it is detected.
         pretrained: builds a network of a library with the weights that the library downloads; None
             for other networks.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.

@@ -18,7 +18,7 @@ _SAME = 0.9
 lacks a tensor is still identified; two variants share less than a quarter of their tensors."""
 
 _RELATED = 0.5
-"""Minimum share of matching tensor names for a checkpoint to count as of the same family."""
+"""Minimum share of matching tensor names for a checkpoint to belong to a family."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _SHAPES = ("", "square", "hollow", "hollow square", "bullseye", "bullseye square
 """CSS classes of the shapes of points, each for as many colors as the theme has."""
 
 MAX_POINTS = 400
-"""Largest number of points with values of their own in a row; more would enlarge the page."""
+"""Largest number of points with their own values in a row; more would enlarge the page."""
 
 Position = tuple[float, float]
 

@@ -41,7 +41,7 @@ def place_names(
 ) -> list[tuple[Label, str]]:
     """Return the label of each point, and the path of the line to its point; "" if it is close.
 
-    Each name in turn gets the free position that is nearest to its point. In a plot that is larger
+    One after the other, each name gets the free position nearest to its point. In a plot that is larger
     than its frame, names keep their size and therefore still do not overlap.
 
     Args:

@@ -96,7 +96,7 @@ def _check_compiled(path: Path, requested: Chip | None) -> str | None:
     """Check that a compiled file can run on this emulator; return its chip, None if unknown.
 
     Raises:
-        UsageError: it is compiled for another chip than the requested one.
+        UsageError: it is compiled for a chip other than the requested one.
         SeaformerError: it was compiled by newer libraries, or its binary is missing or different.
     """
     compilation = read_compilation(path)

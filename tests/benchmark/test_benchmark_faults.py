@@ -52,7 +52,7 @@ def test_an_offline_phone_is_named(loopback_phone, model, tmp_path):
     assert "does not respond" in ended.error
 
 
-def test_of_two_phones_one_has_to_be_chosen(switch_on, model, tmp_path):
+def test_with_two_phones_one_must_be_chosen(switch_on, model, tmp_path):
     phones = [switch_on(), switch_on()]
     ended = benchmark(tmp_path, model)
     assert ended.status == 2

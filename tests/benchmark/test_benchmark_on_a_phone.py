@@ -156,7 +156,7 @@ def test_a_hot_phone_is_waited_for_and_power_saving_is_reported(loopback_phone, 
         assert any(warning.startswith(seen) for warning in results.warnings)
 
 
-def test_a_phone_in_use_is_refused_and_left_to_its_owner(loopback_phone, tflite, tmp_path, doctor):
+def test_a_phone_in_use_is_refused_and_not_disturbed(loopback_phone, tflite, tmp_path, doctor):
     with Phone(loopback_phone.serial).workspace("mine") as mine:
         mine.write("file", b"mine")
         ended = benchmark(tmp_path, tflite, "--time-limit", "1")

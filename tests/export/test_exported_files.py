@@ -159,7 +159,7 @@ def test_the_json_describes_the_tensors(file: Path) -> None:
     assert source["layout"] == ("NHWC" if file.suffix == ".tflite" else "NCHW")
 
 
-def test_the_json_contains_what_a_caller_needs(tiny_export: Path, outside_export: Path) -> None:
+def test_the_json_contains_all_a_caller_needs(tiny_export: Path, outside_export: Path) -> None:
     inside = json_inside(tiny_export / f"{TINY}_fp32.tflite")
     assert inside["input"]["normalization"] == "inside"
     assert inside["input"]["range"] == [0.0, 255.0]

@@ -42,7 +42,7 @@ def _documents(wanted: str) -> list[object]:
     ]
 
 
-def test_programs_are_those_of_the_package() -> None:
+def test_programs_match_the_package() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     assert {name: f"{module}:main" for name, module in PROGRAMS.items()} == scripts
 

@@ -44,7 +44,7 @@ def test_the_readme_is_short() -> None:
     assert next(n for n, line in enumerate(lines) if line.startswith("![")) < 40
 
 
-def test_members_of_a_task_file_are_those_of_the_types() -> None:
+def test_members_of_a_task_file_match_the_types() -> None:
     text = (ROOT / "docs/own_networks.md").read_text(encoding="utf-8").split("## A task file")[1]
     rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
     listed = {name for row in rows for name in re.findall(r"`(\w+)`", row)}

@@ -1,6 +1,6 @@
 """Every parser of outside data raises only our own errors, whatever the data.
 
-Real samples are truncated, altered and replaced. What has further tests of its own: members of JSON
+Real samples are truncated, altered and replaced. Tested further elsewhere: members of JSON
 files (seaformer/artifact/test_json_inputs.py), what devices print, the record and the plan of the
 runner, the official tool's output, and names.
 """

@@ -158,7 +158,7 @@ def test_the_distributions_contain_the_data(distributions: Path) -> None:
     assert sources | {"android_demo/gradlew", "android_demo/smoke_build/__main__.py"} <= in_sdist
 
 
-# ---- Installed as by a user: without a link to the sources, and without make
+# ---- Installed as a user would: without a link to the sources, and without make
 
 
 @pytest.fixture(scope="session")
@@ -196,7 +196,7 @@ def test_a_plain_install_of_each_python_uses_exported_files(
     Install(python, tmp_path / "plain", str(wheel)).check_use(model)
 
 
-def test_the_tested_versions_of_python_are_those_of_the_package() -> None:
+def test_the_tested_python_versions_match_the_package() -> None:
     stated = [line.rpartition(" :: ")[2] for line in PROJECT["project"]["classifiers"]]
     assert [line for line in stated if line.startswith("3.")] == list(VERSIONS)
     lowest, above = PROJECT["project"]["requires-python"].split(",")

@@ -76,7 +76,7 @@ def test_the_table_matches_the_package(extra: str) -> None:
     assert _in_table(extra) == _distributions(extra)
 
 
-def test_all_has_every_extra_but_that_of_other_libraries_and_a_plain_install_none() -> None:
+def test_all_has_every_extra_except_models_and_a_plain_install_has_none() -> None:
     # A torchvision pins torch to one version.
     general = EXTRAS.keys() - {"models"}
     plain = {Requirement(text).name for text in PROJECT["dependencies"]}

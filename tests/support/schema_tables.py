@@ -62,7 +62,7 @@ def _words(text: str) -> str:
 
 
 def _type_name(member: Schema) -> str:
-    """Return the type of a member in words."""
+    """Return the type of a member as text."""
     if "$ref" in member:
         return member["$ref"].rpartition("/")[2]
     if "anyOf" in member or "oneOf" in member:

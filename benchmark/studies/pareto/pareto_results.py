@@ -103,7 +103,7 @@ class ParetoResults(StudyDocument):
     Attributes:
         task: value of --task.
         metric: accuracy, such as "mIoU".
-        data: the images of the accuracy, in words.
+        data: the images of the accuracy, as text.
         results: path of the results.json, relative to the folder of this file.
         problem: why it is not complete; null if it is.
         warnings: caveats about the numbers.

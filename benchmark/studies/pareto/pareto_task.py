@@ -37,7 +37,7 @@ class ParetoTask:
 
     Attributes:
         metric: accuracy, such as "mIoU".
-        data: the images of the accuracy, in words.
+        data: the images of the accuracy, as text.
         base: title of the network to which ratios are relative, if it is measured.
         networks: returns the exports of all networks, for a command without MODEL.
         published: returns the published figures of a model, or why it cannot be compared.

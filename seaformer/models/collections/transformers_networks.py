@@ -1,7 +1,7 @@
 """Networks of transformers: on the Hugging Face Hub, in a local folder, or among the presets.
 
-A folder has a config.json as of `save_pretrained`; it selects one of the library's own classes and
-never runs code of its own.
+A folder has a config.json written by `save_pretrained`; it selects one of the library's own classes and
+never runs code from the folder.
 """
 
 from collections.abc import Mapping
@@ -121,8 +121,8 @@ def _configuration(name: str) -> tuple[Any, Mapping[str, Any]]:
     place = _place(name)
     if _is_folder(name) and not (Path(place) / "config.json").is_file():
         raise UsageError(
-            f"there is no file '{Path(place) / 'config.json'}'. Give a folder as of "
-            "save_pretrained, or a name on the Hugging Face Hub."
+            f"there is no file '{Path(place) / 'config.json'}'. Give a folder written "
+            "by save_pretrained, or a name on the Hugging Face Hub."
         )
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)

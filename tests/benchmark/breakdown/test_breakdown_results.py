@@ -150,7 +150,7 @@ def test_profiles_of_networks_whose_operators_are_fused_are_aligned(
     assert not any("was not used" in note for note in found.notes)
 
 
-def test_the_rows_are_those_of_the_paper(breakdown: Breakdown) -> None:
+def test_the_rows_match_the_paper(breakdown: Breakdown) -> None:
     first = [(row.title, row.kind) for row in breakdown.children("")]
     assert first == [
         ("STEM", "module"),

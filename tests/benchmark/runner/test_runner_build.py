@@ -106,7 +106,7 @@ def test_a_folder_that_is_not_an_ndk_is_refused(
         build.build("android-arm64", tmp_path / NAME)
 
 
-def test_an_ndk_is_used_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_ndk_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for an NDK, which is not available here: its compiler records its arguments."""
     compiler = tmp_path / "toolchains/llvm/prebuilt/linux-x86_64/bin"
     compiler.mkdir(parents=True)

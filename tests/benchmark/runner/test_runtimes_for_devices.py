@@ -60,7 +60,7 @@ def test_every_backend_has_a_library_for_phones() -> None:
     assert set(PUBLISHED) == set(BACKENDS)
 
 
-def test_a_computer_without_a_library_is_asked_for_one(
+def test_the_error_without_a_library_asks_for_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")

@@ -152,7 +152,7 @@ def test_a_wrong_output_has_no_latency_and_is_on_no_front() -> None:
     assert (wrong.latency, wrong.on_front, wrong.ratio) == (None, False, None)
 
 
-def test_families_are_those_of_the_table() -> None:
+def test_families_match_the_table() -> None:
     assert family_of("SeaFormer-T") == "SeaFormer"
     peers = [row for row in REGISTRY.values() if not row.variant and not row.cost]
     assert {family_of(peer.title) for peer in peers} == {peer.family for peer in peers}
@@ -258,7 +258,7 @@ def test_the_csv_has_a_row_for_every_network() -> None:
 
 
 @pytest.mark.slow
-def test_networks_that_cannot_be_exported_are_left_out_with_the_reason(tmp_path: Path) -> None:
+def test_networks_that_cannot_be_exported_are_omitted_with_the_reason(tmp_path: Path) -> None:
     """Every export fails immediately, because its folder is a file."""
     (tmp_path / "models").write_text("")
     messages: list[str] = []
@@ -316,7 +316,7 @@ def test_given_models_are_measured_and_drawn(tiny: Path, tmp_path: Path) -> None
 # The verdict
 
 
-def test_the_verdict_names_the_front_and_what_is_unclear() -> None:
+def test_the_verdict_names_the_front_and_unclear_networks() -> None:
     noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
     noisy["m2"] = times_around(30.0, 2)
     models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]

@@ -89,7 +89,7 @@ def test_every_network_of_the_command_has_a_published_top_1() -> None:
     assert found.left_out == ()
 
 
-def test_a_score_is_that_of_the_size_of_the_input_and_names_its_weights() -> None:
+def test_a_score_matches_the_input_size_and_names_its_weights() -> None:
     found = summary_of(
         [
             classifier(0, "timm:mobilenetv4_conv_small", 224),
@@ -135,7 +135,7 @@ def test_what_nothing_is_published_of_has_a_latency_and_no_top_1() -> None:
     assert rows[0]["params"] == "5578632"
 
 
-def test_what_is_not_a_classifier_is_left_out() -> None:
+def test_networks_that_are_not_classifiers_are_omitted() -> None:
     models = [
         classifier(0, "seaformer-tiny"),
         classifier(1, "seaformer-small", kind="segmentation"),
@@ -257,11 +257,11 @@ def test_the_page_has_the_numbers_and_their_sources(tmp_path: Path) -> None:
 # The command
 
 
-def test_the_tasks_of_the_command_are_those_of_the_study() -> None:
+def test_the_tasks_of_the_command_match_the_study() -> None:
     assert list(OFFERED) == list(TASKS)
 
 
-def test_an_unknown_task_is_refused_with_those_there_are() -> None:
+def test_an_unknown_task_is_refused_with_the_valid_ones() -> None:
     result = CliRunner().invoke(main, ["pareto", "--task", "imagnet"])
     assert result.exit_code == 2
     assert "unknown task 'imagnet'" in result.stderr

@@ -544,7 +544,7 @@ def test_efficiency_is_speedup_per_thread() -> None:
     assert results.models[1].label == "a.tflite @ 2 threads on big"
 
 
-def test_the_error_of_a_failed_export_is_that_of_the_command(tmp_path: Path) -> None:
+def test_the_error_of_a_failed_export_matches_the_command(tmp_path: Path) -> None:
     with pytest.raises(SeaformerError, match=r"unknown variant 'tniy'. Did you mean 'tiny'.*seaf"):
         run_command(
             "seaformer-export",

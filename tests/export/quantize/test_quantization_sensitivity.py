@@ -355,7 +355,7 @@ def test_the_table_lists_the_worst_modules(report: Sensitivity) -> None:
 # Tensors
 
 
-def test_tensor_statistics_are_those_of_its_values() -> None:
+def test_tensor_statistics_describe_its_values() -> None:
     values = np.concatenate([np.linspace(-1.0, 1.0, 20_000), [4.0] * 200]).astype(np.float32)
     seen = collect([{"stem.conv@1": values}])
     (tensor,) = tensors_of(

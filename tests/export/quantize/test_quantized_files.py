@@ -98,7 +98,7 @@ def test_the_accuracy_is_within_the_threshold_and_has_an_interval(file: Path) ->
         assert high - low < 0.4
 
 
-def test_the_recorded_score_is_that_of_the_file(integer_export: Path) -> None:
+def test_the_recorded_score_belongs_to_the_file(integer_export: Path) -> None:
     """Measured independently: with a session of the runtime, and the confusion matrix."""
     file = integer_export / f"{STEM}_int8.tflite"
     quantization = metadata_of(file).quantization
@@ -114,7 +114,7 @@ def test_the_recorded_score_is_that_of_the_file(integer_export: Path) -> None:
     assert quantization.accuracy.score == pytest.approx(100 * matrix.scores().miou, abs=1e-9)
 
 
-def test_inputs_and_outputs_are_those_of_the_table_of_precisions(file: Path) -> None:
+def test_inputs_and_outputs_match_the_table_of_precisions(file: Path) -> None:
     metadata = metadata_of(file)
     precision = PRECISIONS[metadata.precision]
     types = {metadata.input.dtype, metadata.output.dtype}

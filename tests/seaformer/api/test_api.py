@@ -206,7 +206,7 @@ def test_benchmark_returns_typed_results(
         model.benchmark("host", runs=3, output=tmp_path / "out")
 
 
-def test_errors_are_those_of_the_commands(model: Model, tmp_path: Path) -> None:
+def test_errors_match_the_commands(model: Model, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'seaformer-tiny'"):
         seaformer.load("seaformer-tini")
     with pytest.raises(SeaformerError, match="no model file"):

@@ -113,7 +113,7 @@ def test_several_models_are_listed_in_the_order_of_the_command(
 
 
 @pytest.mark.parametrize(("name", "most_bytes"), [("shapes", 20_000), ("mask", 80_000)])
-def test_the_golden_output_is_that_of_the_file_on_this_computer(
+def test_the_golden_output_is_computed_from_the_file_on_this_computer(
     request: pytest.FixtureRequest, app: Path, name: str, most_bytes: int
 ) -> None:
     files = [next(request.getfixturevalue(f"{name}_export").glob(f"*{end}")) for end in SUFFIXES]

@@ -453,7 +453,7 @@ def test_changed_images_are_evaluated_again() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_different_run_does_not_resume_from_this_one() -> None:
+def test_another_run_does_not_resume_from_this_progress() -> None:
     evaluated("model.onnx", "--data", "data")
     Path("out", "results.json").unlink()
     again = ("--data", "data", "--report", "out")

@@ -38,7 +38,7 @@ def opened(task: Task, **declared: object) -> Candidate:
     return open_candidate(network, task, Options(OFFICIAL, statement=statement))
 
 
-def test_a_declared_task_goes_before_that_of_the_data_set() -> None:
+def test_a_declared_task_has_precedence_over_the_data_set() -> None:
     labels = tuple(label.split()[-1] for label in IMAGENET.labels)
     assert len(set(labels)) < len(labels)  # allowed with ids, as in the names of timm
     rule = replace(IMAGENET.preprocessing, input_size=(64, 64), crop_fraction=64 / 70)
@@ -48,7 +48,7 @@ def test_a_declared_task_goes_before_that_of_the_data_set() -> None:
     assert candidate.protocol.description == "short side 70, the middle 64 x 64 of it"
 
 
-def test_a_network_without_names_takes_those_of_the_data_set() -> None:
+def test_a_network_without_class_names_gets_them_from_the_data_set() -> None:
     labels = ("sky", "sea", "land")
     candidate = opened(replace(IMAGENET, labels=labels, ids=None), seaformer_output="logits")
     assert candidate.interface.labels == labels

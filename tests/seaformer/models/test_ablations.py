@@ -43,7 +43,7 @@ def deployed(ablation: dict[str, str]) -> tuple[nn.Module, DeploymentForm]:
 # Effects
 
 
-def test_without_ablation_the_network_is_that_of_the_paper() -> None:
+def test_without_ablation_the_network_matches_the_paper() -> None:
     for name in ("tiny", "large"):
         assert ablated(get_variant(name), {}) == get_variant(name)
         own = {name: values[0] for name, values in SWITCHES.items() if values}

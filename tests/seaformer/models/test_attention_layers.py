@@ -182,7 +182,7 @@ def test_acmix_attends_to_neighbours_and_convolves_the_same_maps() -> None:
 @pytest.mark.parametrize(
     ("kind", "ablation"), [("squeeze-enhanced", {}), ("squeeze", {"detail": "off"})]
 )
-def test_the_squeezed_layers_are_those_of_the_network(kind: str, ablation: dict[str, str]) -> None:
+def test_the_squeezed_layers_match_the_network(kind: str, ablation: dict[str, str]) -> None:
     """SeaFormer-T has the same layer at stride 64, with and without the ablation."""
     network = create_model("tiny", ablation=ablation)
     theirs = network.get_submodule("context_branch.stage5.blocks.0.attention").double()
@@ -300,7 +300,7 @@ class Written(TorchDispatchMode):
 
 @pytest.mark.parametrize("side", [16, 64, 256])
 @pytest.mark.parametrize("kind", LAYERS)
-def test_written_elements_are_about_those_of_the_table(kind: str, side: int) -> None:
+def test_written_elements_roughly_match_the_table(kind: str, side: int) -> None:
     with torch.device("meta"), torch.no_grad():
         layer = on_meta(kind)
         x = torch.zeros(1, CHANNELS, side, side)

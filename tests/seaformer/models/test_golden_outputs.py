@@ -83,7 +83,7 @@ def as_printed(number: float, published: str) -> str:
 
 
 @pytest.mark.parametrize(("variant", "task", "size", "params", "macs"), PUBLISHED)
-def test_parameters_and_macs_are_the_published_ones(
+def test_parameters_and_macs_match_the_published_numbers(
     variant: str, task: str, size: tuple[int, int], params: str, macs: str | None
 ) -> None:
     model = build_network(get_variant(variant), get_task(task)).eval()

@@ -18,7 +18,7 @@ TENSORS = {"tiny": 458, "small": 590, "base": 722, "large": 806}
 
 
 @pytest.mark.parametrize("entry", OFFICIAL)
-def test_names_and_shapes_are_the_official_ones(entry: str) -> None:
+def test_names_and_shapes_match_the_official_checkpoints(entry: str) -> None:
     kind, name, task = entry.split("-")
     variant = get_variant(name)
     shapes = network_shapes(variant, kind == "seg", CLASSES[task])

@@ -102,7 +102,7 @@ def test_our_own_names_are_recognised(folder: Path, name: str) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_weights_of_the_package_record_their_task() -> None:
+def test_built_in_weights_record_their_task() -> None:
     named = ("--model", "seaformer-tiny", "--weights", "shapes")
     output = succeeded(predict, "photo.png", *named, "--variant", "tiny", *MASK)
     assert "SeaFormer-tiny, shapes, fp32" in output
@@ -262,7 +262,7 @@ def few_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["topformer-tiny", "segformer-b0"])
 @pytest.mark.usefixtures("few_scenes")
 @pytest.mark.slow
-def test_another_network_is_trained_and_its_weights_identify_it(folder: Path, name: str) -> None:
+def test_another_network_is_trained_and_recognized_by_its_weights(folder: Path, name: str) -> None:
     output = succeeded(train, "--model", name, "--output", "run", *SHORT)
     assert {"topformer-tiny": "TopFormer-T", "segformer-b0": "SegFormer-B0"}[name] in output
     best = folder / "run" / "best.safetensors"

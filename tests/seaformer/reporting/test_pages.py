@@ -182,7 +182,7 @@ def opened() -> Browser:
 
 
 @in_a_browser
-def test_pages_fit_are_readable_and_request_nothing(path: Path, opened: Browser) -> None:
+def test_pages_fit_the_screen_are_readable_and_request_nothing(path: Path, opened: Browser) -> None:
     for scheme, width in (("light", 390), ("dark", 1280)):
         opened.open(path, width, scheme)
         assert opened.evaluate("document.documentElement.scrollWidth") == width
@@ -283,7 +283,7 @@ def test_the_command_is_copied(folder: Path, opened: Browser) -> None:
 
 
 @in_a_browser
-def test_print_opens_what_is_folded_and_leaves_out_buttons(folder: Path, opened: Browser) -> None:
+def test_print_unfolds_sections_and_omits_buttons(folder: Path, opened: Browser) -> None:
     opened.open(folder / "benchmarks.html", scheme="dark")
     table, button = ".folded table", ".copy"
 

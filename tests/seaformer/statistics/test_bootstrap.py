@@ -136,7 +136,7 @@ def test_summary_scales_with_the_times(rounds: list[np.ndarray], factor: float) 
 
 @settings(deadline=None, max_examples=25)
 @given(rounds_of_times)
-def test_the_median_of_rounds_of_unequal_length_is_that_of_all_runs(
+def test_the_median_of_rounds_of_unequal_length_is_over_all_runs(
     rounds: list[np.ndarray],
 ) -> None:
     runs = np.concatenate(rounds)

@@ -149,7 +149,7 @@ def invoke(*arguments: str | Path) -> Result:
         ("coco-stuff", "large", 80_000, 32, (512, 512), 2e-4),
     ],
 )
-def test_recipes_match_the_official_ones(
+def test_recipes_match_the_official_recipes(
     task: str, variant: str, iterations: int, batch: int, crop: tuple[int, int], rate: float
 ) -> None:
     found = get_recipe(get_task(task), variant)
@@ -161,7 +161,7 @@ def test_recipes_match_the_official_ones(
     assert (found.photometric, found.dropout, found.drop_path) == (True, 0.1, 0.1)
 
 
-def test_an_own_task_has_the_recipe_of_ade20k_at_its_size() -> None:
+def test_a_users_task_has_the_recipe_of_ade20k_at_its_size() -> None:
     expected = replace(RECIPES["ade20k"], crop=(SIDE, SIDE))
     assert get_recipe(small_task(), "tiny") == expected
 
@@ -900,7 +900,7 @@ def test_help_has_no_slow_imports() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_weights_of_the_package_record_their_task() -> None:
+def test_built_in_weights_record_their_task() -> None:
     task = get_task("shapes")
     model = create_model("tiny", task="shapes", weights="shapes")
     assert all(math.isfinite(float(tensor.sum())) for tensor in model.state_dict().values())
@@ -918,6 +918,6 @@ def test_weights_of_the_package_record_their_task() -> None:
     assert untrained.miou < 0.2
 
 
-def test_scenes_differ_from_those_of_the_training() -> None:
+def test_scenes_differ_from_the_training_scenes() -> None:
     validation = ShapesDataset("val")[0][1]
     assert not any(np.array_equal(render(0, index)[1], validation) for index in range(20))

@@ -332,7 +332,7 @@ def test_a_read_only_cache_is_a_clear_error(
     assert "Set SEAFORMER_CACHE" in message
 
 
-def test_the_default_cache_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_cache_belongs_to_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEAFORMER_CACHE")
     assert cache_folder("weights").parts[-2:] == ("seaformer", "weights") or sys.platform == "win32"
 

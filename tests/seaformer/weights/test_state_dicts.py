@@ -5,7 +5,7 @@ import torch
 from seaformer.weights.state_dicts import MANY, unwrapped
 
 
-def test_first_names_of_a_network_are_not_those_of_a_wrapper() -> None:
+def test_first_names_of_a_network_are_not_mistaken_for_a_wrapper() -> None:
     state = {f"features.{index}.weight": torch.zeros(1) for index in range(MANY)}
     assert unwrapped(state, parts=("features.",)).tensors.keys() == state.keys()
     assert "0.weight" in unwrapped(state).tensors

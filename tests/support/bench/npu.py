@@ -71,7 +71,7 @@ def measure(command: str) -> list[dict[str, Any]]:
 
 
 def short(command: str) -> str:
-    """Return a command without the options that have a column of their own."""
+    """Return a command without the options that have their own column."""
     text = re.sub(r"--(format|precision|soc|calibration|calibration-samples) \S+", "", command)
     return " ".join(text.split())
 

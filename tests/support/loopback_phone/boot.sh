@@ -9,7 +9,7 @@ root=$1 userland=$2 storage=$3
 shift 3
 
 # Arm programs run through qemu. "F" opens qemu now, so it need not be in the phone's file tree. If
-# user namespaces have no binfmt_misc of their own (before Linux 6.7), the computer's is used.
+# user namespaces do not have their own binfmt_misc (before Linux 6.7), the computer's is used.
 if mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc 2>/dev/null; then
   head='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00'
   mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff'

@@ -37,7 +37,7 @@ def test_a_photo_is_classified_as_by_timm(name: str, tmp_path: Path) -> None:
     assert_classifies_alike(ours, contract, theirs, transform)
 
 
-def test_the_classes_are_those_of_imagenet() -> None:
+def test_the_classes_match_imagenet() -> None:
     _, contract = made("mobilenetv3_small_100")
     assert contract.task.name == "imagenet"
     assert contract.task.ids == IMAGENET.ids
@@ -64,7 +64,7 @@ def test_random_weights_keep_the_values_of_every_layer_in_range() -> None:
         assert 1e-3 < float(output.std()) < 1e3
 
 
-def test_names_are_those_of_timm(tmp_path: Path) -> None:
+def test_names_match_timm(tmp_path: Path) -> None:
     assert resolve("timm:mobilevit_s.cvnets_in1k", allow_factory=False)
     for name in ("hf-hub:timm/mobilevit_s", f"local-dir:{tmp_path}", "mobilevit-s"):
         with pytest.raises(UnknownNameError, match=r"Close matches: timm:|For example: timm:"):

@@ -33,7 +33,7 @@ def test_a_photo_is_classified_as_by_torchvision(name: str, tmp_path: Path) -> N
     assert_classifies_alike(ours, contract, theirs, transforms)
 
 
-def test_a_segmentation_is_the_main_output_and_auxiliary_tensors_are_left_out(
+def test_a_segmentation_is_the_main_output_and_auxiliary_tensors_are_ignored(
     tmp_path: Path,
 ) -> None:
     name = "deeplabv3_mobilenet_v3_large"

@@ -120,7 +120,7 @@ def test_mobilevit_takes_bgr_and_classes_of_pascal_voc() -> None:
 
 
 @pytest.mark.parametrize("name", [SEGFORMER, MOBILEVIT])
-def test_our_preparation_of_a_photo_is_that_of_the_image_processor(name: str) -> None:
+def test_preprocessing_of_a_photo_matches_the_image_processor(name: str) -> None:
     from transformers import MobileViTImageProcessorPil, SegformerImageProcessorPil
 
     photo = read_image(sample_photograph())
@@ -133,7 +133,7 @@ def test_our_preparation_of_a_photo_is_that_of_the_image_processor(name: str) ->
     assert np.abs(ours - theirs).mean() < 0.02
 
 
-def test_a_folder_declares_what_its_files_say(folder: Path) -> None:
+def test_a_folder_declares_the_contents_of_its_configuration(folder: Path) -> None:
     network = find_model(f"transformers:{folder}")
     assert not isinstance(network, Path)
     model, _ = create(network, ADE20K)
@@ -145,7 +145,7 @@ def test_a_folder_declares_what_its_files_say(folder: Path) -> None:
     assert not set(stem) & set("/\\:")
 
 
-def test_a_folder_runs_no_code_of_its_own(folder: Path) -> None:
+def test_code_in_a_folder_is_not_run(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoModelForImageClassification": "evil.Evil"}
     config["auto_map"]["AutoConfig"] = "evil.EvilConfig"
@@ -164,7 +164,7 @@ def test_what_is_not_a_classifier_or_a_segmentation_is_refused(folder: Path) -> 
         made(f"{folder}/nowhere")
 
 
-def test_a_name_out_of_a_file_is_a_preset(folder: Path) -> None:
+def test_a_name_from_a_file_is_a_preset(folder: Path) -> None:
     name = f"transformers:{SEGFORMER}"
     assert resolve(name, allow_factory=False).name == name
     for other in (str(folder), "somebody/else"):

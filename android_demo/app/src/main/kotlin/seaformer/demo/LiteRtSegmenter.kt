@@ -28,7 +28,7 @@ class LiteRtSegmenter(
         try {
             CompiledModel.create(context.assets, model, options(accelerator, threads), environment)
         } catch (error: Throwable) {
-            environment.close() // the process goes on with the next accelerator
+            environment.close() // the process continues with the next accelerator
             throw error
         }
     private val inputs: List<TensorBuffer> = compiled.createInputBuffers()

@@ -1,8 +1,8 @@
 """Images on which quantized files are verified in addition to the calibration folder.
 
-Ranges from a folder of dark photos are suitable only for dark photos, and a file verified on that folder alone
-would pass. Therefore it is also verified on images of --verify-images, on procedural scenes of the
-task, or on the bundled photo at several brightness levels.
+Ranges from a folder of dark photos are suitable only for dark photos, and a file verified on that
+folder alone would pass. Therefore it is also verified on images of --verify-images, on procedural
+scenes of the task, or on the bundled photo at several brightness levels.
 """
 
 from collections.abc import Mapping

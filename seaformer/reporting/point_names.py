@@ -41,8 +41,8 @@ def place_names(
 ) -> list[tuple[Label, str]]:
     """Return the label of each point, and the path of the line to its point; "" if it is close.
 
-    One after the other, each name gets the free position nearest to its point. In a plot that is larger
-    than its frame, names keep their size and therefore still do not overlap.
+    One after the other, each name gets the free position nearest to its point. In a plot that is
+    larger than its frame, names keep their size and therefore still do not overlap.
 
     Args:
         names: names of the points.

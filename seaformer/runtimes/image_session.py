@@ -60,7 +60,8 @@ def _choose_size(
     or the task's size is used, in this order.
 
     Raises:
-        UsageError: the file has a fixed size that differs from the requested one, or no size is known.
+        UsageError: the file has a fixed size that differs from the requested one, or no size is
+            known.
     """
     height, width = own
     if height is not None and width is not None:

@@ -1,7 +1,7 @@
 """The running statistics of BatchNorms, measured as training would: on the input of each norm.
 
-Random statistics work for a network whose layers have random weights of a known gain. In a network of
-another library, whose gains are unknown, each block would multiply the values by a factor, which
+Random statistics work for a network whose layers have random weights of a known gain. In a network
+of another library, whose gains are unknown, each block would multiply the values by a factor, which
 made the outputs of RepViT 10^12 and no two float32 computations of them agree.
 """
 

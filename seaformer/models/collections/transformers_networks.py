@@ -1,7 +1,7 @@
 """Networks of transformers: on the Hugging Face Hub, in a local folder, or among the presets.
 
-A folder has a config.json written by `save_pretrained`; it selects one of the library's own classes and
-never runs code from the folder.
+A folder has a config.json written by `save_pretrained`; it selects one of the library's own classes
+and never runs code from the folder.
 """
 
 from collections.abc import Mapping

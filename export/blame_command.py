@@ -5,8 +5,6 @@ from pathlib import Path
 
 from seaformer.artifact.chips import CHIPS, Chip
 from seaformer.console import Console
-from seaformer.cutting.cutter import Cutter
-from seaformer.cutting.graph_description import modules
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.export.blame.advice import advise
 from seaformer.export.blame.blame_files import (
@@ -27,6 +25,8 @@ from seaformer.export.blame.probes import make_probes
 from seaformer.export.blame.target_runner import TargetRunner
 from seaformer.export.blame.targets import TARGETS
 from seaformer.export.report import Report
+from seaformer.extraction.extractor import Extractor
+from seaformer.extraction.graph_description import modules
 from seaformer.locks import locked
 from seaformer.runtimes import open_session
 from seaformer.temporary_folders import temporary_folder
@@ -72,10 +72,10 @@ def blame(
     report = Report(console)
     with (
         open_session(file) as reference,
-        Cutter(file) as cutter,
+        Extractor(file) as extractor,
         temporary_folder("blame") as temporary,
     ):
-        graph = cutter.graph
+        graph = extractor.graph
         if graph.has_state:
             raise SeaformerError(
                 f"'{file}' keeps state between runs, so its operators cannot be run one by one. "
@@ -87,11 +87,11 @@ def blame(
             stage.result = f"{len(graph.operators)} operators, on {names}"
             module_of = modules(reference.metadata, graph)
         runner = TargetRunner(file, graph, target, reference, probes, temporary, chip)
-        findings = find_culprits(runner, cutter, report)
+        findings = find_culprits(runner, extractor, report)
         if findings.is_clean:
             print_clean(console, findings, file, target)
             return True
-        evidence = gather(findings.culprits, runner, cutter, report)
+        evidence = gather(findings.culprits, runner, extractor, report)
         advice = [advise(one, graph, target) for one in evidence]
         make_folder(folder)
         with locked(folder, wait=True):

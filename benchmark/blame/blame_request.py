@@ -13,9 +13,9 @@ from seaformer.benchmark.measure.backends import Backend, backend_on
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import make_request
 from seaformer.benchmark.results.blame_results import BLAME_NAME, BLAME_PAGE_NAME
-from seaformer.cutting.differences import ACCUMULATED, EXACT, HALF_CHAIN, Tolerance
-from seaformer.cutting.graph_description import GraphDescription
 from seaformer.errors import UsageError
+from seaformer.extraction.differences import ACCUMULATED, EXACT, HALF_CHAIN, Tolerance
+from seaformer.extraction.graph_description import GraphDescription
 from seaformer.files import refuse_existing
 from seaformer.runtimes.compiled_file import is_compiled
 

@@ -30,9 +30,9 @@ from seaformer.benchmark.results.schema import RuntimeUsed
 from seaformer.benchmark.studies.results_folder import reserved
 from seaformer.cli.command import FAILED, INTERRUPTED, print_error
 from seaformer.console import Console
-from seaformer.cutting.cutter import Cutter
-from seaformer.cutting.differences import Tolerance
-from seaformer.cutting.graph_description import GraphDescription, modules
+from seaformer.extraction.differences import Tolerance
+from seaformer.extraction.extractor import Extractor
+from seaformer.extraction.graph_description import GraphDescription, modules
 from seaformer.files import atomic_write, refuse_existing, write_text
 from seaformer.interrupts import deferred
 from seaformer.runtimes import open_session
@@ -111,12 +111,12 @@ class BlameRun:
         entry = candidate.input
         given = np.frombuffer(candidate.tensor, entry.dtype).reshape(entry.shape)
         with (
-            Cutter(request.file) as cutter,
+            Extractor(request.file) as extractor,
             open_session(request.file) as reference,
             temporary_folder("blame") as folder,
         ):
-            require_truncatable(request.file, cutter.graph)
-            tolerance = request.tolerance(cutter.graph, candidate.metadata)
+            require_truncatable(request.file, extractor.graph)
+            tolerance = request.tolerance(extractor.graph, candidate.metadata)
             self._describe("sending files")
             settings = Settings(
                 threads=options.threads,
@@ -131,10 +131,10 @@ class BlameRun:
             with open_inference(
                 self._device, request.backend, settings, self._describe, [candidate]
             ) as inference:
-                self._results = self._begun(candidate, cutter.graph, tolerance, inference)
+                self._results = self._begun(candidate, extractor.graph, tolerance, inference)
                 trials = PrefixTrials(
                     request.file,
-                    cutter,
+                    extractor,
                     reference,
                     given,
                     inference,
@@ -143,7 +143,7 @@ class BlameRun:
                     deadline=time.monotonic() + options.time_limit_s,
                     on_trial=lambda: self._save(trials),
                 )
-                module_of = modules(candidate.metadata, cutter.graph)
+                module_of = modules(candidate.metadata, extractor.graph)
                 return search(trials, module_of, self._describe)
 
     def _begun(

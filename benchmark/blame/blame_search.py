@@ -15,8 +15,8 @@ from seaformer.benchmark.results.blame_results import (
     Trial,
     Verdict,
 )
-from seaformer.cutting.differences import EXACT, Difference
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator
+from seaformer.extraction.differences import EXACT, Difference
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator
 
 SUDDEN_DB = 10.0
 """Smallest loss of signal-to-noise ratio from the inputs to the outputs of a faulty operator.
@@ -133,7 +133,7 @@ def _blame(
     read = {} if before is None else before.differences
     inputs = tuple(trials.described(t, read.get(t)) for t in operator.inputs)
     outputs = tuple(trials.described(t, tried.differences.get(t)) for t in operator.outputs)
-    cut, alone = trials.alone(operator)
+    extracted, alone = trials.alone(operator)
     blamed = BlamedOperator(
         index=operator.index,
         type=operator.type,
@@ -145,7 +145,7 @@ def _blame(
         alone=alone,
         file=None,
     )
-    return Search(_verdict(blamed, alone), blamed, model=cut.model)
+    return Search(_verdict(blamed, alone), blamed, model=extracted.model)
 
 
 def _verdict(blamed: BlamedOperator, alone: Trial | None) -> Verdict:

@@ -9,11 +9,11 @@ from seaformer.benchmark.devices.errors import ProgramKilled, TimedOut
 from seaformer.benchmark.inference.device_inference import Inference
 from seaformer.benchmark.measure.session import ModelError, TimeLimitError
 from seaformer.benchmark.results.blame_results import Outcome, TensorAgreement, Trial
-from seaformer.cutting.cutter import Cut, Cutter
-from seaformer.cutting.differences import Difference, Tolerance
-from seaformer.cutting.graph_description import GraphOperator, outputs_of
-from seaformer.cutting.reference import Tensors, compare_with_reference, reference_tensors
 from seaformer.errors import SeaformerError
+from seaformer.extraction.differences import Difference, Tolerance
+from seaformer.extraction.extractor import ExtractedModel, Extractor
+from seaformer.extraction.graph_description import GraphOperator, outputs_of
+from seaformer.extraction.reference import Tensors, compare_with_reference, reference_tensors
 from seaformer.runtimes.session import Array, Session
 
 MODEL_LIMIT_S = 120.0
@@ -46,7 +46,7 @@ class PrefixTrials:
     def __init__(
         self,
         file: Path,
-        cutter: Cutter,
+        extractor: Extractor,
         reference: Session,
         given: Array,
         inference: Inference,
@@ -59,7 +59,7 @@ class PrefixTrials:
 
         Args:
             file: the whole file.
-            cutter: extracts models from the file.
+            extractor: extracts models from the file.
             reference: the file on the CPU of this computer.
             given: its single input.
             inference: inference on the device.
@@ -68,9 +68,14 @@ class PrefixTrials:
             deadline: end of the search, by `time.monotonic`.
             on_trial: called after each trial.
         """
-        self.graph, self.operators = cutter.graph, cutter.graph.computing
+        self.graph, self.operators = extractor.graph, extractor.graph.computing
         self.done: list[Trial] = []
-        self._file, self._cutter, self._reference, self._given = file, cutter, reference, given
+        self._file, self._extractor, self._reference, self._given = (
+            file,
+            extractor,
+            reference,
+            given,
+        )
         self._inference, self._tolerance, self._folder = inference, tolerance, folder
         self._deadline, self._on_trial = deadline, on_trial
         self._prefixes: dict[int, Tried] = {}
@@ -92,32 +97,34 @@ class PrefixTrials:
                 for tensor in sorted(outputs_of(inside), key=self._age)
                 if self.graph.is_needed_outside(tensor, inside, ())
             ]
-            cut = self._cutter.cut(inside, (), live[-MAX_OUTPUTS:])
-            path = self._write(cut, f"first_{count}")
-            self._prefixes[count] = self._try(path, self._given, cut.outputs, count)
+            extracted = self._extractor.extract(inside, (), live[-MAX_OUTPUTS:])
+            path = self._write(extracted, f"first_{count}")
+            self._prefixes[count] = self._try(path, self._given, extracted.outputs, count)
         return self._prefixes[count]
 
     def group(self, first: int, count: int) -> Tried:
         """Run the first `count` operators, returning the results of those from `first` on."""
-        cut = self._cutter.cut(self.operators[:count], (), outputs_of(self.operators[first:count]))
-        path = self._write(cut, f"from_{first}_to_{count}")
-        return self._try(path, self._given, cut.outputs, count)
+        extracted = self._extractor.extract(
+            self.operators[:count], (), outputs_of(self.operators[first:count])
+        )
+        path = self._write(extracted, f"from_{first}_to_{count}")
+        return self._try(path, self._given, extracted.outputs, count)
 
-    def alone(self, operator: GraphOperator) -> tuple[Cut, Trial | None]:
+    def alone(self, operator: GraphOperator) -> tuple[ExtractedModel, Trial | None]:
         """Extract one operator, and run it on the tensor of the reference.
 
         Returns:
             The model and its trial; the trial is None if the model has several inputs, of which the
             runner supports only one.
         """
-        cut = self._cutter.alone([operator])
+        extracted = self._extractor.alone([operator])
         if len(self.operators) == 1:
-            return cut, self.whole().trial
-        if len(cut.inputs) != 1:
-            return cut, None
-        given = self._tensors(cut.inputs)[cut.inputs[0]]
-        path = self._write(cut, f"alone_{operator.index}")
-        return cut, self._try(path, given, cut.outputs, 1, operator.index).trial
+            return extracted, self.whole().trial
+        if len(extracted.inputs) != 1:
+            return extracted, None
+        given = self._tensors(extracted.inputs)[extracted.inputs[0]]
+        path = self._write(extracted, f"alone_{operator.index}")
+        return extracted, self._try(path, given, extracted.outputs, 1, operator.index).trial
 
     def described(self, tensor: int, difference: Difference | None) -> TensorAgreement:
         """Describe a tensor and its agreement, if it was compared."""
@@ -136,9 +143,9 @@ class PrefixTrials:
     def _age(self, tensor: int) -> int:
         return self.graph.producers[tensor].index
 
-    def _write(self, cut: Cut, name: str) -> Path:
+    def _write(self, extracted: ExtractedModel, name: str) -> Path:
         path = self._folder / f"{name}{self._file.suffix.lower()}"
-        path.write_bytes(cut.model)
+        path.write_bytes(extracted.model)
         return path
 
     def _tensors(self, wanted: Sequence[int]) -> Tensors:

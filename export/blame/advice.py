@@ -1,9 +1,9 @@
 """Advice about an operator at fault, derived from the measurements and its shapes."""
 
-from seaformer.cutting.differences import Difference
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.targets import Target
+from seaformer.extraction.differences import Difference
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator
 
 _WIDE_OR_NARROW = ("int64", "uint64", "int16", "float64", "string", "complex64")
 """Types that most accelerator kernels do not support."""

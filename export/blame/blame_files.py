@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 from seaformer.errors import SeaformerError
 from seaformer.export.blame.culprits import Culprit, Fault, Findings
 from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.target_runner import TargetRunner, Trial
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator
 from seaformer.files import atomic_write, refuse_existing, write_text
 
 SCHEMA_VERSION = 1
@@ -59,9 +59,9 @@ def write_models(
         path = folder / f"operator_{operator.index:03d}_{operator.type.lower()}{suffix}"
         refuse_existing(path, force)
         with atomic_write(path, replace=force) as draft:
-            draft.write_bytes(one.cut.model)
+            draft.write_bytes(one.extracted.model)
         if needs_inputs(one):
-            inputs = {f"input_{n}": v for n, v in enumerate(runner.reference_inputs(one.cut))}
+            inputs = {f"input_{n}": v for n, v in enumerate(runner.reference_inputs(one.extracted))}
             beside = path.with_suffix(".npz")
             refuse_existing(beside, force)
             with atomic_write(beside, replace=force) as draft, draft.open("wb") as stream:
@@ -99,7 +99,7 @@ def write_report(
             {
                 "model": path.name,
                 "inputs_beside": needs_inputs(one),
-                "operators_in_model": [operator.index for operator in one.cut.operators],
+                "operators_in_model": [operator.index for operator in one.extracted.operators],
                 "by_itself": _trial(one.own),
                 "on_noise": one.on_noise and _trial(one.on_noise),
                 "advice": list(what_to_do),

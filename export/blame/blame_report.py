@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seaformer.console import Console
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator
 from seaformer.export.blame.blame_files import needs_inputs
 from seaformer.export.blame.culprits import Findings
 from seaformer.export.blame.evidence import Evidence
 from seaformer.export.blame.target_runner import Trial
 from seaformer.export.blame.targets import Target
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator
 
 MAX_REASON = 240
 """Maximum length of a runtime's error: LiteRT prints its call stack. The JSON has the full text."""
@@ -119,7 +119,7 @@ def _proof(evidence: Evidence) -> str:
     if evidence.is_alone:
         what = "one operator"
     else:
-        what = f"{len(evidence.cut.operators)} operators, the fewest that reproduce the fault"
+        what = f"{len(evidence.extracted.operators)} operators, the fewest that reproduce the fault"
     if evidence.own.is_good:
         return f"{what}; correct by itself: only the whole file reproduces the fault"
     if needs_inputs(evidence):

@@ -10,11 +10,11 @@ operator is correct alone but wrong after others: it is found by bisecting trunc
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from seaformer.cutting.cutter import Cutter
-from seaformer.cutting.differences import Difference
-from seaformer.cutting.graph_description import GraphOperator, outputs_of
 from seaformer.export.blame.search_stages import Stage, Stages
 from seaformer.export.blame.target_runner import UNTRIED, Failure, TargetRunner, Trial
+from seaformer.extraction.differences import Difference
+from seaformer.extraction.extractor import Extractor
+from seaformer.extraction.graph_description import GraphOperator, outputs_of
 
 MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
 """Limits of a model of independent operators: all its inputs and outputs are in memory at once."""
@@ -89,19 +89,19 @@ class Findings:
         return self.whole.is_good and not self.culprits
 
 
-def find_culprits(runner: TargetRunner, cutter: Cutter, stages: Stages) -> Findings:
+def find_culprits(runner: TargetRunner, extractor: Extractor, stages: Stages) -> Findings:
     """Search a file; see the module docstring.
 
     Raises:
         SeaformerError: the reference cannot run the file, or the target does not work at all.
     """
-    graph = cutter.graph
+    graph = extractor.graph
     with stages.stage("run the whole file") as stage:
         whole = runner.whole()
         stage.result = _short(str(whole))
     if whole.is_good and not graph.is_quantized:
         return Findings(whole, (), (), None)
-    search = _Search(runner, cutter, whole)
+    search = _Search(runner, extractor, whole)
     with stages.stage("run each operator alone") as stage:
         alone = search.alone(stage)
         stage.result = f"{len(graph.computing)} operators, {len(alone)} at fault"
@@ -117,19 +117,19 @@ def find_culprits(runner: TargetRunner, cutter: Cutter, stages: Stages) -> Findi
 class _Search:
     """One search."""
 
-    def __init__(self, runner: TargetRunner, cutter: Cutter, whole: Trial) -> None:
+    def __init__(self, runner: TargetRunner, extractor: Extractor, whole: Trial) -> None:
         self.unexamined: list[GraphOperator] = []
-        self._runner, self._cutter, self._whole = runner, cutter, whole
+        self._runner, self._extractor, self._whole = runner, extractor, whole
         self._failures: dict[int, Failure] = {}
         self._differences: dict[int, Difference] = {}
         self._like: dict[int, int] = {}
 
     def alone(self, stage: Stage) -> list[Culprit]:
         """Run every operator alone; return those at fault."""
-        for group in self._groups(self._cutter.graph.computing):
+        for group in self._groups(self._extractor.graph.computing):
             self._examine(group, stage)
         found = []
-        for one in self._cutter.graph.computing:
+        for one in self._extractor.graph.computing:
             failure, difference = self._failures.get(one.index), self._differences.get(one.index)
             # If the whole file runs, an operator refused alone may be refused for its inputs.
             if failure is not None and (self._whole.failure is None or failure.kind == UNTRIED):
@@ -141,7 +141,7 @@ class _Search:
         return found
 
     def _groups(self, operators: Sequence[GraphOperator]) -> Iterator[list[GraphOperator]]:
-        tensors = self._cutter.graph.tensors
+        tensors = self._extractor.graph.tensors
         group: list[GraphOperator] = []
         size = 0
         for one in operators:
@@ -162,7 +162,7 @@ class _Search:
         """
         if self._try(group, stage) or len(group) == 1:
             return
-        for key in (self._cutter.graph.signature, lambda one: one.kind):
+        for key in (self._extractor.graph.signature, lambda one: one.kind):
             classes: dict[object, list[GraphOperator]] = {}
             for one in group:
                 classes.setdefault(key(one), []).append(one)
@@ -208,7 +208,7 @@ class _Search:
             self.unexamined += [one for one in group if one not in self.unexamined]
             return True
         stage.show(f"{len(group)} operators from {group[0].index}")
-        trial = self._runner.run(self._cutter.alone(group))
+        trial = self._runner.run(self._extractor.alone(group))
         if trial.failure is not None:
             if len(group) == 1:
                 self._failures[group[0].index] = trial.failure
@@ -226,7 +226,7 @@ class _Search:
         for found in range(MAX_IN_CONTEXT + 1):
             named = [one.operator for one in culprits]
             fed = outputs_of(named)
-            rest = [one for one in self._cutter.graph.computing if one not in named]
+            rest = [one for one in self._extractor.graph.computing if one not in named]
             if not rest:
                 return culprits, None
             trial = self._chain(rest, fed)
@@ -251,7 +251,7 @@ class _Search:
                 good = middle
         operator = rest[bad - 1]
         wrong = [
-            self._cutter.graph.producers[tensor]
+            self._extractor.graph.producers[tensor]
             for tensor, difference in trial.differences.items()
             if not difference.agrees
         ]
@@ -271,7 +271,7 @@ class _Search:
 
     def _likewise(self, culprit: Culprit, rest: Sequence[GraphOperator]) -> list[Culprit]:
         """Operators that fail in the same way: the same kind of operator after the same kinds."""
-        graph, count = self._cutter.graph, len(culprit.among)
+        graph, count = self._extractor.graph, len(culprit.among)
         kinds = [one.kind for one in (*culprit.among, culprit.operator)]
         chains = []
         for one in rest:
@@ -282,8 +282,8 @@ class _Search:
             return []
         together = sorted({one for chain in chains for one in chain}, key=lambda one: one.index)
         wanted = outputs_of(chain[-1] for chain in chains)
-        cut = self._cutter.cut(together, wanted, wanted)
-        trial = self._runner.run(cut, is_chain=True)
+        extracted = self._extractor.extract(together, wanted, wanted)
+        trial = self._runner.run(extracted, is_chain=True)
         found = []
         for *among, operator in chains:
             wrong = [trial.differences[t] for t in operator.outputs if t in trial.differences]
@@ -294,12 +294,14 @@ class _Search:
 
     def _shortest(self, operator: GraphOperator, fed: Collection[int]) -> tuple[GraphOperator, ...]:
         """The shortest chain of preceding operators with which an operator fails; empty if none."""
-        before = self._cutter.graph.ancestors(operator, fed)[:-1]
+        before = self._extractor.graph.ancestors(operator, fed)[:-1]
         wanted = set(operator.outputs)
 
         def is_wrong(count: int) -> bool:
             chain = (*before[len(before) - count :], operator)
-            return self._runner.run(self._cutter.cut(chain, fed, wanted), is_chain=True).is_wrong
+            return self._runner.run(
+                self._extractor.extract(chain, fed, wanted), is_chain=True
+            ).is_wrong
 
         right, wrong = 0, 1
         while wrong < len(before) and not self._is_out_of_sessions() and not is_wrong(wrong):
@@ -317,7 +319,7 @@ class _Search:
         return tuple(before[len(before) - wrong :])
 
     def _chain(self, operators: Sequence[GraphOperator], fed: Collection[int]) -> Trial:
-        return self._runner.run(self._cutter.cut(operators, fed), is_chain=True)
+        return self._runner.run(self._extractor.extract(operators, fed), is_chain=True)
 
     def _is_out_of_sessions(self) -> bool:
         return self._runner.sessions >= MAX_SESSIONS

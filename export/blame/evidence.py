@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seaformer.cutting.cutter import Cut, Cutter
-from seaformer.cutting.differences import Difference
-from seaformer.cutting.graph_description import outputs_of
 from seaformer.export.blame.culprits import Culprit
 from seaformer.export.blame.search_stages import Stages
 from seaformer.export.blame.target_runner import TargetRunner, Trial
+from seaformer.extraction.differences import Difference
+from seaformer.extraction.extractor import ExtractedModel, Extractor
+from seaformer.extraction.graph_description import outputs_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Evidence:
 
     Attributes:
         culprits: operators with the same fault; the model is made from the first.
-        cut: the model.
+        extracted: the model.
         own: result on the target, on the reference's tensors of the whole file.
         on_noise: result on noise; None if the reference cannot run on noise.
         with_constants_given: difference of the operator if its constants are inputs; None if it
@@ -25,7 +25,7 @@ class Evidence:
     """
 
     culprits: tuple[Culprit, ...]
-    cut: Cut
+    extracted: ExtractedModel
     own: Trial
     on_noise: Trial | None
     with_constants_given: Difference | None
@@ -33,7 +33,7 @@ class Evidence:
     @property
     def is_alone(self) -> bool:
         """Whether the model has a single operator."""
-        return len(self.cut.operators) == 1
+        return len(self.extracted.operators) == 1
 
     @property
     def shows_on_noise(self) -> bool:
@@ -42,17 +42,17 @@ class Evidence:
 
 
 def gather(
-    culprits: Sequence[Culprit], runner: TargetRunner, cutter: Cutter, stages: Stages
+    culprits: Sequence[Culprit], runner: TargetRunner, extractor: Extractor, stages: Stages
 ) -> list[Evidence]:
     """Extract a model for each kind of fault, and run it by itself."""
     with stages.stage("extract minimal models") as stage:
         kinds = _kinds(culprits)
-        with_constants = _with_constants_given([one[0] for one in kinds], runner, cutter)
+        with_constants = _with_constants_given([one[0] for one in kinds], runner, extractor)
         found = [
-            _gather(one, with_constants.get(one[0].operator.index), runner, cutter)
+            _gather(one, with_constants.get(one[0].operator.index), runner, extractor)
             for one in stage.follow(kinds, len(kinds))
         ]
-        size = sum(len(one.cut.model) for one in found)
+        size = sum(len(one.extracted.model) for one in found)
         stage.result = f"{len(found)} models, {size / 1e3:.1f} kB"
     return found
 
@@ -69,10 +69,10 @@ def _kinds(culprits: Sequence[Culprit]) -> list[list[Culprit]]:
 
 
 def _with_constants_given(
-    culprits: Sequence[Culprit], runner: TargetRunner, cutter: Cutter
+    culprits: Sequence[Culprit], runner: TargetRunner, extractor: Extractor
 ) -> dict[int, Difference]:
     """Operators whose outputs differ -> their difference if their constants are inputs."""
-    graph = cutter.graph
+    graph = extractor.graph
     operators = [
         one.operator
         for one in culprits
@@ -83,7 +83,7 @@ def _with_constants_given(
     if not operators:
         return {}
     # Refused as a whole if the weights of one operator, such as a convolution, cannot be inputs.
-    trial = runner.run(cutter.alone(operators, gives_constants=True))
+    trial = runner.run(extractor.alone(operators, gives_constants=True))
     if trial.failure is not None:
         return {}
     return {
@@ -96,15 +96,17 @@ def _gather(
     culprits: Sequence[Culprit],
     with_constants: Difference | None,
     runner: TargetRunner,
-    cutter: Cutter,
+    extractor: Extractor,
 ) -> Evidence:
     first = culprits[0]
     operator = first.operator
     if first.among:
-        cut = cutter.cut((*first.among, operator), outputs_of([operator]), operator.outputs)
+        extracted = extractor.extract(
+            (*first.among, operator), outputs_of([operator]), operator.outputs
+        )
     else:
-        cut = cutter.alone([operator])
+        extracted = extractor.alone([operator])
         if first.fault.failure is not None:  # the search has already run it by itself
-            return Evidence(tuple(culprits), cut, Trial(first.fault.failure, {}), None, None)
-    own, on_noise = runner.run_by_itself(cut)
-    return Evidence(tuple(culprits), cut, own, on_noise, with_constants)
+            return Evidence(tuple(culprits), extracted, Trial(first.fault.failure, {}), None, None)
+    own, on_noise = runner.run_by_itself(extracted)
+    return Evidence(tuple(culprits), extracted, own, on_noise, with_constants)

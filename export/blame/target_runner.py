@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.cutting.cutter import Cut
-from seaformer.cutting.differences import (
+from seaformer.errors import SeaformerError
+from seaformer.export.blame.control_model import control_model
+from seaformer.export.blame.probes import Probe, noise
+from seaformer.export.blame.targets import Target
+from seaformer.extraction.differences import (
     ACCUMULATED,
     EXACT,
     HALF,
@@ -18,12 +21,9 @@ from seaformer.cutting.differences import (
     Difference,
     Tolerance,
 )
-from seaformer.cutting.graph_description import GraphDescription
-from seaformer.cutting.reference import Tensors, compare_with_reference, reference_tensors
-from seaformer.errors import SeaformerError
-from seaformer.export.blame.control_model import control_model
-from seaformer.export.blame.probes import Probe, noise
-from seaformer.export.blame.targets import Target
+from seaformer.extraction.extractor import ExtractedModel
+from seaformer.extraction.graph_description import GraphDescription
+from seaformer.extraction.reference import Tensors, compare_with_reference, reference_tensors
 from seaformer.runtimes import open_session
 from seaformer.runtimes.child_process import CrashError, TimeLimitError
 from seaformer.runtimes.session import Array, Session
@@ -134,52 +134,54 @@ class TargetRunner:
             self._require_working_target()
         return trial
 
-    def run(self, cut: Cut, is_chain: bool = False) -> Trial:
+    def run(self, extracted: ExtractedModel, is_chain: bool = False) -> Trial:
         """Run an extracted model on the reference's tensors.
 
         Args:
-            cut: the model.
+            extracted: the model.
             is_chain: whether its operators feed each other; else they are independent.
         """
-        feeds = self._feeds((*cut.inputs, *cut.outputs))
-        return _worst(self._try(self._write(cut), cut.inputs, cut.outputs, feeds, is_chain))
+        feeds = self._feeds((*extracted.inputs, *extracted.outputs))
+        return _worst(
+            self._try(self._write(extracted), extracted.inputs, extracted.outputs, feeds, is_chain)
+        )
 
-    def run_by_itself(self, cut: Cut) -> tuple[Trial, Trial | None]:
+    def run_by_itself(self, extracted: ExtractedModel) -> tuple[Trial, Trial | None]:
         """Run an extracted model on the reference's tensors, and on noise as a stand-alone file.
 
         Returns:
             Both results; None for noise if the reference cannot run it.
         """
-        feeds = self._feeds((*cut.inputs, *cut.outputs))
-        file = self._write(cut)
-        on_noise = self._on_noise(cut, file)
+        feeds = self._feeds((*extracted.inputs, *extracted.outputs))
+        file = self._write(extracted)
+        on_noise = self._on_noise(extracted, file)
         tried = [*feeds, on_noise] if on_noise else feeds
-        is_chain = len(cut.operators) > 1
-        trials = self._try(file, cut.inputs, cut.outputs, tried, is_chain)
+        is_chain = len(extracted.operators) > 1
+        trials = self._try(file, extracted.inputs, extracted.outputs, tried, is_chain)
         return _worst(trials[: len(feeds)]), trials[-1] if on_noise else None
 
-    def reference_inputs(self, cut: Cut) -> list[Array]:
+    def reference_inputs(self, extracted: ExtractedModel) -> list[Array]:
         """The inputs of an extracted model, computed by the reference on the first probe."""
-        feed = self._tensors(self._probes[0], cut.inputs)
-        return [feed[tensor] for tensor in cut.inputs]
+        feed = self._tensors(self._probes[0], extracted.inputs)
+        return [feed[tensor] for tensor in extracted.inputs]
 
-    def _on_noise(self, cut: Cut, file: Path) -> Tensors | None:
+    def _on_noise(self, extracted: ExtractedModel, file: Path) -> Tensors | None:
         """Noise inputs and the reference outputs for them."""
-        if set(cut.inputs) & set(cut.outputs):
+        if set(extracted.inputs) & set(extracted.outputs):
             return None  # a tensor is both input and output, with two values
         try:
             with open_session(file) as session:
                 given = noise(session.inputs)
-                found = session.fetch(cut.keys, given)
+                found = session.fetch(extracted.keys, given)
         except SeaformerError:
             return None
         tensors = self._graph.tensors
-        values = [tensors[t].stored(one) for t, one in zip(cut.outputs, found, strict=True)]
-        return dict(zip((*cut.inputs, *cut.outputs), (*given, *values), strict=True))
+        values = [tensors[t].stored(one) for t, one in zip(extracted.outputs, found, strict=True)]
+        return dict(zip((*extracted.inputs, *extracted.outputs), (*given, *values), strict=True))
 
-    def _write(self, cut: Cut) -> Path:
-        file = self._folder / f"cut{self._path.suffix}"
-        file.write_bytes(cut.model)
+    def _write(self, extracted: ExtractedModel) -> Path:
+        file = self._folder / f"extracted{self._path.suffix}"
+        file.write_bytes(extracted.model)
         return file
 
     def _feeds(self, wanted: Sequence[int]) -> list[Tensors]:

@@ -14,10 +14,10 @@ from sampling import sampled
 from small_tflite import SmallModel
 
 from seaformer.console import Console
-from seaformer.cutting.cutter import Cutter
-from seaformer.cutting.differences import ACCUMULATED, EXACT, compare
-from seaformer.cutting.graph_description import GraphTensor
 from seaformer.export.blame_command import blame
+from seaformer.extraction.differences import ACCUMULATED, EXACT, compare
+from seaformer.extraction.extractor import Extractor
+from seaformer.extraction.graph_description import GraphTensor
 from seaformer.runtimes import open_session
 
 FAULTS = SAMPLES / "accelerator_faults"
@@ -149,9 +149,9 @@ def test_faults_of_an_old_deployment_form_are_found(tmp_path: Path) -> None:
         "operator_004_mul.tflite",
     ]
     smallest = folder / "operator_000_mul.tflite"
-    with Cutter(smallest) as cutter:
-        assert [one.type for one in cutter.graph.operators] == ["MUL"]
-        assert len(cutter.graph.inputs) == 1
+    with Extractor(smallest) as extractor:
+        assert [one.type for one in extractor.graph.operators] == ["MUL"]
+        assert len(extractor.graph.inputs) == 1
     x = np.random.default_rng(1).standard_normal((1, 8, 64)).astype(np.float32)
     results = []
     for accelerator in ("cpu", "gpu"):
@@ -202,11 +202,11 @@ def test_a_broken_driver_is_not_a_fault_of_the_file(tmp_path: Path) -> None:
 
 
 def test_every_operator_can_be_extracted(shapes_export: Path) -> None:
-    with Cutter(shapes_export / FP32) as cutter:
-        graph = cutter.graph
-        extracted = cutter.alone(graph.computing)
+    with Extractor(shapes_export / FP32) as extractor:
+        graph = extractor.graph
+        extracted = extractor.alone(graph.computing)
         assert len(extracted.outputs) == sum(len(one.outputs) for one in graph.computing)
-        whole = cutter.cut(graph.computing, ())
+        whole = extractor.extract(graph.computing, ())
     assert (whole.inputs, whole.outputs) == (graph.inputs, graph.outputs)
 
 

@@ -14,10 +14,10 @@ from sampling import sampled
 
 from seaformer.artifact.chips import CHIPS
 from seaformer.console import Console
-from seaformer.cutting.cutter import Cutter
 from seaformer.export.blame_command import blame
 from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.ranges import choose
+from seaformer.extraction.extractor import Extractor
 from seaformer.runtimes import open_session
 
 FP32 = "seaformer_tiny_shapes_128x128_fp32.onnx"
@@ -40,8 +40,8 @@ def test_extracted_operators_compute_the_same_as_in_the_file(
 ) -> None:
     file = mixed if is_quantized else shapes_export / FP32
     x = images(1)[0]
-    with Cutter(file) as cutter, open_session(file) as session:
-        graph = cutter.graph
+    with Extractor(file) as extractor, open_session(file) as session:
+        graph = extractor.graph
         assert graph.is_quantized == is_quantized
         computing = [node.op_type for node in onnx.load(file).graph.node]
         kinds = {one.type for one in graph.operators}
@@ -57,8 +57,8 @@ def test_extracted_operators_compute_the_same_as_in_the_file(
         tensors = [t for one in graph.operators for t in one.outputs]
         fetched = session.fetch([graph.key(t) for t in tensors], [encoded])
         known = dict(zip(tensors, fetched, strict=True)) | {graph.inputs[0]: encoded}
-        alone = cutter.alone(graph.operators)
-        chain = cutter.cut(graph.operators, (), graph.outputs)
+        alone = extractor.alone(graph.operators)
+        chain = extractor.extract(graph.operators, (), graph.outputs)
     for extracted in (alone, chain):
         path = tmp_path / "extracted.onnx"
         path.write_bytes(extracted.model)

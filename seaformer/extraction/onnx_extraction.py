@@ -2,7 +2,7 @@
 
 In a quantized file, a node together with the conversions around it is one operator: like in the
 runtime, it reads and returns integers. So is a requantization. Stored tensors stay inside the
-model. A tensor that is both computed and fed exists twice, see `seaformer.cutting.tflite_cutting`.
+model. A tensor that is both computed and fed exists twice, see `tflite_extraction`.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator, GraphTensor
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.runtimes.onnx_runtime import integer_scales
 
 TAKING, GIVING = "DequantizeLinear", "QuantizeLinear"
@@ -36,7 +36,7 @@ class _Group:
     outputs: tuple[str, ...]
 
 
-class OnnxCuts:
+class OnnxExtraction:
     """Creates models of the operators of one file.
 
     Attributes:
@@ -61,14 +61,14 @@ class OnnxCuts:
         }
         self.description = self._describe()
 
-    def cut(
+    def extract(
         self,
         operators: Sequence[int],
         fed: Collection[int],
         wanted: Collection[int],
         gives_constants: bool = False,  # noqa: ARG002
     ) -> tuple[bytes, list[int], list[int], list[str]]:
-        """Create a model of selected operators; see `seaformer.cutting.tflite_cutting.cut`.
+        """Create a model of selected operators; see `tflite_extraction.extract`.
 
         Constants never become inputs, because `inputs` of operators do not include them.
         """
@@ -94,7 +94,7 @@ class OnnxCuts:
         used = {name for node in nodes for name in node.input}
         graph = helper.make_graph(
             nodes,
-            "cut",
+            "extract",
             [self._port(tensor, name) for tensor, name in given.items()],
             [self._port(tensor, self._names[tensor]) for tensor in returned],
             [tensor for name, tensor in self._stored.items() if name in used],

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.errors import SeaformerError
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.runtimes.child_process import ChildProcess
 from seaformer.runtimes.session import Closable
 
@@ -13,7 +13,7 @@ PROGRAM = "the reader of its operators"
 
 
 @dataclass(frozen=True)
-class Cut:
+class ExtractedModel:
     """A model of selected operators of the file.
 
     Attributes:
@@ -31,7 +31,7 @@ class Cut:
     keys: tuple[str, ...]
 
 
-class Cutter(Closable):
+class Extractor(Closable):
     """Creates models of operators of one file. Use it as a context manager, or call `close`.
 
     Attributes:
@@ -40,7 +40,7 @@ class Cutter(Closable):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._child = ChildProcess("seaformer.cutting.cutter_process", path, PROGRAM)
+        self._child = ChildProcess("seaformer.extraction.extractor_process", path, PROGRAM)
         try:
             answer, _ = self._child.call("read", {"path": str(path)})
             try:
@@ -72,16 +72,16 @@ class Cutter(Closable):
             self.close()
             raise
 
-    def cut(
+    def extract(
         self,
         operators: Sequence[GraphOperator],
         fed: Collection[int],
         wanted: Collection[int] = (),
         gives_constants: bool = False,
-    ) -> Cut:
-        """Return a model of selected operators, see `tflite_cutting.cut`."""
+    ) -> ExtractedModel:
+        """Return a model of selected operators, see `tflite_extraction.extract`."""
         answer, (data,) = self._child.call(
-            "cut",
+            "extract",
             {
                 "operators": [one.index for one in operators],
                 "fed": sorted(fed),
@@ -89,7 +89,7 @@ class Cutter(Closable):
                 "gives_constants": gives_constants,
             },
         )
-        return Cut(
+        return ExtractedModel(
             data.tobytes(),
             tuple(operators),
             tuple(answer["inputs"]),
@@ -97,9 +97,11 @@ class Cutter(Closable):
             tuple(map(str, answer["keys"])),
         )
 
-    def alone(self, operators: Sequence[GraphOperator], gives_constants: bool = False) -> Cut:
+    def alone(
+        self, operators: Sequence[GraphOperator], gives_constants: bool = False
+    ) -> ExtractedModel:
         """Return a model in which all tensors that the selected operators read are inputs."""
-        return self.cut(operators, self.graph.activations, gives_constants=gives_constants)
+        return self.extract(operators, self.graph.activations, gives_constants=gives_constants)
 
     def close(self) -> None:
         """End the child process."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seaformer.cutting.graph_description import GraphTensor
 from seaformer.evaluation.metrics import sqnr_db
+from seaformer.extraction.graph_description import GraphTensor
 from seaformer.runtimes.session import Array
 
 

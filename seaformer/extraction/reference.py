@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from seaformer.cutting.differences import Difference, Tolerance, compare
-from seaformer.cutting.graph_description import GraphDescription
+from seaformer.extraction.differences import Difference, Tolerance, compare
+from seaformer.extraction.graph_description import GraphDescription
 from seaformer.runtimes.session import Array, Session
 
 Tensors = Mapping[int, Array]

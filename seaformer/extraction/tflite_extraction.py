@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from seaformer.cutting.graph_description import GraphDescription, GraphOperator, GraphTensor
+from seaformer.extraction.graph_description import GraphDescription, GraphOperator, GraphTensor
 from seaformer.runtimes.tflite_flatbuffer import operator_types, pack, parse
 
 _DTYPES = {
@@ -25,7 +25,7 @@ _DTYPES = {
 }
 
 
-class TFLiteCuts:
+class TFLiteExtraction:
     """Creates models of the operators of one file.
 
     Attributes:
@@ -36,15 +36,15 @@ class TFLiteCuts:
         self._parsed = parse(path.read_bytes())
         self.description = describe(self._parsed)
 
-    def cut(
+    def extract(
         self,
         operators: Sequence[int],
         fed: Collection[int],
         wanted: Collection[int],
         gives_constants: bool = False,
     ) -> tuple[bytes, list[int], list[int], list[int]]:
-        """Create a model of selected operators; see the function `cut`."""
-        return cut(self._parsed, self.description, operators, fed, wanted, gives_constants)
+        """Create a model of selected operators; see the function `extract`."""
+        return extract(self._parsed, self.description, operators, fed, wanted, gives_constants)
 
 
 def describe(parsed: schema.ModelT) -> GraphDescription:
@@ -72,7 +72,7 @@ def describe(parsed: schema.ModelT) -> GraphDescription:
     )
 
 
-def cut(
+def extract(
     parsed: schema.ModelT,
     description: GraphDescription,
     operators: Sequence[int],

@@ -12,7 +12,7 @@ from seaformer.benchmark.studies.attention.attention_command import attention
 from seaformer.benchmark.studies.pareto.pareto_command import pareto
 from seaformer.cli.command import FAILED, VERSION_OPTION, Group
 from seaformer.errors import UsageError, look_up
-from seaformer.files import is_there
+from seaformer.files import path_exists
 from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
 
@@ -54,7 +54,7 @@ class _ModelsFirst(Group):
 
 def _refuse_misspelt(word: str, commands: Sequence[str]) -> None:
     near = get_close_matches(word, (*commands, *REGISTRY), n=1, cutoff=0.6)
-    if near and near[0] in commands and not word.startswith("-") and not is_there(word):
+    if near and near[0] in commands and not word.startswith("-") and not path_exists(word):
         raise UsageError(
             f"'{word}' is neither a model file nor a command. Did you mean '{near[0]}'? Commands: "
             f"{', '.join(sorted(commands))}."

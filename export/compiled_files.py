@@ -34,7 +34,7 @@ crashes or exceeds its time limit.
 NEVER_RUN = "compiled, never run: there is no emulator for compiled .tflite files"
 
 
-class Compiling:
+class CompiledFiles:
     """Compiles one exported file for the requested chips.
 
     Args:

@@ -24,7 +24,7 @@ from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError
 from seaformer.export.acceptance import accept, require_accepted
-from seaformer.export.compiled_files import Compiling
+from seaformer.export.compiled_files import CompiledFiles
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.input_dependence import find_values_made_constant
@@ -46,10 +46,10 @@ from seaformer.export.quantize.independent_images import independent_images
 from seaformer.export.quantize.module_patterns import require_modules
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
-from seaformer.export.quantized_files import Quantizing
+from seaformer.export.quantized_files import QuantizedFiles
 from seaformer.export.report import Report
 from seaformer.export.request import Request, prepare_output
-from seaformer.export.request_of_source import as_source_allows
+from seaformer.export.request_of_source import complete_request
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
 from seaformer.export.verify.half_arithmetic import EMULATED
@@ -86,7 +86,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
             request.network, request.task, request.weights, request.statement, first
         )
         stage.result = f"{source.name}, {source.params / 1e6:.2f} M parameters"
-    request = as_source_allows(request, source, report)
+    request = complete_request(request, source, report)
     prepare_output(request, source.name)
     calibration = _calibration(request, report)
     if source.weights.is_random and not source.takes_features:
@@ -282,7 +282,7 @@ def _onnx_candidates(
     if quantized:
         engine = OnnxEngine(context.graph, operators, context.input_range)
         single = serialize(context.graph)
-        yield from Quantizing(context, format, single, engine, report).candidates(quantized)
+        yield from QuantizedFiles(context, format, single, engine, report).candidates(quantized)
 
 
 def _tflite_candidates(
@@ -306,7 +306,7 @@ def _tflite_candidates(
     quantized = [precision for precision in context.request.precisions if precision.is_quantized]
     if quantized:
         engine = TFLiteEngine(single, operators, context.input_range)
-        yield from Quantizing(context, format, single, engine, report).candidates(quantized)
+        yield from QuantizedFiles(context, format, single, engine, report).candidates(quantized)
 
 
 def _to_tflite(context: ExportContext, folder: Path, report: Report) -> bytes:
@@ -413,7 +413,7 @@ def _verify(
     compiled: list[tuple[AcceleratorParity, OutputFile]] = []
     for accelerator in context.request.accelerators:
         if accelerator.is_compiled_for and candidate.format.name in accelerator.runtimes:
-            compiling = Compiling(context, candidate, folder / target.name, metadata, report)
+            compiling = CompiledFiles(context, candidate, folder / target.name, metadata, report)
             compiled += compiling.files(accelerator)
     parities = tuple(parity for parity, _ in compiled)
     metadata = metadata.model_copy(update={"accelerators": (*found, *parities)})
@@ -432,7 +432,7 @@ def _verify_on_accelerators(
 ) -> tuple[AcceleratorParity, ...]:
     """Verify a file that is correct on the CPU on the other accelerators.
 
-    Accelerators that need compiled files are left to `Compiling`.
+    Accelerators that need compiled files are left to `CompiledFiles`.
 
     Raises:
         SeaformerError: the outputs on a requested accelerator differ, or the file does not run on

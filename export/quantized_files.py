@@ -29,7 +29,7 @@ OBSERVED = 12
 """Maximum number of independent images on which the ranges are compared."""
 
 
-class Quantizing:
+class QuantizedFiles:
     """Makes the quantized files of one format.
 
     Args:

@@ -10,7 +10,7 @@ from seaformer.export.request import Request
 from seaformer.export.source import Source
 
 
-def as_source_allows(request: Request, source: Source, report: Report) -> Request:
+def complete_request(request: Request, source: Source, report: Report) -> Request:
     """Complete the request for this network; warn about unknown preprocessing and class names.
 
     Raises:

@@ -31,8 +31,8 @@ def require_compiled(
     """
     try:
         found = path.with_name(note)
-        is_there = path.is_file() and found.is_file()
-        if not is_there or found.read_text().strip() != fingerprint():
+        exists = path.is_file() and found.is_file()
+        if not exists or found.read_text().strip() != fingerprint():
             Console(stderr=True, soft_wrap=True).print(f"compiling {title}")
             build()
     except failure as error:

@@ -70,6 +70,6 @@ def explanation(error: Exception) -> str:
     )
 
 
-def is_foreseen(error: Exception) -> bool:
-    """Whether an error is expected, rather than a bug in seaformer."""
+def is_expected(error: Exception) -> bool:
+    """Whether an error is of an expected type, rather than a bug in seaformer."""
     return isinstance(error, SeaformerError | OSError | MemoryError)

@@ -30,8 +30,8 @@ def refuse_existing(path: str | Path, force: bool) -> None:
         raise UsageError(f"cannot write '{path}': no write permission for '{path.parent}'.")
 
 
-def is_there(text: str | Path) -> bool:
-    """Return whether a value that may be something else than a path is the path of something."""
+def path_exists(text: str | Path) -> bool:
+    """Whether a text, which may not be a path at all, is the path of an existing file or folder."""
     try:
         return Path(text).exists()
     except OSError:  # longer than file names may be

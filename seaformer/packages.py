@@ -152,7 +152,7 @@ class Package:
                 ) from error
         return self.folder
 
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Remove it from the cache, for example if it was damaged."""
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -143,7 +143,7 @@ def _file_of(row: Published) -> Path:
         path = row.package.files() / row.file
         if path.is_file() and file_sha256(path) == row.sha256:
             return path
-        row.package.forget()  # the cached copy is damaged
+        row.package.discard()  # the cached copy is damaged
     raise SeaformerError(
         f"{path.name} of {row.package.source} does not have the SHA-256 {row.sha256}, even after "
         "fetching it again."

@@ -21,8 +21,8 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from seaformer.cli.ending import signals_as_ctrl_c
-from seaformer.errors import TRACEBACK, UsageError, explanation, is_foreseen
+from seaformer.cli.termination import signals_as_ctrl_c
+from seaformer.errors import TRACEBACK, UsageError, explanation, is_expected
 from seaformer.extras import missing_extras_named
 from seaformer.terminal import printable
 
@@ -94,7 +94,7 @@ class _OneLineErrors(click.Command):
         except UsageError as error:
             _fail(str(error), USAGE)
         except Exception as error:
-            if os.environ.get(TRACEBACK) and not is_foreseen(error):
+            if os.environ.get(TRACEBACK) and not is_expected(error):
                 raise
             _fail(explanation(error), FAILED)
         # In this mode click returns the status given to `Context.exit`, or the command's result.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from seaformer.errors import UsageError
-from seaformer.files import is_there, read_limited
+from seaformer.files import path_exists, read_limited
 from seaformer.tasks import TASKS
 from seaformer.tasks.statement import MEANINGS, Palette, Statement
 
@@ -144,7 +144,7 @@ def _list(text: str, option: str) -> list[Any]:
     from seaformer.json_text import JsonError, parse_json
 
     path = Path(text)
-    if not (is_there(text) and path.is_file()):
+    if not (path_exists(text) and path.is_file()):
         if path.suffix in (".json", ".txt") or "/" in text:
             raise UsageError(f"{option}: file '{text}' does not exist. Check its name.")
         return text.split(",")

@@ -155,8 +155,14 @@ def main(
     from seaformer.network_names import variant_of
     from seaformer.tasks import DEFAULT_TASK, TASKS, get_task
     from seaformer.tasks.statement import NOTHING
-    from seaformer.training.checkpoints import STATE, Keeping, Origin, RunFolder, load_state
-    from seaformer.training.first_weights import first_network, require_trainable
+    from seaformer.training.checkpoints import (
+        STATE,
+        CheckpointOptions,
+        Origin,
+        RunFolder,
+        load_state,
+    )
+    from seaformer.training.initial_weights import initial_network, require_trainable
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
     from seaformer.training.training_loop import train
@@ -193,8 +199,8 @@ def main(
     elif iterations is not None:
         recipe = recipe.lasting(iterations)
     recipe = replace(recipe, **{key: value for key, value in changes.items() if value is not None})
-    keeping = Keeping() if state is None else before.keeping
-    keeping = Keeping(
+    keeping = CheckpointOptions() if state is None else before.keeping
+    keeping = CheckpointOptions(
         validate_every or keeping.validate_every, keeping.half if half is None else half
     )
     folder = RunFolder(output, network, found.task, recipe, origin, keeping)
@@ -210,10 +216,10 @@ def main(
         console.print(found.note)
     if state is None:
         _print_schedule(recipe, console)
-        first = first_network(network, found.task, weights, origin.seed, console)
+        first = initial_network(network, found.task, weights, origin.seed, console)
     else:
         console.print(f"resumed after step {state.step}")
-        first = first_network(network, found.task)  # the state contains the weights
+        first = initial_network(network, found.task)  # the state contains the weights
     if accelerator.is_main_process:
         _make_folder(output)
         click.get_current_context().with_resource(locked(output))

@@ -12,7 +12,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from seaformer.errors import UnknownNameError, unknown_name
-from seaformer.files import is_there
+from seaformer.files import path_exists
 from seaformer.models.entry import Network
 from seaformer.models.identity import Identity, names_in
 from seaformer.models.misfit import BACKBONE, differences_of, misfit
@@ -182,7 +182,7 @@ def is_path(weights: str) -> bool:
         return False
     has_folder = "/" in weights or os.sep in weights
     file = split_key(Path(weights))[0]
-    return has_folder or file.name.lower().endswith(SUFFIXES) or is_there(file)
+    return has_folder or file.name.lower().endswith(SUFFIXES) or path_exists(file)
 
 
 def matching_tensors(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seaformer.errors import UnknownNameError, UsageError, unknown_name
-from seaformer.files import is_there
+from seaformer.files import path_exists
 from seaformer.models.ablation import ablated, checked
 from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.entry import Network
@@ -87,9 +87,9 @@ def find_model(text: str) -> Path | Network:
     has_folder = any(separator in text for separator in (os.sep, "/"))
     file, _ = split_key(path)
     looks_like_a_file = has_folder or (":" not in file.name and bool(file.suffix))
-    if is_file_factory(text) and not is_there(path):
+    if is_file_factory(text) and not path_exists(path):
         return resolve(text)
-    if looks_like_a_file or (is_there(path) and (path.is_file() or text not in REGISTRY)):
+    if looks_like_a_file or (path_exists(path) and (path.is_file() or text not in REGISTRY)):
         return path
     return resolve(text)
 

@@ -52,7 +52,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointOptions:
     """How a run is validated and stored; may change when the run is resumed.
 
     Attributes:
@@ -75,7 +75,7 @@ class Settings(BaseModel, frozen=True):
     task: str
     recipe: Recipe
     origin: Origin
-    keeping: Keeping = Keeping()
+    keeping: CheckpointOptions = CheckpointOptions()
 
     def values(self) -> dict[str, Any]:
         """Return all settings that determine the result, as a flat JSON object."""
@@ -124,7 +124,7 @@ class RunFolder:
     task: Task
     recipe: Recipe
     origin: Origin
-    keeping: Keeping = Keeping()
+    keeping: CheckpointOptions = CheckpointOptions()
 
     @property
     def settings(self) -> Settings:

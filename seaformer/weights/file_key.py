@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seaformer.files import is_there
+from seaformer.files import path_exists
 
 SEPARATOR = "::"
 """Separates file and key."""
@@ -10,7 +10,7 @@ SEPARATOR = "::"
 
 def split_key(path: Path) -> tuple[Path, str | None]:
     """Split FILE::KEY; the key is None if there is none."""
-    if SEPARATOR not in path.name or is_there(path):
+    if SEPARATOR not in path.name or path_exists(path):
         return path, None
     name, _, key = path.name.rpartition(SEPARATOR)
     return path.with_name(name), key

@@ -27,7 +27,7 @@ from seaformer.models.create import create, create_model
 from seaformer.models.resolve import as_network
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.tasks import Task, get_task
-from seaformer.training.first_weights import first_network
+from seaformer.training.initial_weights import initial_network
 from seaformer.training.scenes import FolderScenes, open_data
 from seaformer.weights.released import find_released
 from seaformer.weights.saving import save_weights
@@ -47,13 +47,13 @@ OWN = task_of("road", "grass", "sky")
 def loaded(task: Task, weights: str | Path) -> tuple[nn.Module, str]:
     """Return the initial network of a training, and the message about its weights."""
     text = io.StringIO()
-    model = first_network(TINY, task, weights, 7, Console(file=text, width=1000))
+    model = initial_network(TINY, task, weights, 7, Console(file=text, width=1000))
     return model, text.getvalue()
 
 
 def fresh(model: nn.Module, task: Task) -> set[str]:
     """Return the names of the tensors that equal a newly initialised network's."""
-    drawn = first_network(TINY, task, seed=7).state_dict()
+    drawn = initial_network(TINY, task, seed=7).state_dict()
     return {
         name
         for name, tensor in model.state_dict().items()
@@ -73,7 +73,7 @@ def test_weights_for_other_classes_are_loaded_except_the_classifier() -> None:
 
 def test_the_classifier_is_loaded_if_the_class_names_match(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
-    save_weights(first_network(TINY, OWN), path, network=TINY.name, task_json=OWN.to_json())
+    save_weights(initial_network(TINY, OWN), path, network=TINY.name, task_json=OWN.to_json())
     model, text = loaded(OWN, path)
     assert "everything is loaded, including the classifier" in text
     assert not fresh(model, OWN)
@@ -133,7 +133,7 @@ def test_the_error_about_an_unknown_name_lists_valid_ones(prefix: str) -> None:
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     small = as_network("small")
-    save_weights(first_network(small, OWN), path, network=small.name, task_json=OWN.to_json())
+    save_weights(initial_network(small, OWN), path, network=small.name, task_json=OWN.to_json())
     with pytest.raises(SeaformerError, match=r"contains SeaFormer-Small .*Use --variant small\.$"):
         loaded(task_of("road", "grass"), path)
 

@@ -39,8 +39,15 @@ from seaformer.models.seaformer.layer import DropPath
 from seaformer.tasks import Task, get_task
 from seaformer.temporary_folders import PREFIX
 from seaformer.training.augmentation import augment, distort_colors
-from seaformer.training.checkpoints import METRICS, STATE, Keeping, Origin, RunFolder, load_state
-from seaformer.training.first_weights import first_network
+from seaformer.training.checkpoints import (
+    METRICS,
+    STATE,
+    CheckpointOptions,
+    Origin,
+    RunFolder,
+    load_state,
+)
+from seaformer.training.initial_weights import initial_network
 from seaformer.training.loss import segmentation_loss
 from seaformer.training.optimizer import parameter_groups, rate_factor, regularize
 from seaformer.training.progress import read_metrics
@@ -111,10 +118,10 @@ def run(
     **options: Any,
 ) -> RunFolder:
     path.mkdir(exist_ok=True)
-    keeping = Keeping(validate_every)
+    keeping = CheckpointOptions(validate_every)
     folder = RunFolder(path, TINY, small_task(), recipe_of_run, Origin("test", seed=seed), keeping)
     train(
-        first_network(TINY, small_task(), seed=seed),
+        initial_network(TINY, small_task(), seed=seed),
         training,
         validation,
         folder,
@@ -185,7 +192,7 @@ def test_the_warm_up_is_a_tenth_of_a_short_run() -> None:
 
 @pytest.mark.parametrize("variant", ["tiny", "large"])
 def test_optimiser_groups_match_the_recipe(variant: str) -> None:
-    model = first_network(as_network(variant), small_task())
+    model = initial_network(as_network(variant), small_task())
     plan = RECIPES["ade20k"]
     groups = {
         group["name"]: group
@@ -211,7 +218,7 @@ def test_optimiser_groups_match_the_recipe(variant: str) -> None:
 
 
 def test_dropout_and_drop_path_are_set() -> None:
-    model = first_network(TINY, small_task())
+    model = initial_network(TINY, small_task())
     before = [m.probability for m in model.modules() if isinstance(m, DropPath)]
     regularize(model, recipe(dropout=0.3, drop_path=0.05))
     after = [m.probability for m in model.modules() if isinstance(m, DropPath)]
@@ -577,7 +584,7 @@ def test_a_complete_state_from_before_versions_is_resumed(
     settings = json.loads(content["settings"])
     del content["version"], settings["keeping"]
     torch.save(content | {"settings": json.dumps(settings)}, tmp_path / STATE)
-    assert load_state(tmp_path).settings.keeping == Keeping()
+    assert load_state(tmp_path).settings.keeping == CheckpointOptions()
 
 
 def test_entries_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
@@ -647,7 +654,7 @@ def test_a_resumed_run_keeps_its_validation_and_storage_unless_changed(
 
     assert resume(5) == ([2, 3, 4, 5], "torch.float16")
     assert resume(6, "--validate-every", "5", "--no-half") == ([2, 3, 4, 5, 6], "torch.float32")
-    assert load_state(output).settings.keeping == Keeping(validate_every=5, half=False)
+    assert load_state(output).settings.keeping == CheckpointOptions(validate_every=5, half=False)
 
 
 def test_a_diverged_run_stops(tmp_path: Path) -> None:
@@ -723,7 +730,7 @@ def test_two_processes_train_the_same_model_as_one(tmp_path: Path) -> None:
     alone, together = (
         torch.load(tmp_path / name / STATE, weights_only=True) for name in ("one", "two")
     )
-    start = first_network(TINY, small_task()).state_dict()
+    start = initial_network(TINY, small_task()).state_dict()
     moved, apart = (
         torch.cat([(alone["model"][name] - other[name]).flatten() for name in start])
         for other in (start, together["model"])
@@ -746,7 +753,7 @@ def test_the_batch_has_to_be_divisible_by_the_processes(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, TINY, small_task(), recipe(batch_size=4), Origin("test"))
     with pytest.raises(UsageError, match=r"size is 4\. Allowed with 3 processes: a multiple of 3"):
         train(
-            first_network(TINY, small_task()),
+            initial_network(TINY, small_task()),
             FewScenes("train", 4),
             FewScenes("val", 1),
             folder,
@@ -756,12 +763,12 @@ def test_the_batch_has_to_be_divisible_by_the_processes(tmp_path: Path) -> None:
 
 
 def test_with_backbone_weights_the_rest_is_initialised(tmp_path: Path) -> None:
-    trained = first_network(TINY, small_task(), seed=1)
+    trained = initial_network(TINY, small_task(), seed=1)
     path = tmp_path / "trained.safetensors"
     save_weights(trained, path, network=TINY.name, task_json=small_task().to_json())
-    fresh = first_network(TINY, small_task(), seed=2)
-    whole = first_network(TINY, small_task(), path, seed=2).state_dict()
-    backbone = first_network(TINY, small_task(), f"backbone:{path}", seed=2).state_dict()
+    fresh = initial_network(TINY, small_task(), seed=2)
+    whole = initial_network(TINY, small_task(), path, seed=2).state_dict()
+    backbone = initial_network(TINY, small_task(), f"backbone:{path}", seed=2).state_dict()
     for name, tensor in trained.state_dict().items():
         assert torch.equal(whole[name], tensor)
         inside = name.startswith(("stem.", "context_branch."))
@@ -914,7 +921,7 @@ def test_built_in_weights_record_their_task() -> None:
 
     scores = validate(model, Some(), task, Accelerator(cpu=True))
     assert 0.65 < scores.miou < 0.95
-    untrained = validate(first_network(TINY, task), Some(), task, Accelerator(cpu=True))
+    untrained = validate(initial_network(TINY, task), Some(), task, Accelerator(cpu=True))
     assert untrained.miou < 0.2
 
 

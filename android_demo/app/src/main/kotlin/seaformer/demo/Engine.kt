@@ -124,11 +124,11 @@ class Engine(
     /**
      * Loads the chosen model, and analyses the last image again.
      *
-     * @param isSecondChance whether to retry accelerators that crashed the app.
+     * @param retriesCrashed whether to retry accelerators that crashed the app.
      */
     fun use(
         choice: Choice,
-        isSecondChance: Boolean = false,
+        retriesCrashed: Boolean = false,
     ) {
         newest.incrementAndGet()
         background.post {
@@ -140,7 +140,7 @@ class Engine(
                 val bundled = models.chosen(choice)
                 reportBundle(bundled)
                 val attempts = bundled.attempts(logs, system)
-                if (isSecondChance) attempts.forget()
+                if (retriesCrashed) attempts.clear()
                 val opened = watched(attempts) { bundled.open(application, choice, logs, system) }
                 segmenter = opened
                 metadata = bundled.metadata
@@ -231,7 +231,7 @@ class Engine(
     }
 
     /** Clears the latencies before a change of the image source. */
-    fun forgetTimes() {
+    fun clearLatencies() {
         background.post { meters.forEach(LatencyMeter::clear) }
     }
 

@@ -99,7 +99,7 @@ class MainActivity :
     override fun onOptionsItemSelected(item: MenuItem): Boolean {
         when (item.itemId) {
             R.id.benchmark -> startActivity(Intent(this, BenchmarkActivity::class.java))
-            R.id.retry -> use(settings.choice, isSecondChance = true)
+            R.id.retry -> use(settings.choice, retriesCrashed = true)
             R.id.about -> startActivity(Intent(this, AboutActivity::class.java))
             else -> return super.onOptionsItemSelected(item)
         }
@@ -163,11 +163,11 @@ class MainActivity :
 
     private fun use(
         choice: Choice,
-        isSecondChance: Boolean = false,
+        retriesCrashed: Boolean = false,
     ) {
         notice = null
         controls.findViewById<TextView>(R.id.status).setText(R.string.loading)
-        engine.use(choice, isSecondChance)
+        engine.use(choice, retriesCrashed)
     }
 
     private inner class OpacityListener : SeekBar.OnSeekBarChangeListener {
@@ -281,7 +281,7 @@ class MainActivity :
         wantsCamera = true
         notice = null
         isolated = null
-        engine.forgetTimes()
+        engine.clearLatencies()
         val feed =
             CameraFeed(this, displayDegrees(), engine::offer) { reason ->
                 runOnUiThread {
@@ -306,7 +306,7 @@ class MainActivity :
         camera = null
         window.clearFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
         controls.findViewById<Button>(R.id.camera).setText(R.string.camera)
-        engine.forgetTimes()
+        engine.clearLatencies()
     }
 
     @Suppress("DEPRECATION") // its successor needs Android 11

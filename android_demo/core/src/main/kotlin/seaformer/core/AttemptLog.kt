@@ -51,7 +51,7 @@ class AttemptLog(
 
     /** Clears the log, so that every accelerator is tried again. */
     @Synchronized
-    fun forget() = Accelerator.entries.forEach(::end)
+    fun clear() = Accelerator.entries.forEach(::end)
 
     /** The length of the file in bytes is the number of unfinished attempts, including this one. */
     @Synchronized

@@ -113,7 +113,7 @@ class AttemptLogTest {
         start(Accelerator.entries, crashing = Accelerator.NPU)
         val log = AttemptLog(folder)
         assertTrue(log.skips(Accelerator.NPU))
-        log.forget()
+        log.clear()
         assertFalse(log.skips(Accelerator.NPU))
         assertFalse(AttemptLog(folder).skips(Accelerator.NPU))
     }

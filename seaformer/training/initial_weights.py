@@ -13,7 +13,7 @@ from seaformer.models.transfer import transfer_weights
 from seaformer.tasks import Task
 
 
-def first_network(
+def initial_network(
     network: Network,
     task: Task,
     weights: str | Path | None = None,

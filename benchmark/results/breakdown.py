@@ -102,8 +102,8 @@ class TruncatedModel(FrozenModel):
         id: model id of its blocks in the rounds.
         end: path of the module that it ends with.
         operators: number of operators of the file in it.
-        outputs: its output tensors: all that later operators need.
-        median_ms: of all its runs.
+        outputs: number of its output tensors: all tensors that later operators need.
+        median_ms: median of all its runs.
     """
 
     id: str
@@ -117,19 +117,18 @@ class Breakdown(FrozenModel):
     """Latency of one model by module.
 
     Attributes:
-        method: of `Row.ms`: "profile" if the runtime's profile could be aligned, else "prefix".
+        method: method of `Row.ms`: "profile" if the runtime's profile could be aligned, else "prefix".
         emulated: whether the processor was emulated: neither times nor shares are then meaningful.
         total_ms: median of the separate unprofiled runs, to which all rows add up.
-        total_interval_ms: of `total_ms`.
-        unattributed_share: of the total; the row of that kind has the time.
+        total_interval_ms: interval of `total_ms`.
+        unattributed_share: unattributed share of the total; the row of this kind has the time.
         profile_overhead: relative slowdown of profiled runs, 0.02 for 2 %; null without profile.
         profile_runs: number of profiled runs in all rounds.
         profiler_us: overhead of the profiler in microseconds, subtracted from every event of the
             profile; null without profile.
         rows: parents before their children; first the network, last the unattributed time and the
             post-processing.
-        operators: of the file, in execution order.
-
+        operators: operators of the file, in execution order.
         disagreements: a sentence for each row on which the intervals of the two methods do not
             overlap.
         notes: further remarks: why a method was not used, which rules were applied.

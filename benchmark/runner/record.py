@@ -70,7 +70,7 @@ class _Exact:
 
 @dataclass(frozen=True)
 class Header(_Exact):
-    """The first line.
+    """The first line of the runner's record.
 
     Attributes:
         format: version of the lines; 1 in results of earlier versions, 2 of this runner.

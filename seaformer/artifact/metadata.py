@@ -213,9 +213,11 @@ class Comparison(_Model):
 
 
 class ChannelError(_Model):
-    """A channel of the output, and its SQNR in dB relative to its own variance.
+    """The error of a channel of the output; see `seaformer.export.verify.channel_errors`.
 
-    See `seaformer.export.verify.channel_errors`.
+    Attributes:
+        channel: index of the channel.
+        sqnr_db: its SQNR, relative to its own variance.
     """
 
     channel: Count
@@ -223,7 +225,7 @@ class ChannelError(_Model):
 
 
 class Accuracy(_Model):
-    """Accuracy of a quantized file compared with the fp32 file, on images that neither has seen.
+    """Accuracy of a quantized file compared with the fp32 file, on images not used for calibration.
 
     Attributes:
         count: number of images.
@@ -303,10 +305,19 @@ class Quantization(_Model):
 class Parity(_Model):
     """The verification of the file, and its thresholds.
 
-    A floating-point file has to reach them in all comparisons; a quantized file in the accuracy of
-    `Quantization`, or on the photo if there is none. `is_of_float32` means that the weights amplify
-    rounding so much that the thresholds, the lowest over all inputs, come from PyTorch in float32
-    rather than from the precision.
+    A floating-point file must reach the thresholds in all comparisons. A quantized file must reach
+    them in `Quantization.accuracy`, or on the photo if that is None.
+
+    Attributes:
+        reference: what computed the reference outputs.
+        runtime: runtime that ran the file, with its version.
+        min_sqnr_db: threshold of the SQNR.
+        min_argmax_agreement: threshold of the agreement, 0..1.
+        is_of_float32: whether the thresholds, the lowest over all inputs, come from PyTorch in
+            float32 rather than from the precision, because the weights amplify rounding.
+        max_score_loss_points: threshold of the loss of mIoU or top-1; None for floating point.
+        comparisons: comparisons on all inputs.
+        passed: whether the thresholds are reached.
     """
 
     reference: str
@@ -429,7 +440,13 @@ class Module(_Model):
 
 
 class Rewrite(_Model):
-    """Result of one rewrite of the deployment form."""
+    """Result of one rewrite of the deployment form.
+
+    Attributes:
+        name: name of the rewrite.
+        count: number of places that were rewritten.
+        refusals: modules that could not be rewritten, with the reasons.
+    """
 
     name: str
     count: Count
@@ -437,7 +454,13 @@ class Rewrite(_Model):
 
 
 class File(_Model):
-    """The file next to the JSON."""
+    """The file next to the JSON.
+
+    Attributes:
+        name: file name.
+        bytes: size.
+        sha256: SHA-256, in hexadecimal.
+    """
 
     name: str
     bytes: Count

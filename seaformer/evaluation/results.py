@@ -73,10 +73,13 @@ class ClassResult(_Model):
 
 
 class Confusion(_Model):
-    """A class in the ground truth or the reference that the model predicted as another.
+    """A class in the ground truth or the reference that the model predicted as another class.
 
-    `pixels` counts the pixels, or images in classification; `share` is their share of the expected
-    class.
+    Attributes:
+        expected: name of the class in the ground truth or the reference.
+        found: name of the predicted class.
+        pixels: number of such pixels, or images in classification.
+        share: their share of the expected class, 0..1.
     """
 
     expected: str
@@ -151,15 +154,15 @@ class Results(_Model):
 
     Attributes:
         schema_version: version of this schema.
-        complete: whether the evaluation is finished. It is not while there are broken images that
-            the user did not allow to be skipped: rerunning the command tries them again.
+        complete: whether the evaluation is finished; false if there are broken images and the user
+            did not allow to skip them. Rerunning the command tries them again.
         kind: kind of the task.
         task: name of the task.
         definition: how the scores are computed.
         data: folder of the data set as given on the command line.
         layout: layout of its folders.
         split: its split.
-        broken: images that are not in the scores.
+        broken: images that could not be read, which the scores do not include.
         models: the models; the first of several is the reference.
         versions: versions of the programs that ran.
     """

@@ -58,9 +58,9 @@ def accept(
 
     Args:
         quantization: the record so far.
-        comparisons: of the file with PyTorch; that on the photo decides if nothing else was
-            measured.
-        precision: of the file.
+        comparisons: comparisons of the file with PyTorch; the one on the photo decides if nothing
+            else was measured.
+        precision: precision of the file.
         file_name: for the messages.
         context: the export.
         report: prints the figures.
@@ -166,7 +166,7 @@ def require_accepted(
 
     Args:
         parity: result of the verification on the accelerator.
-        name: of the file.
+        name: name of the file.
         context: the export.
         report: prints the warnings.
 

@@ -34,7 +34,7 @@ class QuantizedFiles:
 
     Args:
         context: the export.
-        format: of the files.
+        format: format of the files.
         single: the single-precision model, without metadata.
         engine: quantizer of that model.
         report: prints stages and warnings.

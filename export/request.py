@@ -43,7 +43,7 @@ class QuantizationRequest:
         calibration: as given to --calibration.
         verify_images: as given to --verify-images.
         samples: maximum number of images to calibrate with.
-        method: of choosing ranges; None for the default of the precision.
+        method: method of choosing ranges; None for the default of the precision.
         keep_float: patterns of modules that stay in floating point.
         keep_16bit: patterns of modules that stay at 16-bit activations in a precision for NPUs.
         is_mixed: whether to search for the modules to keep.

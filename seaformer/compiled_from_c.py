@@ -19,11 +19,11 @@ def require_compiled(
     """Return a compiled file, which is compiled now if it is missing or of other sources.
 
     Args:
-        path: of the file.
+        path: path of the file.
         note: name of the file beside it with the fingerprint of its sources.
         fingerprint: returns the fingerprint of the present sources.
         build: compiles the file and writes its note.
-        title: of the file, for messages, such as "the runner for linux-arm64".
+        title: title of the file, for messages, such as "the runner for linux-arm64".
         failure: raised by `fingerprint` and `build`, with the reason and the remedy.
 
     Raises:

@@ -41,7 +41,7 @@ def search(trials: PrefixTrials, module_of: Mapping[int, str], describe: Describ
     """Find the first operator that a device computes differently.
 
     Args:
-        trials: of the file on the device.
+        trials: trials of the file on the device.
         module_of: operator -> its module.
         describe: progress callback that takes a description of the current step.
     """

@@ -38,7 +38,7 @@ class PrefixTrials:
     """Runs truncated models of a file on a device, all on one input.
 
     Attributes:
-        graph: of the file.
+        graph: graph of the file.
         operators: operators that depend on the input, in execution order.
         done: all trials so far.
     """

@@ -35,7 +35,7 @@ class Share:
     Attributes:
         event: index of the event in the given sequence.
         operator: index of the operator in the file.
-        share: of the event's time, 0..1.
+        share: share of the event's time, 0..1.
     """
 
     event: int

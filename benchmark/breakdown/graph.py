@@ -17,7 +17,7 @@ class Operator:
     Attributes:
         index: position in execution order.
         type: as the file names it: "CONV_2D", "Conv".
-        name: of its first output.
+        name: name of its first output.
         module: path of the module it belongs to, "" for the network itself.
         inputs: keys of the tensors it reads, without weights.
         outputs: keys of the tensors it computes.

@@ -76,8 +76,8 @@ def break_down(
     """Sum the cycles of every module.
 
     Args:
-        graph: of the .onnx.
-        profile: of the NPU that ran it.
+        graph: graph of the .onnx.
+        profile: profile of the NPU that ran it.
         model: the file.
         profile_path: the file of the profile.
         modules: path -> title of the modules of the network.

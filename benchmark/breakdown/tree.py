@@ -20,9 +20,9 @@ class Node:
     """A node of the tree, which becomes a row.
 
     Attributes:
-        path: of the module; for other rows, see `results.breakdown`.
+        path: path of the module; for other rows, see `results.breakdown`.
         title: the module as the paper names it.
-        section: of the paper; None if unknown.
+        section: section of the paper; None if unknown.
         is_own: whether it has the operators of its parent outside any submodule.
         operators: indices of all operators in it.
         children: nodes below it, in the order of their first operators.

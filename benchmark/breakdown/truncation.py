@@ -26,7 +26,7 @@ class Segment:
     """Consecutive operators of one module, in execution order.
 
     Attributes:
-        path: of its row.
+        path: path of its row.
         outputs: tensors that later operators need; empty for the last segment, which has the
             outputs of the file.
     """

@@ -50,7 +50,7 @@ class FramePath:
     """Processing of frames for one model, from the camera to the mask.
 
     Attributes:
-        interface: of the model.
+        interface: interface of the model.
         entry: input of the model.
         planned: its entry in a plan of the runner.
     """

@@ -65,7 +65,7 @@ class DeviceFacts:
 
     Attributes:
         serial: as adb lists it; "host" for this computer.
-        manufacturer: of the device, such as "Xiaomi".
+        manufacturer: manufacturer of the device, such as "Xiaomi".
         model: such as "Mi 10"; for this computer, the name of the processor.
         soc: system on chip, such as "SM8250".
         os: name and version of the system, such as "Android 13".

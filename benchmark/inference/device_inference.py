@@ -59,7 +59,7 @@ class Settings:
     """Settings for running files.
 
     Attributes:
-        threads: of one inference, 1 or more.
+        threads: number of threads of one inference, 1 or more.
         cores: as for `choose_cores`; None leaves the choice to the device's system.
         in_half: whether XNNPACK computes in half precision, see `Plan`.
         time_limit_s: time limit for a batch on the device, including loading the file.

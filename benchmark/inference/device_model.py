@@ -17,9 +17,9 @@ class DeviceModel:
     """What is known about a file before a device runs it.
 
     Attributes:
-        path: of the file.
-        inputs: of the file.
-        outputs: of the file.
+        path: path of the file.
+        inputs: inputs of the file.
+        outputs: outputs of the file.
         metadata_text: JSON in the file; None if it has none.
         precision: its name; "unknown" if nothing states it.
         compilation: how it was compiled for an NPU; None if it was not.

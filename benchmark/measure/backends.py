@@ -18,7 +18,7 @@ class Backend:
     Attributes:
         name: as given to --backend.
         title: display name.
-        suffix: of the files it runs.
+        suffix: suffix of the files it runs.
         runs_by: the program that runs and times models.
         single_runs: whether it reports every run, which an interval needs.
         description: one sentence for tables.

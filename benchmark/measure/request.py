@@ -182,7 +182,7 @@ def round_sizes(runs: int | None, run_s: float = 0.0) -> tuple[int, ...]:
     """Divide the timed runs of a model evenly into rounds.
 
     Args:
-        runs: of each model; None, for an open number of runs, gives one round.
+        runs: number of timed runs of each model; None, for an open number of runs, gives one round.
         run_s: seconds for one run of all models of a round, 0 if unknown. A round takes at most
             `MAX_ROUND_S`, or has a single run.
     """

@@ -23,12 +23,12 @@ class TensorAgreement(FrozenModel):
     """A tensor computed by the device, compared with the reference.
 
     Attributes:
-        name: in the file.
+        name: name in the file.
         shape: sizes of its axes.
-        dtype: as NumPy calls it.
+        dtype: NumPy name of the element type.
         is_constant: whether it is stored in the file, so there is nothing to compare.
         is_given: whether it is the input of the model, which is the same on both sides.
-        value: in `unit`; None where it was not compared.
+        value: value in `unit`; None where it was not compared.
         unit: "dB": signal-to-noise ratio, 300 without any difference and -300 if not finite;
             "quanta": largest difference of integers; "% equal": share of equal class ids.
         agrees: whether it is within the tolerance.
@@ -77,9 +77,9 @@ class BlamedOperator(FrozenModel):
     """The first operator that the device computes differently, or cannot run.
 
     Attributes:
-        index: in the file, in execution order.
-        type: such as "MUL".
-        module: path of the module it belongs to; None if the file does not say.
+        index: position in the execution order of the file.
+        type: operator type, such as "MUL".
+        module: path of the module it belongs to; None if the file does not record it.
         outcome: outcome of the model that ends with it.
         reason: the device's message about a failure.
         inputs: its input tensors on the device, from the model that ends right before it.
@@ -127,12 +127,12 @@ class BlameResults(Document):
         complete: whether the search finished.
         problem: why it did not; None if it did.
         model: the file.
-        sha256: of the file.
+        sha256: SHA-256 of the file.
         device: the device that ran the models.
         emulated: whether the device's processor is emulated.
         accelerator: "cpu", "gpu" or "npu".
-        backend: of the benchmark.
-        runtime: on the device.
+        backend: backend of the benchmark.
+        runtime: runtime on the device.
         half: whether half precision was requested.
         soc: chip that was given with --soc; else None.
         reference: what the tensors are compared with.
@@ -142,7 +142,7 @@ class BlameResults(Document):
         trials: every model that ran, in the order of the search; the first is the whole file.
         verdict: see `Verdict`.
         blamed: the operator; None unless the verdict is "operator" or "gradual".
-        suspects: in execution order, where the verdict is "range".
+        suspects: the suspects in execution order, if the verdict is "range".
     """
 
     created_at: datetime

@@ -28,7 +28,7 @@ class Row(FrozenModel):
     """A module, or another share of the latency.
 
     Attributes:
-        path: of the module in the network, "" for the network; unique in the breakdown.
+        path: path of the module in the network, "" for the network; unique in the breakdown.
         parent: path of the row that contains it; null for the network, and for the
             post-processing, which runs after the inference and is not part of it.
         depth: depth below the network, which has 0.
@@ -38,17 +38,17 @@ class Row(FrozenModel):
             the operators down; at `POST_PROCESSING`, the arg-max in C to the full-size mask.
         ops: number of operators of the file in it.
         ms: latency by the `method` of the breakdown; null if the method cannot measure it.
-        interval_ms: of `ms`, 95 %; null with too few rounds.
-        share: of the measured total, 0..1; for the post-processing, the ratio to the total, which
-            may be above 1.
+        interval_ms: interval of `ms`, 95 %; null with too few rounds.
+        share: share of the measured total, 0..1; for the post-processing, the ratio to the total,
+            which may be above 1.
         check_ms: latency by truncated-model timing if `method` is "profile"; null if that was not
             used or cannot measure it.
-        check_interval_ms: of `check_ms`.
-        agrees: whether the intervals of the two methods overlap; null if one is missing.
-        macs: multiply-accumulates; null if the file does not say.
-        macs_share: of the MACs of the file, 0..1.
+        check_interval_ms: interval of `check_ms`.
+        agrees: whether the intervals of the two methods overlap; null if either is missing.
+        macs: multiply-accumulates; null if the file does not record them.
+        macs_share: share of the MACs of the file, 0..1.
         gflops: effective GFLOP/s, 2 operations for each of the `macs`; null without MACs or time.
-        section: of the paper that the module is in; null if the file does not say.
+        section: section of the paper about the module; null if the file does not record it.
     """
 
     path: str
@@ -74,12 +74,12 @@ class OperatorTime(FrozenModel):
 
     Attributes:
         index: position in the execution order of the file.
-        type: as the file names it.
+        type: operator type, as in the file.
         module: path of the module it belongs to.
-        name: of its first output, as Model Explorer shows it, or of the ONNX node.
-        ms: by the profile; null without one. Operators that the runtime fused share the time of
-            the fused kernel by the rule in `alignment` and `onnx_profile`.
-        macs: null if the file does not say.
+        name: name of its first output, as Model Explorer shows it, or of the ONNX node.
+        ms: latency by the profile; null without a profile. Operators that the runtime fused share
+            the time of the fused kernel by the rule in `alignment` and `onnx_profile`.
+        macs: multiply-accumulates; null if the file does not record them.
         kernels: names of the kernels that the runtime ran for it; empty if it ran none.
         runs_us: the operator's time in microseconds in each profiled run, by round, including the
             overhead of the profiler.
@@ -117,7 +117,8 @@ class Breakdown(FrozenModel):
     """Latency of one model by module.
 
     Attributes:
-        method: method of `Row.ms`: "profile" if the runtime's profile could be aligned, else "prefix".
+        method: method of `Row.ms`: "profile" if the runtime's profile could be aligned, else
+            "prefix".
         emulated: whether the processor was emulated: neither times nor shares are then meaningful.
         total_ms: median of the separate unprofiled runs, to which all rows add up.
         total_interval_ms: interval of `total_ms`.

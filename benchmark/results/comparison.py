@@ -108,7 +108,7 @@ def require_same_device(serial: str, cores: str | None, old: Results, anyway: bo
     """Check before measuring that device and cores match older results.
 
     Args:
-        serial: of the device.
+        serial: serial of the device.
         cores: mask of the cores to measure on; None for several choices.
         old: the older results.
         anyway: whether they may differ.

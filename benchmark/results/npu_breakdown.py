@@ -15,7 +15,7 @@ class NpuRow(FrozenModel):
     """A module of the network, or other cycles of the profile.
 
     Attributes:
-        path: of the module in the network, "" for the network; for other rows a description in
+        path: path of the module in the network, "" for the network; for other rows a description in
             parentheses.
         parent: path of the row that contains it; null for the network.
         depth: depth below the network, which has 0.
@@ -25,7 +25,7 @@ class NpuRow(FrozenModel):
             output; "unknown", events whose names match no node of the file.
         events: number of events of the profile.
         cycles: mean of the runs.
-        share: of all cycles, 0..1.
+        share: share of all cycles, 0..1.
     """
 
     path: str

@@ -54,7 +54,7 @@ class RuntimeUsed(FrozenModel):
 
     Attributes:
         name: display name ("LiteRT").
-        version: of its library; null if the tool does not report it.
+        version: version of its library; null if the tool does not report it.
         file: name of the library, or of the official tool; `sha256` is its checksum.
         driver: software that emulates the accelerator ("SwiftShader"), or the driver of an NPU;
             null for the driver of the device.
@@ -71,7 +71,7 @@ class CoresUsed(FrozenModel):
     """The cores that the models ran on.
 
     Attributes:
-        name: as chosen: "prime", "big+little", "mask c0".
+        name: the chosen value: "prime", "big+little", "mask c0".
         cores: their numbers.
         mask: bare hexadecimal, as `taskset` takes it.
         max_khz: core -> its highest frequency; cores that do not report it are omitted.
@@ -99,11 +99,11 @@ class Protocol(FrozenModel):
         until: requested half-width of the intervals of the medians, relative to the median.
         runs_per_round: timed runs of a model in a round.
         warmup_runs: untimed runs of a model at the start of a round.
-        time_limit_s: of the whole benchmark.
+        time_limit_s: time limit of the whole benchmark.
         cool_below_c: temperature above which no round starts; null if none was requested or the
             device does not report a temperature.
         keep_throttled: whether throttled rounds are used.
-        seed: of the order of models, of the noise and of the bootstrap.
+        seed: random seed of the order of models, of the noise and of the bootstrap.
         half: whether floating-point files were computed in half precision where the processor or
             the accelerator supports it.
         requires_full_acceleration: whether models failed unless the accelerator runs every
@@ -137,10 +137,10 @@ class InputUsed(FrozenModel):
     Attributes:
         source: "photograph", the bundled one, preprocessed as the model's metadata says; "noise";
             or "random by the tool".
-        name: of the tensor.
-        dtype: as NumPy calls it.
-        shape: of the tensor.
-        sha256: of its bytes.
+        name: name of the tensor.
+        dtype: NumPy name of the element type.
+        shape: shape of the tensor.
+        sha256: SHA-256 of its bytes.
     """
 
     source: Literal["photograph", "noise", "random by the tool"]
@@ -259,8 +259,8 @@ class FrameTimes(FrozenModel):
     Attributes:
         preparation_ms: resizing, normalisation, conversion to the input's type.
         inference_ms: including copies of the input to the runtime and of the output from it.
-        post_processing_ms: from the output to the mask, at the size of the part of the frame that
-            the model sees; null if it does not produce a mask.
+        post_processing_ms: time from the output to the mask, at the size of the part of the frame
+            that the model sees; null if it does not produce a mask.
         frame_ms: all stages of a frame together, the latency that a user sees.
     """
 
@@ -281,14 +281,14 @@ class Times(FrozenModel):
     """The times of a model.
 
     Attributes:
-        run: of one inference; null if an official tool measured, see `tool`.
+        run: latency of one inference; null if an official tool measured, see `tool`.
         tool: what an official tool reports instead.
         load_ms: median over rounds, from the file to ready to run; null if not measured.
         first_inference_ms: median over rounds; null if not measured.
-        classes: of the arg-max at the size of the logits, in C, after the inference; null if the
-            model does not return logits.
-        mask: of the arg-max at the size of the input, likewise.
-        frame: of whole frames; null if they were not requested.
+        classes: latency of the arg-max at the size of the logits, in C, after the inference; null
+            if the model does not return logits.
+        mask: the same at the size of the input.
+        frame: latency of whole frames; null if they were not requested.
     """
 
     run: Summary | None
@@ -320,7 +320,7 @@ class Coverage(FrozenModel):
     Attributes:
         full: whether it ran every operator.
         taken: number of operators it ran; null if the runtime does not report it, or if all.
-        left: number of operators the CPU ran, likewise.
+        left: number of operators the CPU ran, under the same conditions.
     """
 
     full: bool
@@ -352,21 +352,21 @@ class ModelResult(FrozenModel):
     """Results of one model.
 
     Attributes:
-        id: its id in the raw data.
+        id: id of the model in the raw data.
         file: path as it was given.
         bytes: size of the file.
-        sha256: of the file.
+        sha256: SHA-256 of the file.
         title: description of the model.
-        precision: from its metadata; "unknown" without metadata.
+        precision: precision in its metadata; "unknown" without metadata.
         facts: the rest of its metadata.
-        input: its input.
+        input: the input that it was measured with.
         note: remark for the user; may be empty.
         parity: its output on the device compared with the output of the host's runtime; null if
             it was not compared, as `note` explains.
         latency: null if the device is emulated, the output is wrong, or nothing was measured.
         emulated: the times on an emulated device, which are not latency.
-        peak_memory_bytes: of a process with only this model, including the runtime's library,
-            which may take more than the model; null if unknown.
+        peak_memory_bytes: peak memory of a process with only this model, including the runtime's
+            library, which may take more than the model; null if unknown.
         coverage: how much of it the accelerator ran; null on the CPU, and if the runtime does not
             report it.
         memory: memory that the model adds; null in files of earlier versions, and if unknown.
@@ -454,21 +454,21 @@ class Round(FrozenModel):
     """Raw data of one process on the device, which ran every model.
 
     Attributes:
-        index: from 0, in chronological order.
+        index: chronological index, from 0.
         purpose: "check" for the process of a single model whose output was compared; "measure"; or
             "prefix" for truncated-model timing, with the truncated models of one model and the
             complete model, under separate ids.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
-        header: of the runner's record.
+        header: header of the runner's record.
         loaded: the models, with their load and warm-up times.
         blocks: the timed runs.
         tails: the timed runs of the post-processing, the arg-max in C.
-        peak_memory_bytes: of the process; measured from the loading of the library if
+        peak_memory_bytes: peak memory of the process; measured from the loading of the library if
             `library_memory_bytes` is known.
-        library_memory_bytes: of the process, before any model; null if unknown.
-        coverage: of the single model of a check, see `ModelResult`.
+        library_memory_bytes: memory of the process, before any model; null if unknown.
+        coverage: coverage of the single model of a check, see `ModelResult`.
         conditions_after: the state of the device at the end; null if it could not be read.
         turn: index of a group of rounds with one round per setting; ratios between settings are
             computed turn by turn. Null if every round has all the models.
@@ -513,11 +513,11 @@ class Results(Document):
         conditions_before: the state of the device before the first round.
         conditions_after: the state after the last round; null if it could not be read.
         unknown: facts that the device does not report, as text.
-        versions: of the programs on this computer.
+        versions: versions of the programs on this computer.
         warnings: caveats about the numbers.
-        models: in the order they were given.
-        ratios: of every pair of measured models, the later one relative to the earlier one; empty
-            if the device is emulated.
+        models: the models, in the order they were given.
+        ratios: latency ratio of every pair of measured models, the later one relative to the
+            earlier one; empty if the device is emulated.
         rounds: raw data.
         table: the requested kind of table, see `table_kinds`; null without --table.
     """

@@ -129,10 +129,10 @@ class PlannedModel:
             ONNX Runtime. With an `output_file`, both masks for the last input are written next to
             it, with the suffixes `.classes` and `.mask`: uint8 for up to 256 classes, else uint16.
         inputs: number of inputs to compute outputs for; runs are timed with one of them.
-        preparation: of the frame of the plan, whose processing to the mask is then measured after
-            every block; None to measure no frames. With an `output_file`, the prepared input and
-            the mask of the frame are written next to it, with the suffixes `.prepared` and
-            `.frame-mask`; a mask of ids is uint16.
+        preparation: preparation of the frame of the plan, whose processing to the mask is then
+            measured after every block; None to measure no frames. With an `output_file`, the
+            prepared input and the mask of the frame are written next to it, with the suffixes
+            `.prepared` and `.frame-mask`; a mask of ids is uint16.
     """
 
     id: str
@@ -185,7 +185,7 @@ class Plan:
             data layouts are checked by running a known model.
         models: models to measure, interleaved.
         time_limit_s: the runner stops after this many seconds, whatever it is doing.
-        threads: of one inference, 1 or more.
+        threads: number of threads of one inference, 1 or more.
         cpus: processors that all threads are bound to; None leaves the choice to the system.
         seed: random seed of the order of the blocks.
         warmup_runs: per model, before the first block, including the first inference; 1 or more.

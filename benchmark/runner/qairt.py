@@ -48,7 +48,7 @@ class NpuLibraries:
         files: libraries, under the names by which they load each other.
         plugin: name of the runtime's library for the NPU, one of the files; None if it is built
             into the runtime.
-        version: of QNN, such as "2.51.0"; None if unknown.
+        version: version of QNN, such as "2.51.0"; None if unknown.
     """
 
     files: tuple[Path, ...]
@@ -64,7 +64,7 @@ def find_npu_libraries(
     Args:
         folder: as given to --qairt.
         runtime: "onnxruntime" or "litert".
-        chip: of the phone.
+        chip: chip of the phone.
         compiles: whether there are files to compile on the phone.
         has_runtime: whether the user gives the runtime's library, which may have a built-in
             provider.

@@ -78,7 +78,7 @@ class Header(_Exact):
         target: target of the runner: "android-arm64", "linux-arm64", "linux-x86_64".
         pid: process of the runner on the device.
         backend: as planned.
-        runtime_version: of the runtime's library.
+        runtime_version: version of the runtime's library.
         library_load_ms: time to load and check the library.
         threads: as planned.
         cpus: processors that the process may use, as reported by the system after binding.
@@ -109,11 +109,12 @@ class Tensor(_Exact):
     """An input or output of a model.
 
     Attributes:
-        name: in the file; may be empty.
-        dtype: as NumPy calls it: "float32", "int8", ...
+        name: name in the file; may be empty.
+        dtype: NumPy name of the element type: "float32", "int8", ...
         shape: sizes of its axes.
         bytes: its size.
-        scale: of a per-tensor quantized tensor: value = (integer - zero_point) * scale; else None.
+        scale: scale of a per-tensor quantized tensor: value = (integer - zero_point) * scale; else
+            None.
         zero_point: see `scale`.
     """
 
@@ -131,15 +132,15 @@ class LoadedModel(_Exact):
 
     Attributes:
         id: as planned.
-        load_ms: from the file to ready to run, without the first inference.
+        load_ms: time from the file to ready to run, without the first inference.
         first_inference_ms: the first of the warm-up runs.
         warmup_ns: every warm-up run, including the first inference.
         input: the single input.
-        outputs: in the order of the model.
+        outputs: the outputs, in the order of the model.
         fully_delegated: whether the delegate runs every operator; None if unknown.
         resident_bytes: memory of the whole process after the warm-up, including models loaded
             before; None if unknown.
-        compiled_bytes: likewise, before the first inference; None in records of earlier runners.
+        compiled_bytes: the same, before the first inference; None in records of earlier runners.
         operators_on_cpu: number of operators that the CPU runs instead of the accelerator; None if
             unknown, and in records of earlier runners.
     """
@@ -171,10 +172,11 @@ class Block(_Exact):
         frequency_khz_before: clock of the processor the block started on; None if unknown.
         frequency_khz_after: clock of the processor the block ended on.
         temperature_c_before: the highest of the header's sensors; None if there are none.
-        temperature_c_after: likewise, after the block.
-        started_ns: on the device's monotonic clock.
-        page_faults: of the process during the timed runs, minor and major.
-        context_switches: of the process during the timed runs, voluntary and forced.
+        temperature_c_after: the same, after the block.
+        started_ns: start time on the device's monotonic clock.
+        page_faults: page faults of the process during the timed runs, minor and major.
+        context_switches: context switches of the process during the timed runs, voluntary and
+            forced.
     """
 
     model: Text
@@ -216,9 +218,10 @@ class FrameRuns(_Exact):
     Attributes:
         model: its id.
         block: index of the preceding block.
-        preparation_ns: of every frame: resizing, normalization, conversion to the input's type.
+        preparation_ns: time for every frame: resizing, normalization, conversion to the input's
+            type.
         inference_ns: including copies of the input to the runtime and of the output from it.
-        post_processing_ns: from the output to the mask; None if no mask was planned.
+        post_processing_ns: time from the output to the mask; None if no mask was planned.
     """
 
     model: Text

@@ -94,13 +94,13 @@ class TargetRunner:
     """Runs models on a target and compares them with the reference.
 
     Args:
-        path: of the whole file.
-        graph: of the file.
+        path: path of the whole file.
+        graph: graph of the file.
         target: to run the models on.
         reference: the file on the CPU.
         probes: inputs of the whole file.
         folder: an empty folder for temporary files.
-        chip: of the NPU, see `seaformer.runtimes.open_session`.
+        chip: chip of the NPU, see `seaformer.runtimes.open_session`.
 
     Attributes:
         sessions: number of sessions opened on the target so far.

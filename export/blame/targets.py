@@ -17,7 +17,7 @@ class Target:
         name: as given to --blame.
         title: name for display.
         accelerator: as given to `seaformer.runtimes.open_session`.
-        suffixes: of the supported files.
+        suffixes: suffixes of the supported files.
         package: optional module that it needs; "" for none.
         elsewhere: alternative runtime that is not affected by the faults.
         upstream: URL for bug reports.

@@ -29,8 +29,8 @@ def to_tflite(
     Args:
         onnx_file: single precision, static shapes.
         folder: working folder, which must not exist yet.
-        input_name: of the signature.
-        output_name: of the signature.
+        input_name: name of the signature's input.
+        output_name: name of the signature's output.
         search_layouts: whether onnx2tf may search for layouts, see `onnx2tf_worker`.
 
     Raises:

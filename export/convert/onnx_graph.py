@@ -53,7 +53,7 @@ def to_onnx(
         model: float32, in eval mode; it takes [1, 3, height, width], or the number of channels in
             its attribute `input_channels`, and returns one tensor.
         size: height and width.
-        output_name: of the graph's output.
+        output_name: name of the graph's output.
         shape_check: called with each place where the tracer made a Python value of a tensor
             constant. Constants from shapes are valid for this size; for those from the input see
             `input_dependence`.

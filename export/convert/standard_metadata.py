@@ -29,12 +29,13 @@ class StandardMetadata:
 
     Attributes:
         description: one line about the model.
-        input_name: of the input tensor.
-        output_name: of the output tensor.
+        input_name: name of the input tensor.
+        output_name: name of the output tensor.
         size: height and width of the image; None for features.
-        channels: of the image.
-        mean: of each channel, to subtract from pixels of 0..255 before inference; None if unknown.
-        std: of each channel, to divide by afterwards; None if unknown.
+        channels: number of channels of the image.
+        mean: mean of each channel, to subtract from pixels of 0..255 before inference; None if
+            unknown.
+        std: standard deviation of each channel, to divide by afterwards; None if unknown.
         has_labels: whether the file contains class labels in addition to the JSON.
         gives_classes: whether the output is class ids instead of a score for each class.
     """
@@ -123,7 +124,7 @@ def _table(
     """Build a table.
 
     Args:
-        builder: of the whole buffer.
+        builder: builder of the whole buffer.
         fields: number of slots.
         offsets: slot -> tables, vectors and strings that are already built.
         numbers: slot -> unsigned 32-bit integers.

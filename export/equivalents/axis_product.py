@@ -48,7 +48,7 @@ def matrix_of(resample: Callable[[Tensor], Tensor], length: int) -> Tensor:
 
     Args:
         resample: maps the height of [1, C, length, WIDE], the same for each channel and column.
-        length: of the axis.
+        length: length of the axis.
 
     Returns:
         float64 [length in the result, length].

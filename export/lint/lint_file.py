@@ -18,7 +18,7 @@ def lint_file(path: Path, accelerators: Sequence[str] = tuple(ACCELERATORS)) -> 
     """Apply `linting.lint` to a file from any source.
 
     Args:
-        path: of a .tflite file.
+        path: path of a .tflite file.
         accelerators: whose rules to apply.
 
     Raises:

@@ -21,7 +21,7 @@ def lint_and_print(path: Path, accelerators: Sequence[Accelerator], console: Con
     """Lint a file and print the findings.
 
     Args:
-        path: of the file.
+        path: path of the file.
         accelerators: whose rules to apply; empty for all.
         console: to print to.
 
@@ -42,7 +42,7 @@ def print_findings(path: Path, findings: Sequence[Finding], console: Console) ->
     """Print a table of the findings, and the effect and remedy of each rule.
 
     Args:
-        path: of the file.
+        path: path of the file.
         findings: in execution order.
         console: to print to.
     """

@@ -41,7 +41,7 @@ def lint(
     Args:
         model: content of the file, with or without the appended metadata.
         accelerators: whose rules to apply.
-        name: of the file, for errors.
+        name: name of the file, for errors.
 
     Returns:
         The findings in execution order. An operator without finding is not guaranteed to be

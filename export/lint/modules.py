@@ -11,7 +11,7 @@ def modules_of(model: bytes, name: str) -> Mapping[int, str]:
 
     Args:
         model: content of the file.
-        name: of the file, for errors.
+        name: name of the file, for errors.
 
     Raises:
         SeaformerError: the metadata is damaged.

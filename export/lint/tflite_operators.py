@@ -32,7 +32,7 @@ class Tensor:
         dtype: such as "float32".
         is_constant: whether its values are in the file, possibly followed by a DEQUANTIZE.
         is_quantized: whether it has a scale.
-        values: of a small integer constant, such as axes; None for other tensors.
+        values: values of a small integer constant, such as axes; None for other tensors.
     """
 
     number: int
@@ -89,7 +89,7 @@ def read_operators(model: bytes, name: str) -> tuple[Operator, ...]:
 
     Args:
         model: content of a .tflite file.
-        name: of the file, for errors.
+        name: name of the file, for errors.
 
     Raises:
         SeaformerError: it is not a .tflite file, or is damaged.

@@ -22,7 +22,7 @@ class Compiled:
     """A compiled file.
 
     Attributes:
-        content: of the file, without metadata.
+        content: content of the file, without metadata.
         binary: the context binary, if it is a separate file; `content` refers to it by name.
         partitions: number of partitions that run on the NPU.
         left: operators left on the CPU.

@@ -63,7 +63,7 @@ def type_overrides(graph: GraphProto, widths: Mapping[int, int], entry_bits: int
     Args:
         graph: nodes of different widths share no constant, see `split_constants`.
         widths: bits of the activations of each quantized node, by its index.
-        entry_bits: of the input of the graph.
+        entry_bits: bits of the input of the graph.
     """
     stored = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
     own = {graph.input[0].name: entry_bits}

@@ -21,7 +21,7 @@ class Engine(Protocol):
 
     Attributes:
         title: name and version of the quantizer.
-        operators: of the single-precision file, with their modules.
+        operators: operators of the single-precision file, with their modules.
         always_float: indices of operators that always stay in floating point in int8.
         producers: name of each computed activation -> index of its operator.
         ranges: smallest and largest value of each activation, by name; must be set before

@@ -47,7 +47,7 @@ def independent_images(
     """Open the images; None if the held-out images of the calibration are independent already.
 
     Args:
-        task: of the network.
+        task: task of the network.
         calibration: as given to --calibration.
         verify_images: as given to --verify-images.
 

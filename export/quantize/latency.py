@@ -69,7 +69,7 @@ def measure_latency(
     Args:
         reference: the single-precision file.
         candidate: the quantized file.
-        format: of both.
+        format: format of both.
         progress: called with a short description of the benchmark's progress.
 
     Raises:

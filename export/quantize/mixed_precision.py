@@ -105,7 +105,7 @@ def search(
     Args:
         engine: calibrated.
         precision: name of a row of `PRECISIONS`.
-        format: of the engine's files.
+        format: format of the engine's files.
         reference: the single-precision file on the images that decide.
         budget_points: allowed loss of mIoU, or top-1, in points. Without ground truth it limits
             the changed positions, see `CHANGED_AT_ONE_POINT`.

@@ -22,7 +22,7 @@ def match(patterns: Iterable[str], operators: Sequence[MappedOperator]) -> froze
 
     Args:
         patterns: see the module docstring.
-        operators: of the single-precision file.
+        operators: operators of the single-precision file.
 
     Raises:
         UnknownNameError: a pattern matches none; the message suggests similar names.

@@ -38,7 +38,7 @@ class _Sample:
 
     Attributes:
         prepared: uint8 [H, W, 3], resized to the input.
-        logits: of the reference.
+        logits: logits of the reference.
         truth: class of each pixel, [H, W]; of the image, [], in classification; None if unknown.
         counts: pixels by class for the score of the reference; None without ground truth.
     """
@@ -59,12 +59,13 @@ class Reference:
     """The single-precision file on a set of images.
 
     Args:
-        session: of the file, which outputs logits. It must stay open while this object is used.
+        session: session of the file, which outputs logits. It must stay open while this object is
+            used.
         images: to measure on.
-        preprocessing: of the task.
+        preprocessing: preprocessing of the task.
         inside: whether the files normalise the image themselves.
         classes: number of classes of the ground truth; None if `images` has none.
-        meaning: of the output, which is not class ids.
+        meaning: meaning of the output, which is not class ids.
     """
 
     def __init__(
@@ -244,7 +245,7 @@ def open_bytes(data: bytes, format: Format) -> Iterator[ImageSession]:
 
     Args:
         data: the model, with or without metadata.
-        format: of the model.
+        format: format of the model.
     """
     with open_content(data, format.suffix) as session:
         yield ImageSession(session)

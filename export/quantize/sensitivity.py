@@ -69,8 +69,8 @@ class Row(_Model):
     """The loss caused by one group of operators.
 
     Attributes:
-        name: of the group, as given to --keep-float.
-        level: of the group.
+        name: name of the group, as given to --keep-float.
+        level: level of the group.
         operators: indices of its quantized operators.
         share: noise of the logits with only these operators quantized, relative to the noise with
             all quantized. The shares of the parts add up to about 1, the shares of the modules to
@@ -94,7 +94,7 @@ class Tensor(_Model):
         module: that computes it; "" for the model's input.
         seen: smallest and largest value on the images.
         saturated: share of the values outside the range, 0..1.
-        sqnr_db: of the tensor after rounding and saturation, computed from its histogram.
+        sqnr_db: SQNR of the tensor after rounding and saturation, computed from its histogram.
         span: interval covered by the histogram: the range and all observed values.
         histogram: counts of `BARS` equal bins.
     """
@@ -125,7 +125,7 @@ class Sensitivity(_Model):
         whole: the quantized file.
         rows: worst first.
         titles: name of a row -> its title in the paper's words; none for operator types.
-        tensors: of the worst modules, worst first.
+        tensors: tensors of the worst modules, worst first.
     """
 
     schema_version: Literal[2] = 2
@@ -220,10 +220,10 @@ def rank(
     Args:
         engine: calibrated.
         precision: name of a row of `PRECISIONS`.
-        format: of the engine's files.
+        format: format of the engine's files.
         reference: the single-precision file, on all available images.
         kept: indices of operators that always stay in floating point.
-        levels: of the groups.
+        levels: levels of the groups.
         both_ways: whether to measure also all but each group, and the scores; without, ranking
             takes half the time.
         seconds: approximate time for scoring, which determines the number of images.

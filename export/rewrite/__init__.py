@@ -55,10 +55,10 @@ def deployment_form(
         model: the training form, in eval mode. For models other than SeaFormer only the
             normalisation changes; the reports list every rewrite that found nothing to do.
         size: height and width of the input.
-        normalization: of RGB in 0..255, to include in the graph; None for an input that is already
-            normalised.
-        head: of the graph, see `seaformer.export.heads`.
-        meaning: of the output of the training form. Class ids become int32.
+        normalization: normalization of RGB in 0..255, to include in the graph; None for an input
+            that is already normalised.
+        head: head of the graph, see `seaformer.export.heads`.
+        meaning: meaning of the output of the training form. Class ids become int32.
     """
     feature_sizes = _feature_sizes(model, size)
     model = copy.deepcopy(model).double().requires_grad_(False)

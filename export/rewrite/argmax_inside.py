@@ -23,8 +23,8 @@ class ArgMax(nn.Module):
 
     Args:
         size: height and width for bilinear upsampling of the logits first; None for no upsampling.
-        threshold: of a single channel, [1, 1, h, w] or [1, h, w], above which the class is 1; None
-            for several channels.
+        threshold: threshold of a single channel, [1, 1, h, w] or [1, h, w], above which the class
+            is 1; None for several channels.
     """
 
     paper_title = "arg-max"
@@ -71,7 +71,7 @@ def end_with_argmax(
     Args:
         model: a segmentation model in eval mode.
         size: height and width of the mask; None for the size of the logits.
-        meaning: of its output, which is not class ids yet.
+        meaning: meaning of its output, which is not class ids yet.
     """
     report = RewriteReport(NAME)
     if type(model) is SeaFormer:

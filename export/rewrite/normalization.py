@@ -71,9 +71,9 @@ def normalize_inside(
 
     Args:
         model: BatchNorm folded.
-        mean: of each channel, on the scale 0..255.
-        std: of each channel, on the scale 0..255.
-        width: of the input in pixels.
+        mean: mean of each channel, on the scale 0..255.
+        std: standard deviation of each channel, on the scale 0..255.
+        width: width of the input in pixels.
     """
     report = RewriteReport(NAME)
     dtype = next((p.dtype for p in model.parameters()), torch.float64)

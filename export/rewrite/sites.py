@@ -70,7 +70,7 @@ def replace_sized(
         kind: class of the modules.
         sizes: path -> height and width of the module's input, for those with a single size.
         make: returns the replacement of a module for a size.
-        name: of the rewrite.
+        name: name of the rewrite.
     """
     report = RewriteReport(name)
     for path, module in sites(model, kind):

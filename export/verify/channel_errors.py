@@ -76,7 +76,7 @@ def lost_channels(
     Args:
         worst: from `ChannelErrors.worst`.
         lowest_db: threshold of every channel.
-        labels: of all channels, if they have names.
+        labels: labels of all channels, if they have names.
 
     Returns:
         None if all reach it.

@@ -43,11 +43,11 @@ def verify_on(
 
     Args:
         accelerator: not the CPU.
-        path: of the file.
-        precision: of the file.
+        path: path of the file.
+        precision: precision of the file.
         samples: inputs with the reference outputs of the training form.
         on_cpu: comparisons of the same file on the CPU; the first ones belong to `samples`.
-        channels: of the input.
+        channels: number of channels of the input.
     """
     parity = AcceleratorParity(
         name=accelerator.name, status="verified", reason=None, runtime=None, comparisons=()

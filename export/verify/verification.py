@@ -39,13 +39,14 @@ class Sample:
     """An input of the exported file and its reference output.
 
     Attributes:
-        name: of the input.
+        name: name of the input.
         input: float32 [1, channels, H, W].
         reference: float64 output of the network, channels first, or integer class ids.
         pytorch_float32_sqnr_db: SQNR of PyTorch's own float32; None if the network itself outputs
             class ids.
-        logits_shape: of the network's output, channels first, even if the reference is class ids.
-        meaning: of the network's output.
+        logits_shape: shape of the network's output, channels first, even if the reference is class
+            ids.
+        meaning: meaning of the network's output.
         has_classes: whether the predicted classes are meaningful: not for images of one color.
         least_rms: lower bound for the root mean square of the reference.
     """
@@ -109,11 +110,11 @@ def make_samples(
 
     Args:
         model: the training form, in eval mode; not modified.
-        preprocessing: of the model's input.
+        preprocessing: preprocessing of the model's input.
         size: height and width of the input.
         inside: whether the exported file normalises the image itself, and so takes 0..255.
-        head: of the exported file, see `seaformer.export.heads`.
-        meaning: of the model's output.
+        head: head of the exported file, see `seaformer.export.heads`.
+        meaning: meaning of the model's output.
 
     Raises:
         SeaformerError: the model's output is not one tensor, or not finite.
@@ -196,7 +197,7 @@ def compare(
     """Run an exported file on a sample and compare it with the reference.
 
     Args:
-        session: of the file.
+        session: session of the file.
         sample: the input and its reference.
         channels: accumulates the errors of each channel, unless the output is class ids.
 

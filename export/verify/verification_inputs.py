@@ -67,7 +67,7 @@ def images(
     """Return the photo and the drawn images.
 
     Args:
-        preprocessing: of the model's input.
+        preprocessing: preprocessing of the model's input.
         size: height and width of the input.
         inside: whether the exported file normalises the image itself, and so takes 0..255.
     """

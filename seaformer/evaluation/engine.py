@@ -24,7 +24,12 @@ from seaformer.imaging.images import read_image
 
 
 class BrokenImage(BaseModel, frozen=True):
-    """An image that could not be read, or whose mask could not; `problem` is a message."""
+    """An image that, or whose mask, could not be read.
+
+    Attributes:
+        name: name of the image.
+        problem: the error.
+    """
 
     name: str
     problem: str

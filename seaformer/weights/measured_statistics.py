@@ -32,8 +32,8 @@ def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> N
 
     Args:
         model: in eval mode, float32; its weights are not changed.
-        shape: of the input.
-        seed: of the noise.
+        shape: shape of the input.
+        seed: random seed of the noise.
     """
     exact = copy.deepcopy(model).double()
     norms = dict(model.named_modules())

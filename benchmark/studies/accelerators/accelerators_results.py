@@ -13,12 +13,12 @@ class AcceleratorRow(FrozenModel):
     """A file on an accelerator.
 
     Attributes:
-        title: of the row: accelerator, with threads or precision.
+        title: title of the row: accelerator, with threads or precision.
         accelerator: "cpu", "gpu" or "npu".
         not_run: why it was not measured, with advice; null if it was.
         backend: as given to --backend; null, like all members below, if it was not measured.
         file: the measured file.
-        precision: of the file.
+        precision: precision of the file.
         driver: software used instead of the device's own driver.
         results: path of the results.json, relative to the folder of this file.
         latency: null if the accelerator is emulated, or if the output is wrong.

@@ -29,7 +29,7 @@ class AttentionPage(Page, template="attention.html"):
 
     Attributes:
         problems: why the measurement of a side stopped.
-        warnings: of all sides.
+        warnings: warnings of all sides.
         plot: plot of the measurement; None if nothing has a latency.
         paper_plot: plot of the paper's figure.
         paper_sides: sides of the feature map in the paper's figure.

@@ -18,11 +18,11 @@ class Point(FrozenModel):
     """A layer at a side of the feature map.
 
     Attributes:
-        side: of the square feature map.
+        side: side of the square feature map.
         latency: null if the device is emulated or nothing was measured.
         emulated: the times on an emulated device, which are not latency.
-        peak_memory_bytes: of a process with only this layer, including the runtime; null if
-            unknown.
+        peak_memory_bytes: peak memory of a process with only this layer, including the runtime;
+            null if unknown.
         added_peak_bytes: peak memory that the layer adds to a process; null if unknown.
         macs: multiply-accumulates.
         file: path of the model, relative to the folder of this file.
@@ -53,7 +53,7 @@ class LayerResult(FrozenModel):
         kind: its name in `seaformer.models.registry.LAYERS`.
         title: display name.
         source: where it is described.
-        complexity: of its attention, in the paper's notation.
+        complexity: cost of its attention, in the paper's notation.
         growth: the resulting exponent of the side.
         measured_growth: fitted exponent; null with fewer than two sides, or on an emulated device.
         note: remark for the reader; may be empty.
@@ -80,7 +80,7 @@ class SideResult(FrozenModel):
     """The benchmark of a side.
 
     Attributes:
-        side: of the feature map.
+        side: side of the feature map.
         results: path of its results.json, relative to the folder of this file.
         problem: why it is not complete; null if it is.
         warnings: caveats about its numbers.

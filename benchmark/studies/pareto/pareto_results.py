@@ -31,7 +31,7 @@ class Point(FrozenModel):
         family: networks of one design, such as "SeaFormer".
         model: its id in results.json.
         file: the measured file.
-        precision: of the file.
+        precision: precision of the file.
         is_random: whether the file has random weights; null if unknown.
         input_size: height and width of its input in pixels; null if it is not an image.
         params: number of parameters, counted by the export; null if unknown.

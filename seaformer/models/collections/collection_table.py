@@ -36,7 +36,7 @@ class Collection:
     """A library of networks.
 
     Attributes:
-        prefix: of its names in --model, before ":"; also the import name of the library.
+        prefix: prefix of its names in --model, before ":"; also the import name of the library.
         title: name of the library for people.
         example: a name after the prefix.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.

@@ -47,7 +47,7 @@ def declare(
         model: the network, which returns logits.
         kind: "segmentation" or "classification".
         classes: its classes.
-        preprocessing: of its input.
+        preprocessing: preprocessing of its input.
         source: the library, its version and the configuration that all of this is from.
         evaluation: preprocessing of the library's own evaluation; None if it has none.
         knows_normalization: whether mean and deviation of `preprocessing` are known.

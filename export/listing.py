@@ -31,7 +31,7 @@ def print_models(console: Console) -> None:
             else f"{weights.name} ({weights.score:g} {weights.metric})"
             for weights in card.weights
         ]
-        released += [f"{weights.name} (comes with the package)" for weights in card.builtin]
+        released += [f"{weights.name} (built in)" for weights in card.builtin]
         table.add_row(
             card.task,
             card.variant,
@@ -100,7 +100,9 @@ def _print_collections(console: Console) -> None:
     for row in COLLECTIONS.values():
         table.add_row(f"{row.prefix}:NAME", row.title, f"{row.prefix}:{row.example}")
     console.print(table)
-    console.print("Networks of other libraries by their names there; extra 'models'.")
+    console.print(
+        "Networks of other libraries, by the libraries' names; they need the extra 'models'."
+    )
 
 
 def _print_layers(console: Console) -> None:

@@ -77,8 +77,8 @@ class Request:
         network: the one named by --model or --variant, with its ablation.
         task: the task; for a user's own network its contract's task, once the contract is known.
         statement: what the user states about the network.
-        formats: to write, without duplicates.
-        precisions: to write, without duplicates.
+        formats: formats to write, without duplicates.
+        precisions: precisions to write, without duplicates.
         sizes: heights and widths to export for; empty for the size in the contract of a user's
             own network.
         weights: as given to --weights; None for random ones.
@@ -90,12 +90,12 @@ class Request:
         quantization: options of the integer precisions.
         allow_tracer_warnings: whether to export a network that converts input values to Python
             values.
-        accelerators: to verify the files on, besides the CPU.
+        accelerators: accelerators to verify the files on, besides the CPU.
         needs_cpu_only: whether a file is written even if it could not be verified on one of them,
             because the user requested none, or requested the CPU as well.
         names_accelerators: whether the user requested them: then a file that fails on one of them
             is not written.
-        chips: to compile every file for, on accelerators that need compiled files.
+        chips: chips to compile every file for, on accelerators that need compiled files.
         needs_full_acceleration: whether a compiled file with operators left on the CPU is refused.
         command: the command line; None if there is none.
     """

@@ -27,7 +27,7 @@ NOT_REPORTED = "not reported by the device"
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red", UNKNOWN: "dim", SKIPPED: "dim"}
 
 NEEDED_BYTES = 100_000_000
-"""The runtime's library has 40 MB on a phone; models and inputs are additional."""
+"""The runtime's library takes 40 MB on a phone, in addition to models and inputs."""
 
 STEP_LIMIT_S = 60.0
 

@@ -176,7 +176,7 @@ class Options:
         is_flag=False,
         flag_value=USUAL_FRAME,
         type=Parsed(parse_frame_size),
-        help="Also measure whole camera frames, with separate times of preparation, inference and "
+        help="Also measure whole camera frames, with separate times for preparation, inference and "
         f"post-processing. [without a size: {USUAL_FRAME}]",
     )
     blame: str | None = _option(
@@ -184,7 +184,7 @@ class Options:
         metavar="ACCELERATOR",
         type=Name("accelerator", ACCELERATORS),
         help="Instead of measuring, find the first operator whose result on this accelerator of "
-        "the device differs from that on this computer, using truncated models: "
+        "the device differs from this computer's, using truncated models: "
         f"{', '.join(ACCELERATORS)}.",
     )
     half: bool = _flag(

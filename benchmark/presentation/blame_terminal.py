@@ -27,7 +27,7 @@ OUTCOMES = {
 _INPUTS = {"photograph": "the bundled photograph", "noise": "seeded noise"}
 
 MAX_REASON = 240
-"""Characters of a device's message; the document has all of it."""
+"""Maximum length of a device's message in characters; the JSON has the full text."""
 
 
 def print_blame(console: Console, results: BlameResults, folder: Path) -> None:
@@ -110,7 +110,9 @@ def remarks(results: BlameResults) -> list[str]:
         f"{results.min_db:g} dB or more; floating point is computed in {precision} precision."
     )
     if results.emulated:
-        found.append("Processor or accelerator are emulated: a phone may behave differently.")
+        found.append(
+            "The processor or the accelerator is emulated: a phone may behave differently."
+        )
     if any(one.fully_accelerated is False for one in results.trials):
         found.append(
             f"The {ACCELERATORS[results.accelerator].title} did not run every operator: the CPU "
@@ -189,6 +191,6 @@ def _alone(alone: Trial | None) -> str:
     worst = alone.worst
     value = f": {agreement(worst)}" if worst is not None else ""
     if alone.outcome == "agrees":
-        return f"{OUTCOMES['agrees']}{value}. It differs only after the operators before it."
+        return f"{OUTCOMES['agrees']}{value}. It differs only when the preceding operators run too."
     reason = "" if alone.reason is None else f": {shortened(alone.reason)}"
     return f"{OUTCOMES[alone.outcome]}{value}{reason}"

@@ -13,8 +13,8 @@ TASK = "ade20k"
 SIDE = 512
 CONDITIONS = (
     "ADE20K val, 512x512. Latencies from the input to the logits, on one core of a Snapdragon 865: "
-    "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, about ±0.5 %; which "
-    "runtime and precision gave them is not stated."
+    "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, about ±0.5 %; the "
+    "paper states neither runtime nor precision."
 )
 
 

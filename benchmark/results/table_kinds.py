@@ -63,8 +63,8 @@ _KINDS = (
         row="a precision",
         varies="precision",
         alike=("network", "input size", "head"),
-        exported="every precision of Tiny with the trained weights that come with the "
-        "package, at 256x256; of another --variant with random weights, for latency only",
+        exported="every precision of Tiny with the built-in trained weights, at 256x256; of "
+        "another --variant with random weights, for latency only",
         precisions=True,
         runs=20,
         columns=("precision", "time", "ratio", "megabytes", "score", "difference", "agreement"),
@@ -72,7 +72,7 @@ _KINDS = (
     Kind(
         name="threads",
         title="Threads",
-        row="a number of threads: 1, 2, 4, 8, as far as there are cores",
+        row="a number of threads: 1, 2, 4, 8, up to the number of cores",
         varies="threads",
         alike=(),
         exported="Tiny in fp32",
@@ -90,7 +90,7 @@ _KINDS = (
     Kind(
         name="sizes",
         title="Input sizes",
-        row="a size of the input",
+        row="an input size",
         varies="input size",
         alike=("network", "precision", "head"),
         exported="Tiny in fp32 for images of 256, 384, 512 and 640 squared and 512x1024",

@@ -121,11 +121,11 @@ def _proof(evidence: Evidence) -> str:
     else:
         what = f"{len(evidence.extracted.operators)} operators, the fewest that reproduce the fault"
     if evidence.own.is_good:
-        return f"{what}; correct by itself: only the whole file reproduces the fault"
+        return f"{what}; correct when run alone: only the whole file reproduces the fault"
     if needs_inputs(evidence):
         return f"{what}; needs the inputs in the .npz beside it: noise does not reproduce the fault"
     shown = evidence.on_noise or evidence.own
-    return f"{what}; by itself it {_verb(shown)}"
+    return f"{what}; run alone, it {_verb(shown)}"
 
 
 def _verb(trial: Trial) -> str:

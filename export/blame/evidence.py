@@ -44,7 +44,7 @@ class Evidence:
 def gather(
     culprits: Sequence[Culprit], runner: TargetRunner, extractor: Extractor, stages: Stages
 ) -> list[Evidence]:
-    """Extract a model for each kind of fault, and run it by itself."""
+    """Extract a model for each kind of fault, and run it alone."""
     with stages.stage("extract minimal models") as stage:
         kinds = _kinds(culprits)
         with_constants = _with_constants_given([one[0] for one in kinds], runner, extractor)
@@ -106,7 +106,7 @@ def _gather(
         )
     else:
         extracted = extractor.alone([operator])
-        if first.fault.failure is not None:  # the search has already run it by itself
+        if first.fault.failure is not None:  # the search has already run it alone
             return Evidence(tuple(culprits), extracted, Trial(first.fault.failure, {}), None, None)
     own, on_noise = runner.run_by_itself(extracted)
     return Evidence(tuple(culprits), extracted, own, on_noise, with_constants)

@@ -12,7 +12,7 @@ from seaformer.errors import SeaformerError
 from seaformer.export.convert.input_dependence import EQUIVALENTS, is_of_library, place_of
 from seaformer.export.convert.operator_map import module_path
 
-WAYS_OUT: Mapping[str, str] = {
+ALTERNATIVES: Mapping[str, str] = {
     "maxunpool": "Upsample with F.interpolate or nn.ConvTranspose2d instead",
     "kthvalue": "Use the last value of torch.topk instead",
     "median": "Use the middle value of torch.topk instead",
@@ -20,7 +20,7 @@ WAYS_OUT: Mapping[str, str] = {
     "cumprod": "For positive values, write x.log().cumsum(dim).exp()",
     "logcumsumexp": "Write x.exp().cumsum(dim).log()",
     "fft": "Write it as a product with the matrix of the transform",
-    "erf": "nn.GELU() exports, as does torch.tanh",
+    "erf": "Use nn.GELU() or torch.tanh, which can be exported",
     "atan2": "Write it with torch.atan and torch.where",
     "resize": "Interpolate at most two axes at a time",
     "nonzero": "Its result has no fixed shape: move it to the post-processing",
@@ -60,14 +60,14 @@ class OperatorError(SeaformerError):
         where = in_modules(module_path(node, modules) for node in nodes)
         return SeaformerError(
             f"{self.operator}{where} cannot be converted to TFLite: {self.reason}. "
-            f"{way_out(self.operator)}, or use --format onnx."
+            f"{alternative_to(self.operator)}, or use --format onnx."
         )
 
 
-def way_out(operator: str) -> str:
-    """The suggested alternative to an operator."""
+def alternative_to(operator: str) -> str:
+    """Return the suggested alternative to an operator."""
     plain = operator.lower().replace("_", "")
-    return next((way for part, way in WAYS_OUT.items() if part in plain), OTHERWISE)
+    return next((way for part, way in ALTERNATIVES.items() if part in plain), OTHERWISE)
 
 
 def in_modules(paths: Iterable[str]) -> str:
@@ -105,7 +105,7 @@ def tracing_error(error: Exception, model: nn.Module) -> SeaformerError:
         return SeaformerError(f"the model cannot be traced to ONNX: {first_sentence(error)}")
     return SeaformerError(
         f"{operator}{where} cannot be exported to ONNX: {first_sentence(error)}. "
-        f"{way_out(operator)}."
+        f"{alternative_to(operator)}."
     )
 
 
@@ -121,7 +121,7 @@ def _frames(error: Exception) -> Iterable[FrameType]:
 
 
 def first_sentence(error: BaseException) -> str:
-    """The message of an error without torch's IR, requests to report it, and Keras' prelude."""
+    """Return an error's message without torch's IR, requests to report it, and Keras' prelude."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     relevant = [
         line for line in lines if line and not line.startswith("Exception encountered when")

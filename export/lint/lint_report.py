@@ -22,7 +22,7 @@ def lint_and_print(path: Path, accelerators: Sequence[Accelerator], console: Con
 
     Args:
         path: path of the file.
-        accelerators: whose rules to apply; empty for all.
+        accelerators: accelerators whose rules to apply; empty for all.
         console: to print to.
 
     Returns:

@@ -286,7 +286,7 @@ def _open_export(path: Path, task: Task, options: Options) -> Candidate:
     if options.protocol == OFFICIAL:
         raise UsageError(
             f"'{path}' takes images of one size, but the official protocol uses many sizes. "
-            "Leave --protocol out, or evaluate the checkpoint that the file was exported from."
+            "Omit --protocol, or evaluate the checkpoint that the file was exported from."
         )
     if options.open_elsewhere is not None:
         session = take_images(options.open_elsewhere(path), task, options.input_size)
@@ -359,7 +359,7 @@ def _protocol(interface: Interface, evaluation: Evaluation | None, options: Opti
         return deployed(preprocessing, preprocessing.input_size)
     if evaluation is None:
         raise UsageError(
-            f"task {interface.task} has no official protocol. Leave --protocol out, or add "
+            f"task {interface.task} has no official protocol. Omit --protocol, or add "
             "'evaluation' to the task."
         )
     if preprocessing.crop_fraction is not None:

@@ -83,7 +83,7 @@ def fastest(latencies_ms: Mapping[str, float], ratios: Ratios) -> list[str]:
             f"as fast as the next, {after}."
         ]
     if apart:
-        sentences.append(f"Not compared with it: {joined(apart)}.")
+        sentences.append(f"Not compared with {first}: {joined(apart)}.")
     return sentences
 
 

@@ -70,7 +70,7 @@ def parse_layers(text: str) -> tuple[Network, ...]:
 )
 @takes_study_options()
 def attention(options: Options, sides: tuple[int, ...], layers: tuple[Network, ...] | None) -> None:
-    """Compare attention layers over the side of the feature map, as in the paper's Figure 1, left.
+    """Compare attention layers as the feature map grows, as in the left half of Figure 1.
 
     Every layer is exported for every side and verified, which takes minutes. The layers of each
     side are interleaved in one benchmark, with its own --time-limit.

@@ -34,7 +34,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
     backend={"help": "litert or onnxruntime. [default: litert]"},
 )
 def pareto(options: Options, task: str) -> None:
-    """Plot published accuracy over latency measured here, as in the paper's Figure 1, right.
+    """Plot published accuracy over latency measured here, as in the right half of Figure 1.
 
     Exports the networks of the task, which takes minutes, or measures the given MODELs.
     """

@@ -332,7 +332,7 @@ def test_for_user_defined_networks_independent_images_warn_or_decide(tmp_path: P
     done = export(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
     assert re.search(
-        "warning: .*loses much accuracy on the bundled photo .*--verify-images", done.stdout
+        "warning: .*loses a lot of accuracy on the bundled photo .*--verify-images", done.stdout
     )
     scenes = ShapesDataset("val", (96, 64))
     write_images(tmp_path / "bright", [scenes[place][0] for place in range(4)])

@@ -60,7 +60,7 @@ def test_the_fastest_of_several_is_stated_only_if_all_others_are_slower() -> Non
     assert fastest({"a": 3.0, "b": 1.0}, sure) == ["b is 3.00x (2.85 to 3.15) as fast as a."]
     assert fastest(times, lambda one, _: None if one == "a" else unsure(one, "b")) == [
         "No difference can be stated between b and c.",
-        "Not compared with it: a.",
+        "Not compared with b: a.",
     ]
 
 

@@ -56,5 +56,5 @@ fun checked(
     if (verdict.passed) {
         context.getString(R.string.checked, verdict.found)
     } else {
-        context.getString(R.string.check_failed, accelerator, verdict.found, verdict.needed)
+        context.getString(R.string.check_failed, accelerator, verdict.found, verdict.required)
     }

@@ -30,7 +30,7 @@ data class Verdict(
     val found: String get() = describe(sqnrDb, agreement)
 
     /** The thresholds, in the same form. */
-    val needed: String get() = describe(if (sqnrDb == null) null else minSqnrDb, minAgreement)
+    val required: String get() = describe(if (sqnrDb == null) null else minSqnrDb, minAgreement)
 
     private fun describe(
         db: Double?,
@@ -44,7 +44,7 @@ data class Verdict(
 /** An accelerator's output differs from the one computed when the model was bundled. */
 class DifferentOutputException(
     val verdict: Verdict,
-) : Exception("its output differs from the expected one: ${verdict.found}; needed: ${verdict.needed}")
+) : Exception("its output differs from the expected output: ${verdict.found}; required: ${verdict.required}")
 
 /** The check that an accelerator has to pass before it is used. */
 interface AcceleratorCheck {

@@ -95,8 +95,8 @@ class FallbackSegmenterTest {
         assertEquals(Accelerator.CPU, segmenter.accelerator)
         assertEquals(listOf(true, false), opened.map { it.isClosed })
         val reason =
-            "its output differs from the expected one: the same class at 50.00 % of positions; " +
-                "needed: the same class at 90.00 % of positions"
+            "its output differs from the expected output: the same class at 50.00 % of positions; " +
+                "required: the same class at 90.00 % of positions"
         assertEquals(listOf(Rejection(Accelerator.GPU, reason)), segmenter.rejections)
         assertEquals(0.95, segmenter.verdict.agreement, 0.0)
         assertTrue(segmenter.verdict.passed)

@@ -94,8 +94,8 @@ def accept(
             missed += found
         elif found:
             report.warn(
-                f"'{file_name}' loses a lot of accuracy on {images}. Your own network may never see "
-                "such images, so the file is written: give images of your use case with "
+                f"'{file_name}' loses a lot of accuracy on {images}. Your own network may never "
+                "see such images, so the file is written: give images of your use case with "
                 "--verify-images DIR."
             )
     if not missed:

@@ -240,8 +240,8 @@ def test_a_gpu_with_a_wrong_output_is_rejected_and_named(
     running, rejection = lines_of(folder / "running.txt")
     assert running == "ONNX Runtime 1.29.0, CPU"
     assert re.fullmatch(
-        r"GPU: its output differs from the expected output: -?\d+\.\d dB, the same class at .+ % of "
-        r"positions; required: 36\.0 dB, the same class at 98\.00 % of positions",
+        r"GPU: its output differs from the expected output: -?\d+\.\d dB, the same class at .+ % "
+        r"of positions; required: 36\.0 dB, the same class at 98\.00 % of positions",
         rejection,
     )
     assert lines_of(folder / "check.txt")[0] == "true"

@@ -28,7 +28,7 @@ class NoModelException : Exception()
 
 /**
  * The user's choice of a model, by file name, and of what runs it. A null [model] stands for the first
- * model, a null [accelerator] for the best one that works.
+ * model, a null [accelerator] for the best working one.
  */
 data class Choice(
     val model: String?,

@@ -159,7 +159,10 @@ class PrefixTrials:
         count: int,
         end: int | None = None,
     ) -> Tried:
-        """Run a model of `count` operators; `end` is the last one, by default of a prefix."""
+        """Run a model of `count` operators.
+
+        `end` is the index of its last operator; None if the model starts at the first operator.
+        """
         begin = time.monotonic()
         limit_s = min(MODEL_LIMIT_S, self._deadline - begin)
         if limit_s <= 0:

@@ -60,7 +60,7 @@ class PrefixTimes(Estimates):
         """Estimate.
 
         Args:
-            segments: of the model.
+            segments: segments of the model.
             working: its operators that depend on the input.
             ends_ms: [segments, rounds], of the model truncated at the end of each segment.
             total_ms: the measured latency of the model.

@@ -91,7 +91,7 @@ class ModelProfiling:
 
         Args:
             rounds: all rounds of the benchmark.
-            times: of the model, measured by our runner.
+            times: times of the model, measured by our runner.
             emulated: whether the device is emulated.
             seed: random seed of the bootstrap.
         """

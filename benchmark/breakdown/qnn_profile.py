@@ -17,7 +17,7 @@ RUN = "Accelerator (execute) time (cycles)"
 HOW = "Create one with the provider options profiling_level=detailed and profiling_file_path."
 
 _CYCLES = re.compile(r"[0-9]{1,18}")
-"""More digits than years have cycles."""
+"""More digits than the cycles of a year have."""
 
 LIMIT = 2**26
 """Limit for the file in bytes; a run writes 27 KB."""

@@ -361,12 +361,13 @@ static void return_output(model *of, int index) {
 
 /* ---- The profiler ---------------------------------------------------------------------------- */
 
-/* The profile is a file with an array of objects, one a line:
+/* The profile is a file with an array of objects, one per line:
  *
  *     {"cat" : "Node","pid" :1,"tid" :1,"dur" :12,"ts" :3,"ph" : "X","name" :"conv_kernel_time",
  *      "args" : {"op_name" : "Conv","node_index" : "3", ...}},
  *
- * Of category "Node" there is one for each node and run. One named "model_run" ends a run. */
+ * There is one of category "Node" for each node and run. The name "model_run" marks the end of a
+ * run. */
 
 /* Returns the start of the value of a key in a line, or NULL. */
 static char *value_of(char *line, const char *key) {

@@ -8,9 +8,9 @@ typedef struct {
     seaformer_upsampling job;
     void *classes, *mask, *workspace;
     size_t classes_bytes, mask_bytes;
-    float *scores; /* of 16-bit logits, which are converted for the arg-max; else NULL */
-    size_t count;  /* of logits */
-    int is_signed; /* whether those in 16 bits are */
+    float *scores; /* 16-bit logits converted for the arg-max; NULL for other types */
+    size_t count;  /* number of logits */
+    int is_signed; /* whether 16-bit logits are signed */
 } post_processing;
 
 /* From class ids to a mask of another size. */

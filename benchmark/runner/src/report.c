@@ -14,9 +14,9 @@
 
 static int lines_to = STDOUT_FILENO;
 static uint32_t checksum;      /* CRC-32 of all lines so far */
-static volatile long line_number; /* of the current line */
+static volatile long line_number; /* number of the current line */
 
-static char *text; /* of that line */
+static char *text; /* text of that line */
 static size_t length, capacity;
 static int needs_comma;
 

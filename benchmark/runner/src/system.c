@@ -66,7 +66,7 @@ void write_file(const char *path, const void *bytes, size_t size, int fresh) {
         fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
 }
 
-/* Reads the beginning of a file of the system; returns 0 if it cannot be. */
+/* Reads the beginning of a system file; returns 0 on failure. */
 static int read_small(const char *path, char *to, size_t size) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return 0;
@@ -77,7 +77,7 @@ static int read_small(const char *path, char *to, size_t size) {
     return 1;
 }
 
-/* Likewise its first line. */
+/* Reads the first line of a system file; returns 0 on failure. */
 static int read_line(const char *path, char *to, size_t size) {
     if (!read_small(path, to, size)) return 0;
     to[strcspn(to, "\n")] = 0;
@@ -100,7 +100,7 @@ void bind_to_cpus(const plan *planned) {
     for (int i = 0; i < planned->cpu_count; i++) CPU_SET(planned->cpus[i], &planned_cpus);
     if (sched_setaffinity(0, sizeof planned_cpus, &planned_cpus) != 0)
         fail(STATUS_NO_AFFINITY, "the requested processors are refused: %s", strerror(errno));
-    /* The system takes what it can get of a mask and says nothing. */
+    /* The system silently ignores unavailable processors in a mask. */
     const cpu_set_t granted = cpus_of(0);
     for (int i = 0; i < planned->cpu_count; i++)
         if (!CPU_ISSET(planned->cpus[i], &granted))
@@ -156,7 +156,7 @@ static int read_zone(int zone, double *celsius) {
     if (end == value) return 0;
     /* Thousandths by the kernel's documentation; some vendors give whole degrees. */
     *celsius = fabs(number) >= 1000 ? number / 1000 : number;
-    /* What a sensor shows that is off is far from any temperature. */
+    /* Sensors that are off report values far from any temperature. */
     return *celsius > -40 && *celsius < 200;
 }
 
@@ -209,7 +209,7 @@ disturbances count_disturbances(void) {
 
 static int64_t peak_before = -1; /* a peak that could not be reset */
 
-/* Bytes, by the name in /proc/self/status; negative if the system does not say. */
+/* Bytes, by the name in /proc/self/status; negative if the system does not report it. */
 static int64_t memory_bytes(const char *name) {
     char status[8192];
     if (!read_small("/proc/self/status", status, sizeof status)) return -1;

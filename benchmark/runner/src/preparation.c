@@ -65,7 +65,7 @@ static void release_resampling(resampling *of) {
     free(of->weights);
 }
 
-/* The range of inputs that outputs need: from `*first` to the returned index, exclusive. */
+/* The range of inputs that outputs need: from `*first` to the returned index (exclusive). */
 static int32_t reach(const resampling *of, int32_t *first) {
     int32_t end = 0;
     *first = of->first[0];

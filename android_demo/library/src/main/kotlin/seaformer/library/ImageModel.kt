@@ -41,13 +41,13 @@ class ImageModel private constructor(
     /** Runtime and version, such as "LiteRT". */
     val runtime: String get() = segmenter.runtime
 
-    /** The accelerator in use. It changes when one fails during a run. */
+    /** The accelerator in use. It changes if an accelerator fails during a run. */
     val accelerator: Accelerator get() = segmenter.accelerator
 
-    /** Comparison of the output on [accelerator] with that computed when the model was bundled. */
+    /** Comparison of the output on [accelerator] with the output computed when the model was bundled. */
     val verdict: Verdict get() = segmenter.verdict
 
-    /** The accelerators that were rejected, with the reasons. */
+    /** The rejected accelerators, with the reasons. */
     val rejections: List<Rejection> get() = segmenter.rejections
 
     /**

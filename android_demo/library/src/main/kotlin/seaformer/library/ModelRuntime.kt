@@ -36,7 +36,7 @@ internal class ModelAsset(
     val libraries: File get() = File(context.applicationInfo.nativeLibraryDir)
 
     /**
-     * The file, mapped from the APK; it takes no heap memory.
+     * Content of the file, mapped from the APK without using heap memory.
      *
      * @throws MetadataException the file is missing, compressed, or differs from the description in its JSON.
      */

@@ -15,7 +15,7 @@ internal object OnnxModels : ModelRuntime {
         accelerator: Accelerator,
         threads: Int,
     ): Segmenter {
-        // ONNX Runtime reads it when it is loaded; setTelemetry comes too late for the first event.
+        // ONNX Runtime reads the variable on loading; setTelemetry would be too late for the first event.
         Os.setenv("ORT_DISABLE_TELEMETRY", "1", true)
         return OrtSegmenter(asset.content, metadata, accelerator, threads, asset.libraries)
     }

@@ -47,8 +47,8 @@ def blame(
         file: the model; its shapes are static.
         output: folder in which a folder for the results is created.
         force: whether earlier results may be overwritten.
-        console: to print to.
-        chips: as given to --soc; exactly one for the NPU.
+        console: prints the results.
+        chips: chips of --soc; exactly one for the NPU.
 
     Returns:
         Whether the target matches the reference.

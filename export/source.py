@@ -48,7 +48,7 @@ class Source:
 
     @property
     def factory(self) -> str | None:
-        """As given to --model; None for SeaFormer."""
+        """Value of --model; None for SeaFormer."""
         return self.network.name if self.variant is None else None
 
     @property

@@ -40,7 +40,7 @@ class BlameRequest:
     """A validated request.
 
     Attributes:
-        options: as given.
+        options: options of the command.
         file: the file to search.
         accelerator: "cpu", "gpu" or "npu".
         backend: the backend that runs it on the accelerator.

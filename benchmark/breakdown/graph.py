@@ -16,7 +16,7 @@ class Operator:
 
     Attributes:
         index: position in execution order.
-        type: as the file names it: "CONV_2D", "Conv".
+        type: its name in the file, such as "CONV_2D" or "Conv".
         name: name of its first output.
         module: path of the module it belongs to, "" for the network itself.
         inputs: keys of the tensors it reads, without weights.
@@ -39,7 +39,7 @@ class Graph(ABC):
     """An exported file with its mapping of operators to modules.
 
     Attributes:
-        operators: in execution order.
+        operators: its operators, in execution order.
         input: key of the input tensor.
         outputs: keys of the output tensors.
         nodes: name of an operator -> the operator; empty for a .tflite, whose operators have none.

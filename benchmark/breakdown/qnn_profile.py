@@ -28,7 +28,7 @@ class NodeCycles:
     """An event of a node.
 
     Attributes:
-        name: as assigned by the compiler.
+        name: its name, assigned by the compiler.
         cycles: mean of the runs.
     """
 

@@ -29,7 +29,7 @@ class CoreClass:
     max_khz: tuple[int, ...]
 
     def __str__(self) -> str:
-        """Such as "big (4-6, 2.42 GHz)"."""
+        """Describe the cores, such as "big (4-6, 2.42 GHz)"."""
         speeds = "/".join(f"{khz / 1e6:.2f}" for khz in self.max_khz)
         return f"{self.name} ({core_list(self.cores)}{f', {speeds} GHz' if speeds else ''})"
 

@@ -47,7 +47,7 @@ class Temperature:
     """A reading of a sensor.
 
     Attributes:
-        name: as reported by the device, such as "AP".
+        name: its name on the device, such as "AP".
         kind: what it measures: "cpu", "gpu", "battery", "skin", ...; None if unknown.
         celsius: the reading, in degrees.
         status: throttling requested by this sensor, 0 (none) to 6 (shutdown); None if unknown.
@@ -66,7 +66,7 @@ class DeviceFacts:
     Attributes:
         serial: as adb lists it; "host" for this computer.
         manufacturer: manufacturer of the device, such as "Xiaomi".
-        model: such as "Mi 10"; for this computer, the name of the processor.
+        model: name of the product, such as "Mi 10"; for this computer, the name of the processor.
         soc: system on chip, such as "SM8250".
         os: name and version of the system, such as "Android 13".
         sdk: API level of Android.

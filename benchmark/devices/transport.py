@@ -102,7 +102,7 @@ class Transport:
         """Prepare a connection without sending anything.
 
         Args:
-            serial: as adb lists it.
+            serial: serial number in the list of adb.
             cancelled: when set, all waits for the phone raise `Cancelled`.
             answer_limit_s: time limit for the phone to start processing a request.
         """

@@ -246,7 +246,7 @@ def open_inference(
         backend: a backend of our runner, see `backend_on`.
         settings: settings for running files.
         describe: called with the reason for waiting.
-        models: what is known about the files that will run; an NPU needs other libraries for
+        models: descriptions of the files that will run; an NPU needs other libraries for
             compiled ones.
 
     Raises:

@@ -14,7 +14,7 @@ from seaformer.runtimes.session import Tensor
 
 @dataclass(frozen=True)
 class DeviceModel:
-    """What is known about a file before a device runs it.
+    """Description of a file before a device runs it.
 
     Attributes:
         path: path of the file.
@@ -23,7 +23,7 @@ class DeviceModel:
         metadata_text: JSON in the file; None if it has none.
         precision: its name; "unknown" if nothing states it.
         compilation: how it was compiled for an NPU; None if it was not.
-        binary: what the NPU runs, where that is a file beside it.
+        binary: file beside it that the NPU runs; None if there is none.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class DeviceModel:
 
 
 def read_device_model(path: Path) -> DeviceModel:
-    """Read what a file takes and returns; of a compiled one, from the description beside it.
+    """Read the inputs and outputs of a file, or of a compiled file from the description beside it.
 
     Raises:
         SeaformerError: the file is damaged, or a compiled one lacks its description or its binary.

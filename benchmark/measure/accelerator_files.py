@@ -25,7 +25,7 @@ class ModelFile(Protocol):
 
     @property
     def binary(self) -> Path | None:
-        """What the NPU runs, where that is a file beside it."""
+        """The file beside it that the NPU runs; None if there is none."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Backend:
     """A way to run models on a device.
 
     Attributes:
-        name: as given to --backend.
+        name: value of --backend.
         title: display name.
         suffix: suffix of the files it runs.
         runs_by: the program that runs and times models.

@@ -10,7 +10,7 @@ class PowerMode:
     """A mode and its name in each runtime.
 
     Attributes:
-        name: as given to --npu-power.
+        name: value of --npu-power.
         onnxruntime: value of the QNN provider's `htp_performance_mode`.
         litert: value of `htp_performance_mode` of LiteRT's options for Qualcomm.
     """

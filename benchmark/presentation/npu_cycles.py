@@ -12,7 +12,7 @@ from seaformer.console import Console
 from seaformer.errors import quoted
 
 DEPTH = 3
-"""Deeper rows are only in the CSV."""
+"""Depth of the modules in the terminal table; the CSV also has deeper ones."""
 
 
 def print_npu_breakdown(console: Console, breakdown: NpuBreakdown) -> None:

@@ -83,7 +83,7 @@ class CoresUsed(FrozenModel):
     max_khz: Mapping[int, int]
 
     def __str__(self) -> str:
-        """Such as "big (core 4-6, up to 2.42 GHz)"."""
+        """Describe the cluster, such as "big (core 4-6, up to 2.42 GHz)"."""
         speeds = sorted(set(self.max_khz.values()), reverse=True)
         gigahertz = (
             f", up to {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
@@ -167,12 +167,12 @@ class Accuracy(FrozenModel):
     """How close a file is to the model it was exported from, evaluated on a host, not the device.
 
     Attributes:
-        reference: what it was compared with, as text.
+        reference: description of what it was compared with.
         inputs: inputs of both, as text.
         agreement: share of positions (images in classification) with the same top class, 0..1;
             the lowest over several inputs.
         score: mIoU (top-1 in classification) in percent; null without ground truth.
-        score_inputs: what it was measured on, as text.
+        score_inputs: description of the inputs of the score.
         reference_score: score of the reference.
         difference_points: `score` - `reference_score`.
         low_points: lower end of its 95 % interval; null if unknown.
@@ -282,7 +282,7 @@ class Times(FrozenModel):
 
     Attributes:
         run: latency of one inference; null if an official tool measured, see `tool`.
-        tool: what an official tool reports instead.
+        tool: latency that an official tool reports instead.
         load_ms: median over rounds, from the file to ready to run; null if not measured.
         first_inference_ms: median over rounds; null if not measured.
         classes: latency of the arg-max at the size of the logits, in C, after the inference; null
@@ -504,7 +504,7 @@ class Results(Document):
         emulated: whether the device's processor is emulated, or its accelerator is emulated by
             software.
         device: properties of the device.
-        backend: as given to --backend.
+        backend: value of --backend.
         accelerator: "cpu", "gpu" or "npu".
         runtime: the runtime that ran the models.
         threads: number of threads of one inference, unless a model has its own.

@@ -17,7 +17,7 @@ class Kind:
     """A kind of table.
 
     Attributes:
-        name: as given to --table.
+        name: value of --table.
         title: heading of the table.
         row: noun for a row, such as "a precision".
         varies: the property (`studies.tables.arrangement`) in which the files differ, or the

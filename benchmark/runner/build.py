@@ -103,8 +103,8 @@ def fingerprint() -> str:
 def build(target: str, to: Path) -> None:
     """Compile the runner for a row of `TARGETS` into the file `to`.
 
-    The fingerprint of its sources is written next to it. Raises BuildError if there is no compiler,
-    or if it fails.
+    The fingerprint of its sources is written next to it. Raises BuildError if there is no compiler
+    or compiling fails.
     """
     with tempfile.TemporaryDirectory(prefix="seaformer-runner-") as name:
         folder = Path(name)

@@ -62,7 +62,7 @@ def find_npu_libraries(
     """Find the libraries for a phone with a chip in a folder.
 
     Args:
-        folder: as given to --qairt.
+        folder: value of --qairt.
         runtime: "onnxruntime" or "litert".
         chip: chip of the phone.
         compiles: whether there are files to compile on the phone.

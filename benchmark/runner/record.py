@@ -77,16 +77,17 @@ class Header(_Exact):
         runner: version of the runner.
         target: target of the runner: "android-arm64", "linux-arm64", "linux-x86_64".
         pid: process of the runner on the device.
-        backend: as planned.
+        backend: backend of the plan.
         runtime_version: version of the runtime's library.
         library_load_ms: time to load and check the library.
-        threads: as planned.
+        threads: threads of the plan.
         cpus: processors that the process may use, as reported by the system after binding.
-        seed: as planned.
+        seed: seed of the plan.
         started_unix_ms: time of day on the device.
         thermal_zones: names of the sensors whose maximum is reported as temperature; empty if the
             device has none.
-        accelerator: as planned; missing in records of earlier runners, which used the CPU.
+        accelerator: accelerator of the plan; missing in records of earlier runners, which used the
+            CPU.
     """
 
     format: Literal[1, 2]
@@ -131,7 +132,7 @@ class LoadedModel(_Exact):
     """A model that was loaded and warmed up.
 
     Attributes:
-        id: as planned.
+        id: its id in the plan.
         load_ms: time from the file to ready to run, without the first inference.
         first_inference_ms: the first of the warm-up runs.
         warmup_ns: every warm-up run, including the first inference.
@@ -284,7 +285,7 @@ class _Memory(_Exact):
     """Resident memory of the process; None if unknown.
 
     Attributes:
-        library_bytes: with the runtime's library, before any model.
+        library_bytes: memory with the runtime's library, before any model.
         peak_bytes: the peak after that, before any profiled run.
     """
 

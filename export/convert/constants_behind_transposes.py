@@ -1,9 +1,9 @@
-"""Moving constants of channels in front of the transpose that they follow.
+"""Moving Add and Mul with one constant per channel in front of the transpose that they follow.
 
 Networks that compute channels last, such as ConvNeXt, scale a block's output after its transpose
-back to channels first. onnx2tf keeps such a tensor in the order of ONNX, but transposes the
-constant to channels last, and fails. If the channels are the last axis before the transpose, the
-constant is one value for each of them there, which has no layout:
+back to channels first. onnx2tf keeps such a tensor in ONNX's order of axes, but transposes the
+constant to channels last, and fails. In front of the transpose, where the channels are the last
+axis, the constant has a single axis, so its order of axes cannot be wrong:
 
     T(x) * c = T(x * c')      c' [C] has the values of c, whose only axis longer than 1 is the
                               channel axis
@@ -25,7 +25,7 @@ COMMUTATIVE = ("Add", "Mul")
 
 
 def move_constants(graph: onnx.ModelProto) -> None:
-    """Swap such operators with the transposes before them; nodes and tensors keep their names."""
+    """Swap these operators with the transposes before them; nodes and tensors keep their names."""
     nodes = graph.graph.node
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     infos = {value.name: value for value in graph.graph.value_info}
@@ -63,7 +63,7 @@ def move_constants(graph: onnx.ModelProto) -> None:
 
 
 def _is_of_last(constant: onnx.TensorProto, perm: list[int]) -> bool:
-    """Whether a constant of several axes varies only along what a transpose found last."""
+    """Whether a constant of several axes varies only along the last axis before a transpose."""
     lengths = [1] * (len(perm) - len(constant.dims)) + list(constant.dims)
     along = perm.index(len(perm) - 1)
     return 1 < len(constant.dims) <= len(perm) and lengths[along] == math.prod(lengths) > 1

@@ -32,12 +32,12 @@ SIGNATURE = "serving_default"
 FAILURE = "failure.json"
 
 OF_TENSORFLOW = {"Conv2DBackpropInput": "ConvTranspose", "ResizeBicubic": "Resize"}
-"""TensorFlow operators with another name in ONNX."""
+"""Names of operators in TensorFlow -> in ONNX, where they differ."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The operator that a conversion failed at.
+    """The operator at which a conversion failed.
 
     Attributes:
         operator: its name in ONNX.

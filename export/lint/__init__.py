@@ -1,1 +1,1 @@
-"""Lint: known faults of accelerators with a .tflite file's operators, without running them."""
+"""Lint: known faults of accelerators on operators of a .tflite file, found without running it."""

@@ -21,7 +21,7 @@ _REPEATED = re.compile(r"\w+ node `[^`]*` will not be assigned to QNN EP\.?$")
 
 
 def reasons(log: str) -> dict[str, str]:
-    """Return name of a node -> the first reason given for its refusal."""
+    """Return a dict of node name -> the first reason given for its refusal."""
     found: dict[str, str] = {}
     for names, reason in _refusals(log):
         for name in names:

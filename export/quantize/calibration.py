@@ -58,8 +58,8 @@ class Calibration:
     """Images for calibration and for measuring the quantized files.
 
     Attributes:
-        images: to calibrate with.
-        test: to measure on; None for noise, on which measuring is meaningless.
+        images: images for calibration.
+        test: images for measuring; None for noise, on which measuring is meaningless.
         classes: number of classes of the ground truth in `test`; None without ground truth.
         is_random: whether the images are noise.
         notes: warnings for the user.

@@ -48,8 +48,8 @@ def independent_images(
 
     Args:
         task: task of the network.
-        calibration: as given to --calibration.
-        verify_images: as given to --verify-images.
+        calibration: value of --calibration.
+        verify_images: value of --verify-images.
 
     Raises:
         SeaformerError: the folder is missing or has no images.

@@ -36,7 +36,7 @@ class Method:
     """A way to choose a range.
 
     Attributes:
-        name: as given to --calibration-method.
+        name: value of --calibration-method.
         choose: statistics -> smallest and largest value of the range.
         description: one sentence for tables.
     """

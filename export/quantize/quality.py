@@ -61,7 +61,7 @@ class Reference:
     Args:
         session: session of the file, which outputs logits. It must stay open while this object is
             used.
-        images: to measure on.
+        images: images for measuring.
         preprocessing: preprocessing of the task.
         inside: whether the files normalise the image themselves.
         classes: number of classes of the ground truth; None if `images` has none.

@@ -91,7 +91,7 @@ class Tensor(_Model):
     """An activation and its quantized range, `low` to `high` in steps of `scale`.
 
     Attributes:
-        module: that computes it; "" for the model's input.
+        module: module that computes it; "" for the model's input.
         seen: smallest and largest value on the images.
         saturated: share of the values outside the range, 0..1.
         sqnr_db: SQNR of the tensor after rounding and saturation, computed from its histogram.

@@ -25,7 +25,7 @@ def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
 
     Args:
         quantized: the model quantized from `single`.
-        single: in single precision, with the same tensor names.
+        single: model in single precision, with the same tensor names.
     """
     stored = {tensor.name: tensor for tensor in single.subgraphs[0].tensors}
     graph = quantized.subgraphs[0]

@@ -18,10 +18,10 @@ from seaformer.json_text import JsonError, parse_model
 SCHEMA_VERSION = 1
 
 DATA_SET = "data set"
-"""The member of the header that differs between the shards of one evaluation."""
+"""Name of the only member of the header that differs between the shards of an evaluation."""
 
 MAX_LINE_BYTES = 16 * 2**20
-"""A line has several numbers for each class of each model."""
+"""Limit for one line, which has several numbers for each class of each model."""
 
 
 class ImageLine(BaseModel, frozen=True):

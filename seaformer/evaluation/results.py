@@ -54,7 +54,7 @@ class ClassResult(_Model):
     """One class.
 
     Attributes:
-        pixels: its pixels in the ground truth; its images in classification.
+        pixels: number of its pixels in the ground truth; of its images in classification.
         iou: intersection over union; null in classification.
         accuracy: share of `pixels` that the model finds.
         change: difference from the reference in IoU, in classification in accuracy; null without a

@@ -70,8 +70,8 @@ def count_macs(model: nn.Module, size: tuple[int, int]) -> int:
     fvcore, LayerNorm, which only the peer networks use, is not counted.
 
     Args:
-        model: in eval mode. It is executed: torch's "meta" device, which would compute only the
-            shapes, takes five times as long.
+        model: a model in eval mode. It is executed: torch's "meta" device, which would compute only
+            the shapes, takes five times as long.
         size: height and width of the input.
     """
     aten = torch.ops.aten

@@ -85,8 +85,8 @@ class Network:
         pretrained: builds a network of a library with the weights that the library downloads; None
             for other networks.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.
-        renamed: from the network and the tensors of a checkpoint to the same tensors by the names
-            of the network; None if they have its names, or see `official_names`.
+        renamed: renames the tensors of a checkpoint to the names in the network, given the network
+            and the tensors; None if they have its names, or see `official_names`.
         stem: first part of its file names; empty to derive it from the name.
         backbone: prefixes of the names of all tensors outside the head.
         official_names: maps our state_dict keys to the names in published checkpoints; None for a

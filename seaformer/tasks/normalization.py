@@ -30,8 +30,8 @@ class Normalization:
 
         Args:
             input_range: values that 0 and 255 are first scaled to; None for 0..255.
-            mean: in units of the input range, one number or one per channel; None for 0.
-            std: in units of the input range, one number or one per channel, above 0; None for 1.
+            mean: one number or one per channel, in units of the input range; None for 0.
+            std: one number or one per channel, in units of the input range, above 0; None for 1.
 
         Returns:
             The normalisation; None if nothing is stated.

@@ -22,7 +22,7 @@ class OutputMeaning:
     """Meaning of an output.
 
     Attributes:
-        content: what the values are.
+        content: meaning of the values.
         threshold: values above it mean class 1; None unless `content` is "binary".
     """
 

@@ -136,7 +136,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Task:
-    """What a network is trained for: the classes of one data set.
+    """A task that a network is trained for: the classes of one data set.
 
     Attributes:
         name: short name, for command lines.

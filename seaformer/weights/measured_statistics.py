@@ -31,7 +31,7 @@ def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> N
     that the result is the same on every machine.
 
     Args:
-        model: in eval mode, float32; its weights are not changed.
+        model: a model in eval mode, float32; its weights are not changed.
         shape: shape of the input.
         seed: random seed of the noise.
     """

@@ -16,7 +16,7 @@ class AcceleratorRow(FrozenModel):
         title: title of the row: accelerator, with threads or precision.
         accelerator: "cpu", "gpu" or "npu".
         not_run: why it was not measured, with advice; null if it was.
-        backend: as given to --backend; null, like all members below, if it was not measured.
+        backend: value of --backend; null, like all members below, if it was not measured.
         file: the measured file.
         precision: precision of the file.
         driver: software used instead of the device's own driver.
@@ -24,7 +24,7 @@ class AcceleratorRow(FrozenModel):
         latency: null if the accelerator is emulated, or if the output is wrong.
         emulated: the times on an emulated accelerator, which are not latency.
         ratio: its latency / latency of the first row with one; null if either has none.
-        compile_ms: from the file to ready to run.
+        compile_ms: time from opening the file until it is ready to run.
         first_inference_ms: the first inference after that.
         parity: its output compared with the output of this computer's CPU.
         coverage: how much of it the accelerator ran; null on the CPU.
@@ -62,7 +62,7 @@ class AcceleratorResults(StudyDocument):
 
     Attributes:
         warnings: caveats about the numbers.
-        rows: in the order of the table.
+        rows: results of the accelerators, in the order of the table.
         problem: why it is not complete; null if it is.
     """
 

@@ -57,10 +57,10 @@ class LayerResult(FrozenModel):
         growth: the resulting exponent of the side.
         measured_growth: fitted exponent; null with fewer than two sides, or on an emulated device.
         note: remark for the reader; may be empty.
-        points: by ascending side.
-        left_out: by ascending side.
+        points: measured sides, in ascending order.
+        left_out: sides that were not measured, in ascending order.
         paper_ms: side -> milliseconds in the paper's figure; empty if it has none.
-        paper_growth: exponent fitted to those in the same way.
+        paper_growth: exponent fitted to these latencies in the same way.
     """
 
     kind: str
@@ -101,7 +101,7 @@ class AttentionResults(StudyDocument):
         heads: number of heads of every layer.
         key_dim: query and key channels of a head.
         sides: one benchmark per side, in which all layers of that side are interleaved.
-        layers: in the order of the table.
+        layers: results of the layers, in the order of the table.
         paper_source: source of the paper's times.
     """
 

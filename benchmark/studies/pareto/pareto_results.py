@@ -27,7 +27,7 @@ class Point(FrozenModel):
     """A network.
 
     Attributes:
-        title: as its authors spell it.
+        title: its name in the spelling of its authors.
         family: networks of one design, such as "SeaFormer".
         model: its id in results.json.
         file: the measured file.
@@ -108,7 +108,7 @@ class ParetoResults(StudyDocument):
         problem: why it is not complete; null if it is.
         warnings: caveats about the numbers.
         base: title of the network to which ratios are relative.
-        points: by published accuracy; those without one come last.
+        points: compared networks, by published accuracy; networks without one come last.
         left_out: networks that are not among the points.
         paper_conditions: conditions of the latencies in the paper's figure, with their source;
             empty without such a figure.

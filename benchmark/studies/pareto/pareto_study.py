@@ -71,7 +71,7 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
 def summarise(
     name: str, results: Results, file: str, left_out: Sequence[NetworkLeftOut]
 ) -> ParetoResults:
-    """Return the points of one benchmark of all networks of a task, whose results.json is `file`.
+    """Return the points of a benchmark of all networks of a task; `file` names its results.json.
 
     Raises:
         SeaformerError: no model has a published accuracy.
@@ -134,8 +134,8 @@ def summarise(
 def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
     """Compare every two models with a score and a latency.
 
-    One is significantly faster if the ratio computed round by round says so, and the intervals of
-    the two latencies, which the plot shows, do not overlap either.
+    A model is significantly faster if the interval of the latency ratio says so and the intervals
+    of the two latencies, which the plot shows, do not overlap.
     """
     timed = [
         (model.id, model.latency.run, published.score)
@@ -178,7 +178,7 @@ def _paper_points(pairs: Sequence[Pair], base: Published) -> dict[str, PaperPoin
 
 
 def _published(task: ParetoTask, results: Results) -> tuple[list[Pair], list[NetworkLeftOut]]:
-    """The models that can be compared, and the others with the reason."""
+    """Return the models that can be compared, and the others with the reasons."""
     pairs: list[Pair] = []
     unknown = []
     for model in results.models:

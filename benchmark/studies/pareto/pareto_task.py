@@ -10,7 +10,7 @@ from seaformer.benchmark.studies.study import Export
 
 @dataclass(frozen=True)
 class Published:
-    """What is published of a measured model.
+    """Published figures of a measured model.
 
     Attributes:
         title: name of the network for people.
@@ -18,7 +18,7 @@ class Published:
         score: accuracy in percent; None if none is published for this model.
         source: where the score is published, with its weights and size, or why it is unknown.
         params_m: parameters, in millions; None if no source states them.
-        macs_g: multiply-accumulates for one image, in units of 10^9; None likewise.
+        macs_g: multiply-accumulates for one image, in units of 10^9; None if no source states them.
         phone_latency_ms: latency in the paper's figure; None if it is not in the figure.
     """
 
@@ -33,11 +33,11 @@ class Published:
 
 @dataclass(frozen=True)
 class ParetoTask:
-    """What is plotted.
+    """Networks and published figures for a plot.
 
     Attributes:
         metric: accuracy, such as "mIoU".
-        data: the images of the accuracy, as text.
+        data: description of the images on which the accuracy is measured.
         base: title of the network to which ratios are relative, if it is measured.
         networks: returns the exports of all networks, for a command without MODEL.
         published: returns the published figures of a model, or why it cannot be compared.

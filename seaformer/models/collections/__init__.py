@@ -1,1 +1,1 @@
-"""Networks of other libraries, named PREFIX:NAME; the table of them is in `collection_table.py`."""
+"""Networks of other libraries, named PREFIX:NAME; `collection_table.py` lists the libraries."""

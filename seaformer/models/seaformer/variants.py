@@ -53,8 +53,8 @@ class Variant:
         context_stages: stages 3, 4 and 5 (output strides 16, 32 and 64).
         heads: attention heads of every SeaFormer layer.
         fusion_channels: width of each fusion block, one per stage that has SeaFormer layers.
-        detail: input of the detail enhancement kernel. This and the next two attributes default to
-            the paper's choices; see `seaformer.models.ablation` for the alternatives.
+        detail: input of the detail enhancement kernel. The defaults of this and the next two
+            attributes are the paper's choices; `seaformer.models.ablation` has the alternatives.
         combine: how attention and detail are combined.
         fusion: how a fusion block combines its two features.
     """
@@ -72,12 +72,12 @@ class Variant:
 
     @property
     def spatial_channels(self) -> int:
-        """Channels of the feature at output stride 8 that the spatial branch starts from."""
+        """Channels of the feature at output stride 8 from which the spatial branch starts."""
         return self.stem_stage2[-1].channels
 
     @property
     def context_channels(self) -> tuple[int, ...]:
-        """Channels of each context feature that a fusion block takes, coarsest last."""
+        """Channels of each context feature that is fused, the coarsest last."""
         return tuple(stage.channels for stage in self.context_stages if stage.depth)
 
 

@@ -498,7 +498,7 @@ def test_many_models_of_two_benchmarks_are_counted() -> None:
     ends = ((0.5, 0.6), (0.7, 0.8), (1.2, 1.3), (0.99, 1.01))
     changes = {f"{place}.tflite": changed(*pair) for place, pair in enumerate(ends)}
     assert side_by_side("B", "A", changes, []) == [
-        "Of 4 models, in B 2 are faster and 1 is slower than in A; for 1 no difference can be "
+        "Of 4 models, 2 are faster and 1 is slower in B than in A; for 1, no difference can be "
         "stated."
     ]
     assert side_by_side("B", "A", dict([*changes.items()][:1]), []) == [

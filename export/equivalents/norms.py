@@ -4,8 +4,9 @@
 
 In exact arithmetic mean(c) is zero. In float32 it is the error of the first mean, which on a map of
 thousands of equal values far exceeds their deviation: without the second subtraction, the SQNR on a
-black image is 92 dB instead of 120 dB. A LayerNorm over the last axis, of few values, is not
-replaced.
+black image is 92 dB instead of 120 dB. Runtimes sum up the tens of thousands of values of a whole
+group one after the other, so means are taken along one axis after the other: 101 dB instead of
+125 dB otherwise. A LayerNorm over the last axis, of few values, is not replaced.
 """
 
 from collections.abc import Sequence
@@ -45,8 +46,8 @@ def group_norm(
     if num_groups == 1:
         normalized = _normalized(input, range(1, input.dim()), eps)
     else:
-        groups = input.reshape(shape[0], num_groups, -1)
-        normalized = _normalized(groups, (2,), eps).reshape(shape)
+        groups = input.reshape(shape[0], num_groups, shape[1] // num_groups, -1)
+        normalized = _normalized(groups, (2, 3), eps).reshape(shape)
     return _affine(normalized, *_per_channel(weight, bias, input.dim()))
 
 
@@ -70,10 +71,15 @@ def instance_norm(
 
 
 def _normalized(x: Tensor, axes: Sequence[int], eps: float) -> Tensor:
-    axes = tuple(axes)
-    x = x - x.mean(axes, keepdim=True)
-    x = x - x.mean(axes, keepdim=True)
-    return x / (x.square().mean(axes, keepdim=True) + eps).sqrt()
+    x = x - _mean(x, axes)
+    x = x - _mean(x, axes)
+    return x / (_mean(x.square(), axes) + eps).sqrt()
+
+
+def _mean(x: Tensor, axes: Sequence[int]) -> Tensor:
+    for axis in reversed(axes):
+        x = x.mean(axis, keepdim=True)
+    return x
 
 
 def _per_channel(

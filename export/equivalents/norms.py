@@ -46,8 +46,8 @@ def group_norm(
     if num_groups == 1:
         normalized = _normalized(input, range(1, input.dim()), eps)
     else:
-        groups = input.reshape(shape[0], num_groups, shape[1] // num_groups, -1)
-        normalized = _normalized(groups, (2, 3), eps).reshape(shape)
+        groups = input.reshape(shape[0], num_groups, -1)
+        normalized = _normalized(groups, (2,), eps).reshape(shape)
     return _affine(normalized, *_per_channel(weight, bias, input.dim()))
 
 

@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import to_json
 
 from seaformer.artifact import legacy
+from seaformer.artifact.detection_output import DetectionOutput
+from seaformer.artifact.member import Byte, Count, Integer, Member, Side
 from seaformer.artifact.precisions import Layout
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.json_text import JsonError, parse_json, parse_model
@@ -30,42 +32,27 @@ SCHEMA_VERSION: Literal[2] = 2
 METADATA_LIMIT = 16 * 2**20
 """Limit in bytes. An export with a thousand operators and labels writes about 500 KB."""
 
-Kind = Literal["segmentation", "classification", "features"]
+Kind = Literal["segmentation", "classification", "detection", "features"]
 FEATURES: Literal["features"] = "features"
 """Kind of a model whose output is not classes. Its input may be features of another network instead
 of an image."""
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Side = Annotated[int, Field(ge=1, lt=2**31)]
-Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-Byte = Annotated[int, Field(ge=0, le=255)]
-
 PREPROCESSING = ("color_order", "mean", "std", "resize", "interpolation", "crop_fraction")
 """Members of `Input` that come from the preprocessing of a task."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="ignore",  # this version can read files of later versions with additional members
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        json_schema_serialization_defaults_required=True,
-    )
 
 
 def _is_none(value: object) -> bool:
     return value is None
 
 
-class Scale(_Model):
+class Scale(Member):
     """Scale of quantized values: real value = (integer - zero_point) * scale."""
 
     scale: Annotated[float, Field(gt=0)]
     zero_point: Integer
 
 
-class Input(_Model):
+class Input(Member):
     """The input tensor.
 
     Members that only apply to images are None for features of another network. `mean` and `std` are
@@ -112,7 +99,7 @@ class Input(_Model):
         return self.shape[3 if self.layout == "NHWC" else 1]
 
 
-class Output(_Model):
+class Output(Member):
     """The output tensor.
 
     Attributes:
@@ -123,7 +110,7 @@ class Output(_Model):
         layout: order of its axes.
         stride: input pixels per output position; None without a grid.
         content: meaning of its values. "classes" and "mask" are class indices, "mask" at the size
-            of the input.
+            of the input. "boxes" are the logits and box offsets of every anchor, see `detection`.
         threshold: None except for "binary", one channel, where values above it mean class 1.
     """
 
@@ -173,7 +160,7 @@ class Output(_Model):
         )
 
 
-class Weights(_Model):
+class Weights(Member):
     """Where the weights come from.
 
     Attributes:
@@ -191,7 +178,7 @@ class Weights(_Model):
     note: str = ""
 
 
-class Comparison(_Model):
+class Comparison(Member):
     """Comparison of the exported file with PyTorch in float64, on one input.
 
     Attributes:
@@ -212,7 +199,7 @@ class Comparison(_Model):
     pytorch_float32_sqnr_db: float | None
 
 
-class ChannelError(_Model):
+class ChannelError(Member):
     """The error of a channel of the output; see `seaformer.export.verify.channel_errors`.
 
     Attributes:
@@ -224,7 +211,7 @@ class ChannelError(_Model):
     sqnr_db: float
 
 
-class Accuracy(_Model):
+class Accuracy(Member):
     """Accuracy of a quantized file compared with the fp32 file, on images not used for calibration.
 
     Attributes:
@@ -252,7 +239,7 @@ class Accuracy(_Model):
     interval_points: tuple[float, float] | None
 
 
-class Latency(_Model):
+class Latency(Member):
     """Latency of a quantized file relative to the fp32 file, interleaved on a host.
 
     Attributes:
@@ -270,7 +257,7 @@ class Latency(_Model):
     processor: str
 
 
-class Quantization(_Model):
+class Quantization(Member):
     """How a file was quantized, and the resulting loss.
 
     Attributes:
@@ -302,7 +289,7 @@ class Quantization(_Model):
     accepted_loss: bool
 
 
-class Parity(_Model):
+class Parity(Member):
     """The verification of the file, and its thresholds.
 
     A floating-point file must reach the thresholds in all comparisons. A quantized file must reach
@@ -330,7 +317,7 @@ class Parity(_Model):
     passed: bool
 
 
-class AcceleratorParity(_Model):
+class AcceleratorParity(Member):
     """The verification of the file on an accelerator other than the CPU.
 
     Attributes:
@@ -358,7 +345,7 @@ class AcceleratorParity(_Model):
     chip: str | None = None
 
 
-class LeftOperator(_Model):
+class LeftOperator(Member):
     """An operator that the compiler left to the CPU.
 
     Attributes:
@@ -372,7 +359,7 @@ class LeftOperator(_Model):
     reason: str
 
 
-class Compilation(_Model):
+class Compilation(Member):
     """How a file was compiled for the NPU of one chip.
 
     Attributes:
@@ -399,7 +386,7 @@ class Compilation(_Model):
     binary: "File | None"
 
 
-class MappedOperator(_Model):
+class MappedOperator(Member):
     """An operator of the file, and its origin.
 
     Attributes:
@@ -415,7 +402,7 @@ class MappedOperator(_Model):
     nodes: tuple[str, ...]
 
 
-class Module(_Model):
+class Module(Member):
     """Titles of a module of the network.
 
     Attributes:
@@ -439,7 +426,7 @@ class Module(_Model):
         return cls(title=".".join(names[first:]).replace("_", " "))
 
 
-class Rewrite(_Model):
+class Rewrite(Member):
     """Result of one rewrite of the deployment form.
 
     Attributes:
@@ -453,7 +440,7 @@ class Rewrite(_Model):
     refusals: tuple[str, ...]
 
 
-class File(_Model):
+class File(Member):
     """The file next to the JSON.
 
     Attributes:
@@ -473,7 +460,7 @@ def title_of(variant: str | None, model: str | None, task: str | None, precision
     return ", ".join(filter(None, (network, task, precision)))
 
 
-class Interface(_Model):
+class Interface(Member):
     """Input of a model, and meaning of its output.
 
     Attributes:
@@ -489,6 +476,7 @@ class Interface(_Model):
         labels: class names; empty for a model that returns features.
         palette: red, green and blue of each class; None if there is no palette.
         weights: origin of the weights; None if unknown.
+        detection: how boxes are decoded from the output; only of a detection model.
     """
 
     title: str
@@ -501,6 +489,7 @@ class Interface(_Model):
     labels: tuple[str, ...]
     palette: tuple[tuple[Byte, Byte, Byte], ...] | None
     weights: Weights | None
+    detection: DetectionOutput | None = Field(default=None, exclude_if=_is_none)
 
     @classmethod
     def from_task(
@@ -513,6 +502,7 @@ class Interface(_Model):
         weights: Weights | None = None,
         output: Output | None = None,
         knows_normalization: bool = True,
+        detection: DetectionOutput | None = None,
     ) -> "Interface":
         """Describe a network in PyTorch for a task, or a file without metadata by assumption.
 
@@ -525,6 +515,7 @@ class Interface(_Model):
             weights: origin of the weights; None if unknown.
             output: output tensor; None for logits.
             knows_normalization: whether the network has the normalisation of the task.
+            detection: how boxes are decoded from the output; only for a detection task.
         """
         title = f"a model without metadata, used for {task.title}"
         if variant or model:
@@ -533,7 +524,7 @@ class Interface(_Model):
         if not knows_normalization:
             members |= {"mean": None, "std": None}
         channels = task.preprocessing.channels
-        is_classes = output is None or output.meaning.has_classes
+        is_classes = output is None or output.meaning.has_labels
         return Interface(
             title=title,
             variant=variant,
@@ -553,12 +544,32 @@ class Interface(_Model):
             labels=task.labels if is_classes else (),
             palette=task.palette if is_classes else None,
             weights=weights,
+            detection=detection,
         )
 
     @model_validator(mode="after")
     def _check_preprocessing(self) -> Self:
         if self.kind != FEATURES or self.takes_image:
             _ = self._preprocessing(*(() if self.knows_normalization else (0.0, 1.0)))
+        return self
+
+    @model_validator(mode="after")
+    def _check_detection(self) -> Self:
+        if (self.kind == "detection") != (self.detection is not None):
+            raise ValueError(
+                f"kind is {self.kind}, and detection is {'given' if self.detection else 'null'}. "
+                "Allowed: an object for detection, null otherwise"
+            )
+        if self.detection is None:
+            return self
+        if self.input.resize != "stretch":
+            raise ValueError(f"resize is {self.input.resize}. Allowed for detection: stretch")
+        expected = (1, self.detection.anchors, len(self.labels) + 4)
+        if self.output is not None and self.output.shape != expected:
+            raise ValueError(
+                f"the output has the shape {list(self.output.shape)}. Allowed: {list(expected)}, "
+                "by the anchors and labels"
+            )
         return self
 
     @property
@@ -731,7 +742,7 @@ class Metadata(Interface):
     format: str
     precision: str
     head: str
-    ablation: dict[str, str] = {}
+    ablation: dict[str, str] = Field(default={})
     output: Output
     weights: Weights
     params: Count

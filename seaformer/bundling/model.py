@@ -11,12 +11,12 @@ from seaformer.artifact.metadata import Metadata
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.files import file_sha256
 from seaformer.names import plain_name
-from seaformer.tasks import KINDS
 from seaformer.tasks.statement import NOTHING, Statement
 
 RUNTIMES: Mapping[str, str] = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 """Suffix -> runtime in the app."""
 
+KINDS = ("segmentation", "classification")
 INPUT_TYPES = ("float32", "int8", "uint8")
 OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-Content = Literal["logits", "classes", "mask", "features", "probabilities", "binary"]
+Content = Literal["logits", "classes", "mask", "features", "probabilities", "binary", "boxes"]
 
 THRESHOLDS: Mapping[str, float] = MappingProxyType({"logits": 0.0, "probabilities": 0.5})
 """With one output channel, values above the threshold mean class 1."""
@@ -30,9 +30,14 @@ class OutputMeaning:
     threshold: float | None = None
 
     @property
-    def has_classes(self) -> bool:
-        """Whether the output predicts classes."""
+    def has_labels(self) -> bool:
+        """Whether the output is about classes, which have names."""
         return self.content != "features"
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the output predicts one class at every position."""
+        return self.content not in ("features", "boxes")
 
     @property
     def gives_ids(self) -> bool:
@@ -99,3 +104,5 @@ def binary(kind: str) -> OutputMeaning:
 
 
 LOGITS, FEATURES = OutputMeaning(), OutputMeaning("features")
+BOXES = OutputMeaning("boxes")
+"""Class logits and box offsets of every anchor, see `seaformer.artifact.detection_output`."""

@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 GRAY = "GRAY"
 """One channel: the luminance of ITU-R BT.601, like Pillow's mode "L"."""
 
-KINDS = ("segmentation", "classification")
+KINDS = ("segmentation", "classification", "detection")
 COLOR_ORDERS = ("RGB", "BGR", GRAY)
 INTERPOLATIONS = ("bilinear", "bicubic")
 RESIZES = ("stretch", "center-crop")
@@ -141,7 +141,8 @@ class Task:
     Attributes:
         name: short name, for command lines.
         title: name for people.
-        kind: "segmentation" (a class per pixel) or "classification" (a class per image).
+        kind: "segmentation" (a class per pixel), "classification" (a class per image) or
+            "detection" (boxes with classes).
         source: the data set, and the source of its class names and colours.
         labels: class names, by class index from 0.
         palette: red, green and blue of each class, 0..255; None if the data set has no colours. Two
@@ -180,9 +181,14 @@ class Task:
         return self.kind == "segmentation"
 
     @property
-    def score_name(self) -> Literal["mIoU", "top-1"]:
+    def score_name(self) -> Literal["mIoU", "top-1", "AP"]:
         """The metric of accuracy for this task."""
-        return "mIoU" if self.is_segmentation else "top-1"
+        names: Mapping[str, Literal["mIoU", "top-1", "AP"]] = {
+            "segmentation": "mIoU",
+            "classification": "top-1",
+            "detection": "AP",
+        }
+        return names[self.kind]
 
     @classmethod
     def from_json(cls, data: object) -> "Task":

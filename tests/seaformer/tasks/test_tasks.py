@@ -17,13 +17,16 @@ FILES = ROOT / "seaformer" / "tasks"
 COUNTS = {
     "ade20k": 150,
     "cityscapes": 19,
+    "coco": 80,
     "coco-stuff": 171,
     "imagenet": 1000,
     "pascal-context": 59,
     "pascal-context-60": 60,
     "shapes": 12,
+    "shapes-detection": 8,
 }
-SEGMENTATION = sorted(COUNTS.keys() - {"imagenet"})
+DETECTION = ["coco", "shapes-detection"]
+SEGMENTATION = sorted(COUNTS.keys() - {"imagenet", *DETECTION})
 
 
 def own_task() -> dict[str, Any]:
@@ -88,6 +91,27 @@ def test_segmentation_tasks(name: str) -> None:
     assert task.ignore_index == 255
     assert task.preprocessing.resize == "stretch"
     assert task.preprocessing.interpolation == "bilinear"
+
+
+@pytest.mark.parametrize(
+    ("name", "of_pixels", "first"), [("coco", "coco-stuff", 0), ("shapes-detection", "shapes", 2)]
+)
+def test_detection_tasks_have_classes_of_a_segmentation_task(
+    name: str, of_pixels: str, first: int
+) -> None:
+    task, pixels = get_task(name), get_task(of_pixels)
+    classes = slice(first, first + task.num_classes)
+    assert not task.is_segmentation
+    assert task.score_name == "AP"
+    assert task.labels == pixels.labels[classes]
+
+
+def test_the_ids_of_coco_have_gaps() -> None:
+    task = get_task("coco")
+    assert task.ids is not None
+    names = dict(zip(task.ids, task.labels, strict=True))
+    assert [names[key] for key in ("1", "13", "90")] == ["person", "stop sign", "toothbrush"]
+    assert not {"12", "26", "83"} & set(task.ids)
 
 
 @pytest.mark.parametrize(

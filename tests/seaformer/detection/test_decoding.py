@@ -163,5 +163,5 @@ def test_anchors_from_a_file_have_limits(member: str, value: object) -> None:
 
 def test_the_number_of_anchors_has_a_limit() -> None:
     level = AnchorLevel(grid=(4096, 4096), stride=(1, 1), sizes=(1.0,), aspect_ratios=(1.0,))
-    with pytest.raises(ValidationError, match="16777216 anchors. Allowed: at most 4194304"):
+    with pytest.raises(ValidationError, match=r"16777216 anchors\. Allowed: at most 4194304"):
         described(levels=(level,))

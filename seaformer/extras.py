@@ -72,9 +72,17 @@ def require(extra: str) -> None:
     Raises:
         MissingExtraError: it is not installed.
     """
-    for module in EXTRAS[extra].modules:
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(extra, module)
+    for module in _missing(extra):
+        raise MissingExtraError(extra, module)
+
+
+def is_installed(extra: str) -> bool:
+    """Whether an extra of `EXTRAS` is installed; nothing is imported."""
+    return not any(_missing(extra))
+
+
+def _missing(extra: str) -> Iterator[str]:
+    return (module for module in EXTRAS[extra].modules if importlib.util.find_spec(module) is None)
 
 
 def missing_extra(error: ImportError) -> MissingExtraError | None:

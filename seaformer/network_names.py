@@ -13,9 +13,12 @@ def name_of_variant(variant: str) -> str:
 
 
 def variant_of(name: str) -> str | None:
-    """Return the variant of a name: "seaformer-tiny" -> "tiny"; None for other networks."""
-    family, dash, size = name.partition("-")
-    return size if dash and family == SEAFORMER else None
+    """Return the variant of a name: "seaformer-tiny" -> "tiny"; None for other networks.
+
+    "seaformer-tiny-retinanet" is another network.
+    """
+    family, *sizes = name.split("-")
+    return sizes[0] if family == SEAFORMER and len(sizes) == 1 else None
 
 
 def stored_name(variant: str | None, model: str | None) -> str | None:

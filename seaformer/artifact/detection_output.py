@@ -14,6 +14,9 @@ from seaformer.artifact.member import Member
 MAX_ANCHORS = 2**22
 """Limit of the anchors of a file; RetinaNet has 190 000 at 1024 x 1024."""
 
+OFFSETS = ("x offset", "y offset", "width offset", "height offset")
+"""The last channels of the output, after the classes."""
+
 _GridSide = Annotated[int, Field(ge=1, le=4096)]
 _Stride = Annotated[int, Field(ge=1, le=4096)]
 _Size = Annotated[float, Field(gt=0, le=65536)]

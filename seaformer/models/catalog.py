@@ -42,6 +42,8 @@ def list_models() -> list[ModelCard]:
     variants = [(network, network.variant) for network in REGISTRY.values() if network.variant]
     for task in TASKS.values():
         for network, variant in variants:
+            if task.kind not in network.builders:
+                continue
             model = network.build(task.kind, task.num_classes).eval()
             size = task.preprocessing.input_size
             cards.append(

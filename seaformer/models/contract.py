@@ -14,12 +14,13 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from seaformer.artifact.detection_output import DetectionOutput
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.models.entry import Network
 from seaformer.models.inputs import input_shape, takes_features
 from seaformer.tasks.normalization import Normalization, for_channels
 from seaformer.tasks.output_finding import find_meaning, probe_inputs
-from seaformer.tasks.output_meaning import FEATURES, LOGITS, OutputMeaning
+from seaformer.tasks.output_meaning import BOXES, FEATURES, LOGITS, OutputMeaning
 from seaformer.tasks.statement import MEANINGS, NOTHING, OUTPUT, TASK, Statement
 from seaformer.tasks.task import Preprocessing, Task, unnamed_labels
 from seaformer.tasks.task_file import described, own_task, read_task
@@ -52,7 +53,7 @@ class Contract:
     @property
     def labels(self) -> tuple[str, ...]:
         """Class names; empty for features."""
-        return self.task.labels if self.meaning.has_classes else ()
+        return self.task.labels if self.meaning.has_labels else ()
 
 
 def contract_of(
@@ -81,12 +82,26 @@ def contract_of(
         return _own(model, statement.over(_declared(model)).over(otherwise), size)
     if takes_features(model):
         return Contract(task, FEATURES)
-    if statement.meaning not in (None, "logits"):
+    meaning = BOXES if task.kind == "detection" else LOGITS
+    if statement.meaning not in (None, meaning.content):
         raise UsageError(
             f"--output-meaning {statement.meaning} is only for your own networks; "
-            f"'{network.name}' returns logits. Omit it."
+            f"'{network.name}' returns {meaning}. Omit it."
         )
-    return Contract(task)
+    return Contract(task, meaning)
+
+
+def detection_output(
+    model: nn.Module, contract: Contract, size: tuple[int, int]
+) -> DetectionOutput | None:
+    """Describe the output of a detection network for an input of this height and width.
+
+    None for any other network.
+    """
+    if contract.meaning != BOXES:
+        return None
+    described: DetectionOutput = model.detection_output(size)  # type: ignore[operator]
+    return described
 
 
 def _own(model: nn.Module, statement: Statement, size: tuple[int, int] | None) -> Contract:

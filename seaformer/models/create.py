@@ -11,7 +11,7 @@ from seaformer.models.entry import Network
 from seaformer.models.loading import PRETRAINED, WeightsRecord, load_weights
 from seaformer.models.resolve import as_network, with_ablation
 from seaformer.models.seaformer.variants import Variant
-from seaformer.tasks import DEFAULT_TASK, Task, get_task
+from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import described_by
 
 
@@ -27,7 +27,7 @@ def create_model(
         name: name of a network in `seaformer.models.registry`, such as "topformer-tiny" or
             "seaformer-tiny" (short: "tiny"), a variant, or a row of the registry.
         task: name of a task, see `seaformer.tasks`, or your own task; None for the task recorded in
-            the weights, for example by seaformer-train, or ade20k if they record none.
+            the weights, as by seaformer-train; if they record none, ade20k, or coco for detection.
         weights: name of released weights, path of a checkpoint, "backbone:PATH", or None for seeded
             random weights, which are good for measuring latency but not for prediction.
         ablation: switch -> value of the paper's ablation studies, see `seaformer.models.ablation`.
@@ -36,7 +36,8 @@ def create_model(
         The network in eval mode, float32, with frozen parameters (`requires_grad_(True)` to train
         it). It takes normalised RGB [N, 3, H, W] and returns logits [N, classes, ceil(H / s),
         ceil(W / s)], where s is the stride of the network (8 for SeaFormer), or [N, classes] for a
-        classification task. An attention layer takes and returns features.
+        classification task; for detection see `seaformer.models.retinanet`. An attention layer
+        takes and returns features.
 
     Raises:
         UsageError: a name is unknown.
@@ -44,7 +45,7 @@ def create_model(
     """
     network = with_ablation(as_network(name), ablation or {})
     if task is None:
-        task = described_by(weights)[1] or DEFAULT_TASK
+        task = described_by(weights)[1] or network.usual_task
     return create(network, get_task(task) if isinstance(task, str) else task, weights)[0]
 
 

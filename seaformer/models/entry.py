@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from seaformer.errors import UsageError
+from seaformer.extras import require
 from seaformer.models.seaformer.variants import Variant
 from seaformer.network_names import factory_parts, in_words
-from seaformer.tasks import GRAY, Task
+from seaformer.tasks import DEFAULT_TASKS, GRAY, Task
 
 if TYPE_CHECKING:  # torch is imported only when a network is built, which keeps --help fast
     from torch import Tensor, nn
 
-Kind = Literal["segmentation", "classification"]
+Kind = Literal["segmentation", "classification", "detection"]
 Builder = Callable[[int], "nn.Module"]
 """Number of classes -> the network, initialised by torch."""
 
@@ -99,6 +100,7 @@ class Network:
         cost: cost of an attention layer; None for a whole network.
         variant: the dimensions of a SeaFormer; None for any other network.
         ablation: switch -> value of a SeaFormer that differs from the paper's defaults.
+        extra: extra of the package that building it needs besides torch; None for none.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Network:
     cost: LayerCost | None = None
     variant: Variant | None = None
     ablation: Mapping[str, str] = field(default_factory=dict)
+    extra: str | None = None
 
     def __repr__(self) -> str:
         return f"Network({self.name!r})"
@@ -140,11 +143,21 @@ class Network:
             return self.title
         return f"SeaFormer-{self.variant.name.capitalize()}"
 
+    @property
+    def usual_task(self) -> str:
+        """Task if neither the user nor its weights specify one."""
+        return DEFAULT_TASKS[next(iter(self.builders), "segmentation")]
+
     def build(self, kind: str, classes: int) -> "nn.Module":
         """Build the network, initialised by torch or by the user's own code.
 
         `kind` and `classes` are the task's; a network with `fixed` ignores both.
+
+        Raises:
+            MissingExtraError: its extra is not installed.
         """
+        if self.extra is not None:
+            require(self.extra)
         return self.builders[kind](classes) if self.fixed is None else self.fixed()  # type: ignore[index]
 
     def file_stem(self, task: Task) -> str:

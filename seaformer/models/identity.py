@@ -7,6 +7,7 @@ from functools import cache
 import torch
 
 from seaformer.errors import UsageError
+from seaformer.extras import is_installed
 from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY
 from seaformer.models.resolve import resolve
@@ -47,8 +48,15 @@ def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) ->
     if network.official_names is None:
         return ours
     official = network.official_names(ours)
-    is_ours = len(ours.keys() & set(offered)) > len(set(official.values()) & set(offered))
+    is_ours = _shared(ours, offered) > _shared(official.values(), offered)
     return ours if is_ours else official
+
+
+def _shared(ours: Iterable[str], theirs: Iterable[str]) -> int:
+    """Count the names in both, with or without the prefix of a backbone."""
+    return len(
+        set.intersection(*({n.removeprefix("backbone.") for n in m} for m in (ours, theirs)))
+    )
 
 
 def identify(checkpoint: Checkpoint) -> Identity | None:
@@ -101,6 +109,8 @@ def is_related(checkpoint: Checkpoint, family: str) -> bool:
 
 def _loadable() -> Iterator[tuple[Network, str]]:
     for network in REGISTRY.values():
+        if network.extra is not None and not is_installed(network.extra):
+            continue
         for kind in network.builders:
             yield network, kind
 

@@ -25,6 +25,7 @@ _SEAFORMER_PAPER = "Wan et al., SeaFormer, ICLR 2023, arXiv 2301.13156"
 _TOPFORMER_PAPER = "Zhang et al., TopFormer, CVPR 2022, arXiv 2204.05525"
 _MOBILENET_V3_PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv 1905.02244"
 _MOBILENET_V2_PAPER = "Sandler et al., MobileNetV2, CVPR 2018, arXiv 1801.04381"
+_RETINANET_PAPER = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv 1708.02002"
 _SEGFORMER_PAPER = "Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203"
 
 
@@ -73,6 +74,26 @@ def seaformer(variant: Variant, ablation: Mapping[str, str] | None = None) -> Ne
         published=None if changes else _PUBLISHED_SEAFORMERS.get(variant.name),
         variant=variant,
         ablation=changes,
+    )
+
+
+def _retinanet(variant: Variant, width: int = 256, note: str = "") -> Network:
+    """Return the row of RetinaNet on a SeaFormer; `width` is that of the pyramid and the heads."""
+    narrow = "" if width == 256 else "narrow"
+    official_names = _lazily("seaformer.official_names.official_backbone_names")
+    return Network(
+        name="-".join(filter(None, (name_of_variant(variant.name), "retinanet", narrow))),
+        family=SEAFORMER,
+        title=" ".join(
+            filter(None, (f"SeaFormer-{variant.name[:1].upper()}", "RetinaNet", narrow))
+        ),
+        paper=f"{_SEAFORMER_PAPER}, appendix; {_RETINANET_PAPER}",
+        builders={"detection": _lazily("retinanet.seaformer_retinanet", variant, width)},
+        backbone=("backbone.",),
+        official_names=lambda keys: official_names(keys, variant),
+        stride=8,
+        note=note or "The paper's configuration is unpublished: see seaformer/models/retinanet.py.",
+        extra="models",
     )
 
 
@@ -168,6 +189,8 @@ _SQUEEZE_CLASS = "seaformer.attention.SqueezeEnhancedAxialAttention"
 
 _ALL = (
     *(seaformer(variant) for variant in VARIANTS.values()),
+    *(_retinanet(variant) for variant in VARIANTS.values()),
+    _retinanet(VARIANTS["tiny"], 64, "Pyramid and heads of 64 channels, for experiments."),
     _topformer("tiny", Published("1.4", "0.6", 33.6, TOPFORMER, f"{TOPFORMER}, batch 16", 43)),
     _topformer(
         "small",

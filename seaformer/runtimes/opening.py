@@ -59,5 +59,5 @@ def open_found(
     from seaformer.weights.checkpoint import described_by
 
     chosen(found.name, variant)  # raises if the two differ
-    own = statement.applied_to(described_by(weights)[1] or get_task(DEFAULT_TASK))
+    own = statement.applied_to(described_by(weights)[1] or get_task(found.usual_task))
     return ImageSession(open_network(found, weights, own, threads, input_size, statement))

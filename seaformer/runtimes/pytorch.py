@@ -9,7 +9,7 @@ import torch
 
 from seaformer.artifact.metadata import Interface, Output, Weights
 from seaformer.errors import SeaformerError, UsageError
-from seaformer.models.contract import contract_of
+from seaformer.models.contract import contract_of, detection_output
 from seaformer.models.create import create
 from seaformer.models.entry import Network
 from seaformer.models.identity import identified
@@ -91,13 +91,19 @@ def open_network(
     assumed = (
         None if contract.output is None else Output.assumed(contract.meaning, *contract.output)
     )
+    size = input_size or contract.task.preprocessing.input_size
+    detection = detection_output(model, contract, size)
+    if detection is not None:
+        shape = (1, detection.anchors, contract.task.num_classes + 4)
+        assumed = Output.assumed(contract.meaning, shape, "float32")
     interface = Interface.from_task(
         contract.task,
         "NCHW",
-        input_size or contract.task.preprocessing.input_size,
+        size,
         weights=Weights.model_validate(record, from_attributes=True),
         output=assumed,
         knows_normalization=contract.knows_normalization,
+        detection=detection,
         **members(network.name),
     )
     path = weights if isinstance(weights, Path) else Path(network.name)

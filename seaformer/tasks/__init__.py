@@ -24,6 +24,7 @@ from seaformer.tasks.task import (
 __all__ = [
     "COLOR_ORDERS",
     "DEFAULT_TASK",
+    "DEFAULT_TASKS",
     "GRAY",
     "INTERPOLATIONS",
     "KINDS",
@@ -39,6 +40,12 @@ __all__ = [
 DEFAULT_TASK = "ade20k"
 """Task of a network if neither the user nor its weights specify one."""
 
+DEFAULT_TASKS: Mapping[str, str] = {
+    "segmentation": DEFAULT_TASK,
+    "classification": "imagenet",
+    "detection": "coco",
+}
+"""The same for a network of which only the kind of its tasks is known."""
 
 _FILES = (file for file in resources.files(__name__).iterdir() if file.name.endswith(".json"))
 

@@ -43,15 +43,17 @@ class ContextBranch(nn.Module):
     """Stages 3, 4 and 5.
 
     Forward: the stem's output -> the output of every stage that has SeaFormer layers, finest first
-    (output strides 32 and 64; for the large variant 16, 32 and 64).
+    (output strides 32 and 64; for the large variant 16, 32 and 64), or with `every_stage` of all
+    three.
     """
 
     paper_title = "context branch"
     paper_section = "3.1 Overall architecture (context branch)"
     paper_parts = MappingProxyType({f"stage{number}": f"stage {number}" for number in (3, 4, 5)})
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: Variant, every_stage: bool = False) -> None:
         super().__init__()
+        self.every_stage = every_stage
         third, fourth, fifth = variant.context_stages
         self.stage3 = ContextStage(variant.spatial_channels, third, variant)
         self.stage4 = ContextStage(third.channels, fourth, variant)
@@ -62,6 +64,6 @@ class ContextBranch(nn.Module):
         features = []
         for stage in (self.stage3, self.stage4, self.stage5):
             x = stage(x)
-            if stage.blocks:
+            if stage.blocks or self.every_stage:
                 features.append(x)
         return features

@@ -1,4 +1,4 @@
-"""SeaFormer for segmentation and for classification (paper, Figure 2)."""
+"""SeaFormer for segmentation and for classification (paper, Figure 2), and as a backbone."""
 
 from torch import Tensor, nn
 
@@ -49,3 +49,22 @@ class SeaFormerClassifier(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Compute one logit per class."""
         return self.head(self.context_branch(self.stem(image))[-1])
+
+
+class SeaFormerBackbone(nn.Module):
+    """The classification network without its head.
+
+    Forward: float32 [N, 3, H, W], normalised RGB -> features at output strides 8, 16, 32 and 64.
+    """
+
+    paper_section = "3.1 Overall architecture"
+
+    def __init__(self, variant: Variant) -> None:
+        super().__init__()
+        self.stem = Stem(variant)
+        self.context_branch = ContextBranch(variant, every_stage=True)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Collect the features, finest first."""
+        spatial = self.stem(image)
+        return [spatial, *self.context_branch(spatial)]

@@ -58,6 +58,23 @@ def _rules(variant: Variant) -> list[tuple[str, Replacement]]:
     ]
 
 
+def official_backbone_names(keys: Iterable[str], variant: Variant) -> dict[str, str]:
+    """Map the keys of a network whose `backbone` is a SeaFormer to official names.
+
+    All other tensors keep their names.
+
+    Raises:
+        KeyError: as `official_names`.
+    """
+    keys = list(keys)
+    inside = {key: key.removeprefix(_BACKBONE) for key in keys if key.startswith(_BACKBONE)}
+    names = official_names(inside.values(), variant)
+    return {key: names[inside[key]] if key in inside else key for key in keys}
+
+
+_BACKBONE = "backbone."
+
+
 def _position_embedding(match: re.Match[str]) -> str:
     axis, token = match.groups()
     return f".attn.pos_emb_{axis}{token[0]}.pos_embed"

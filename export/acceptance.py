@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from seaformer.artifact.detection_output import OFFSETS
 from seaformer.artifact.metadata import (
     AcceleratorParity,
     Accuracy,
@@ -140,6 +141,8 @@ def _of_accuracy(accuracy: Accuracy, least: Precision, context: ExportContext) -
 
 def _channel_names(context: ExportContext) -> tuple[str, ...]:
     """The class of each output channel; empty for features."""
+    if context.samples[0].detection is not None:
+        return (*context.labels, *OFFSETS)
     return (
         context.labels[-1:]
         if context.source.contract.meaning.content == "binary"

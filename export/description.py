@@ -21,6 +21,7 @@ from seaformer.export.export_context import Candidate, ExportContext
 from seaformer.export.module_titles import titles_of
 from seaformer.export.verify.thresholds import lowest_threshold
 from seaformer.export.verify.verification import REFERENCE
+from seaformer.models.contract import detection_output
 from seaformer.models.inputs import input_shape
 
 PACKAGES = (
@@ -53,7 +54,7 @@ def describe(
     source, request, task = context.source, context.request, context.source.task
     format, precision = candidate.format, candidate.precision
     threshold = lowest_threshold(comparisons, precision)
-    kind: Kind = task.kind if source.contract.meaning.has_classes else FEATURES  # type: ignore[assignment]
+    kind: Kind = task.kind if source.contract.meaning.has_labels else FEATURES  # type: ignore[assignment]
     palette = task.palette if context.labels else None
     task_name = None if source.takes_features else task.name
     return Metadata(
@@ -72,6 +73,7 @@ def describe(
         labels=context.labels,
         palette=palette,
         weights=source.weights,
+        detection=detection_output(source.model, source.contract, context.size),
         params=source.params,
         macs=context.macs,
         content_sha256=hashlib.sha256(candidate.content).hexdigest(),

@@ -94,6 +94,14 @@ class ExportContext:
         return not is_own or self.request.quantization.verify_images is not None
 
     @property
+    def unequal_ranges(self) -> tuple[str, ...]:
+        """Modules that have to be kept out of 8 bits, by the class of the network.
+
+        Their tensors have values of different ranges, such as logits and box offsets.
+        """
+        return tuple(getattr(self.source.model, "unequal_ranges", ()))
+
+    @property
     def input_range(self) -> tuple[float, float]:
         """Smallest and largest input value of the exported file.
 

@@ -42,6 +42,7 @@ from seaformer.export.export_context import Candidate, ExportContext, OutputFile
 from seaformer.export.lint.lint_report import advice, refused_operators
 from seaformer.export.lint.linting import Finding, lint
 from seaformer.export.quantize.calibration import Calibration, open_calibration
+from seaformer.export.quantize.engine import operators_inside
 from seaformer.export.quantize.independent_images import independent_images
 from seaformer.export.quantize.module_patterns import require_modules
 from seaformer.export.quantize.onnx_engine import OnnxEngine
@@ -61,9 +62,9 @@ from seaformer.files import atomic_write
 from seaformer.imaging.input_size import check_memory
 from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
+from seaformer.models.contract import detection_output
 from seaformer.models.inputs import input_shape
 from seaformer.runtimes.graphics_driver import find_driver
-from seaformer.tasks.output_meaning import OutputMeaning
 from seaformer.temporary_folders import temporary_folder
 
 
@@ -168,7 +169,7 @@ def _prepare(
     preprocessing = source.task.preprocessing
     inside = request.normalize == "inside"
     with report.stage("run PyTorch in float64") as stage:
-        samples = _run_reference(source.model, request, size, source.contract.meaning)
+        samples = _run_reference(source, request, size)
         stage.result = f"{len(samples)} inputs of {size[0]}x{size[1]}"
     if source.contract.meaning.has_classes and all(s.decides_for_one_class for s in samples):
         report.warn(
@@ -241,9 +242,8 @@ def _listed(places: Iterable[str], most: int = 4) -> str:
     return "; ".join(f"'{place}'" for place in listed[:most]) + more
 
 
-def _run_reference(
-    model: nn.Module, request: Request, size: tuple[int, int], meaning: OutputMeaning
-) -> list[Sample]:
+def _run_reference(source: Source, request: Request, size: tuple[int, int]) -> list[Sample]:
+    model, contract = source.model, source.contract
     try:
         return make_samples(
             model,
@@ -251,7 +251,8 @@ def _run_reference(
             size,
             request.normalize == "inside",
             request.head,
-            meaning,
+            contract.meaning,
+            detection_output(model, contract, size),
         )
     except (SeaformerError, MemoryError):
         raise
@@ -280,7 +281,8 @@ def _onnx_candidates(
             yield Candidate(format, precision, serialize(graph), map_onnx(graph, modules))
     quantized = [precision for precision in context.request.precisions if precision.is_quantized]
     if quantized:
-        engine = OnnxEngine(context.graph, operators, context.input_range)
+        unequal = operators_inside(context.unequal_ranges, operators)
+        engine = OnnxEngine(context.graph, operators, context.input_range, unequal)
         single = serialize(context.graph)
         yield from QuantizedFiles(context, format, single, engine, report).candidates(quantized)
 
@@ -305,7 +307,8 @@ def _tflite_candidates(
             )
     quantized = [precision for precision in context.request.precisions if precision.is_quantized]
     if quantized:
-        engine = TFLiteEngine(single, operators, context.input_range)
+        unequal = operators_inside(context.unequal_ranges, operators)
+        engine = TFLiteEngine(single, operators, context.input_range, unequal)
         yield from QuantizedFiles(context, format, single, engine, report).candidates(quantized)
 
 

@@ -97,7 +97,15 @@ class QuantizedFiles:
         request = self._context.request
         inside = request.normalize == "inside"
         meaning = self._context.source.contract.meaning
-        return Reference(session, images, request.task.preprocessing, inside, classes, meaning)
+        return Reference(
+            session,
+            images,
+            request.task.preprocessing,
+            inside,
+            classes,
+            meaning,
+            self._context.samples[0].detection,
+        )
 
     def _candidate(
         self, precision: Precision, reference: Reference | None, independent: Reference | None
@@ -286,6 +294,8 @@ class QuantizedFiles:
 
 def accuracy_in_words(accuracy: Accuracy, score_name: str) -> str:
     """The difference of the score with its interval; the agreement without ground truth."""
+    if accuracy.detection_agreement is not None:
+        return f"detections in common {100 * accuracy.detection_agreement:.1f} %"
     if accuracy.argmax_agreement is None:
         return "no classes to agree on"
     if accuracy.difference_points is None or accuracy.interval_points is None:

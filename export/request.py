@@ -27,7 +27,7 @@ from seaformer.models.resolve import chosen, resolve, with_ablation
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.names import path_in
 from seaformer.runtimes.qnn_package import require_package
-from seaformer.tasks import DEFAULT_TASK, Task, get_task
+from seaformer.tasks import Task, get_task
 from seaformer.tasks.statement import NOTHING, Statement
 
 NORMALIZE = ("inside", "outside")
@@ -170,7 +170,7 @@ def make_request(options: ExportOptions) -> Request:
     """Check the options of a user.
 
     A missing network or task is taken from the checkpoint if it records it. The task otherwise
-    defaults to ADE20K.
+    defaults to the usual one of the network.
 
     Raises:
         UsageError: a value is unknown or incompatible with another.
@@ -192,7 +192,7 @@ def make_request(options: ExportOptions) -> Request:
     if network is None:
         raise UsageError(f"give either --variant ({', '.join(VARIANTS)}) or --model.")
     network = with_ablation(network, parse_ablation(options.ablations))
-    known_task = their_task or get_task(DEFAULT_TASK)
+    known_task = their_task or get_task(network.usual_task)
     # For a user's own network, the contract adds the rest once the network is created.
     is_own = network.declares_contract
     known_task = (statement.task or known_task) if is_own else statement.applied_to(known_task)
@@ -201,7 +201,7 @@ def make_request(options: ExportOptions) -> Request:
     if options.head != "logits" and not known_task.is_segmentation:
         raise UsageError(
             f"head '{options.head}' is for segmentation, but task '{known_task.name}' is "
-            "classification. Omit --head."
+            f"{known_task.kind}. Omit --head."
         )
     sizes = [parse_input_size(text, network.min_side) for text in options.input_sizes]
     usual = network.usual_size or known_task.preprocessing.input_size

@@ -78,6 +78,6 @@ def _check_quantized(request: Request, source: Source, precision: str) -> None:
     options = request.quantization
     if not contract.meaning.has_classes and (options.sensitivity or options.is_mixed):
         raise UsageError(
-            f"--sensitivity and --mixed-precision compare classes, but '{name}' gives features. "
-            "Omit them."
+            f"--sensitivity and --mixed-precision compare classes, but '{name}' gives "
+            f"{contract.meaning}. Omit them."
         )

@@ -19,6 +19,7 @@ from seaformer.export.verify.on_accelerator import differs, verify_on
 from seaformer.export.verify.thresholds import lowest_threshold, passes, threshold_for
 from seaformer.export.verify.verification import compare, make_samples, reached
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
+from seaformer.models.contract import detection_output
 from seaformer.models.entry import Network
 from seaformer.models.resolve import recorded_network, with_ablation
 from seaformer.network_names import stored_name
@@ -89,6 +90,7 @@ def self_check(
                 inside,
                 metadata.head,
                 source.contract.meaning,
+                detection_output(source.model, source.contract, (height, width)),
             )
             stage.result = f"{len(samples)} inputs of {height}x{width}"
         with report.stage("run the file") as stage:

@@ -16,6 +16,18 @@ class Port(NamedTuple):
     scale: Scale | None
 
 
+def operators_inside(modules: Iterable[str], operators: Iterable[MappedOperator]) -> frozenset[int]:
+    """Indices of the operators in some modules, given by path, and in their submodules."""
+    inside = tuple(f"{module}." for module in modules)
+    return frozenset(one.index for one in operators if f"{one.module}.".startswith(inside))
+
+
+def left_alone(engine: "Engine", precision: str, kept: Collection[int]) -> frozenset[int]:
+    """Indices of the operators that are not quantized like the rest in a precision."""
+    always: Mapping[str, frozenset[int]] = {"int8": engine.always_float, "w8a8": engine.unequal}
+    return always.get(precision, frozenset()) | frozenset(kept)
+
+
 class Engine(Protocol):
     """Quantizes one single-precision file; calibrated once, then cheap to call repeatedly.
 
@@ -23,6 +35,8 @@ class Engine(Protocol):
         title: name and version of the quantizer.
         operators: operators of the single-precision file, with their modules.
         always_float: indices of operators that always stay in floating point in int8.
+        unequal: those of them whose tensors have values of different ranges, which one 8-bit step
+            would not represent: they have 16-bit activations in w8a8.
         producers: name of each computed activation -> index of its operator.
         ranges: smallest and largest value of each activation, by name; must be set before
             quantizing to a calibrated precision.
@@ -31,6 +45,7 @@ class Engine(Protocol):
     title: str
     operators: Sequence[MappedOperator]
     always_float: frozenset[int]
+    unequal: frozenset[int]
     producers: Mapping[str, int]
     ranges: Mapping[str, tuple[float, float]]
 
@@ -47,9 +62,9 @@ class Engine(Protocol):
     def quantize(self, precision: str, kept: Collection[int] = ()) -> bytes:
         """Return the file quantized to the named precision.
 
-        `kept` are the indices of operators to keep as in `Precision.kept_as`: at 16 bits, or in
-        floating point in addition to `always_float`. Their weights are then stored in half
-        precision, unless the file is for an NPU.
+        `kept` are the indices of operators to keep as in `Precision.kept_as`: at 16 bits in
+        addition to `unequal`, or in floating point in addition to `always_float`. Their weights are
+        then stored in half precision, unless the file is for an NPU.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 `int8` inserts pairs of QuantizeLinear and DequantizeLinear (QDQ): activations uint8, weights int8
 per channel. ONNX Runtime fuses the pairs with the operators between them when it loads the file.
-Input and output are uint8.
+Input and output are uint8; an output with values of different ranges is float32.
 
 `w8a8` and `w8a16` have such pairs at every operator, as required by NPUs without floating point;
 the activations of `w8a16`, and of kept operators in `w8a8`, are uint16.
@@ -27,7 +27,7 @@ from seaformer.export.quantize.activation_types import (
     split_constants,
     type_overrides,
 )
-from seaformer.export.quantize.engine import Port
+from seaformer.export.quantize.engine import Port, left_alone
 from seaformer.export.quantize.onnx_kernels import (
     DYNAMIC_TYPES,
     clips_off_zero,
@@ -53,7 +53,8 @@ class OnnxEngine:
 
     Inputs and outputs of integer operators are rounded to 8 bits, also for floating-point operators
     that share them. `input_range` is the smallest and largest input value: (0, 255) if the file
-    normalises the image itself; the input is then the bytes of the image.
+    normalises the image itself; the input is then the bytes of the image. `unequal` is as in
+    `Engine`.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class OnnxEngine:
         graph: onnx.ModelProto,
         operators: Sequence[MappedOperator],
         input_range: tuple[float, float],
+        unequal: frozenset[int] = frozenset(),
     ) -> None:
         self.graph = graph
         self.operators = operators
-        self.always_float = without_integer_kernel(graph)
+        self.unequal = unequal
+        self.always_float = without_integer_kernel(graph) | unequal
         self.ranges: Mapping[str, tuple[float, float]] = {}
         self.title = f"onnxruntime.quantization {version('onnxruntime')}"
         self.producers: Mapping[str, int] = {
@@ -82,7 +85,7 @@ class OnnxEngine:
         """Return the quantized model; see `Engine`."""
         row = PRECISIONS[precision]
         every = range(len(self.graph.graph.node))
-        left = frozenset(kept) | (self.always_float if precision == "int8" else frozenset[int]())
+        left = left_alone(self, precision, kept)
         with silence():
             if row.integer_activation_bits is None:
                 model = self._dynamic([index for index in every if index not in left])
@@ -164,7 +167,9 @@ class OnnxEngine:
                 "TensorQuantOverrides": steps | type_overrides(graph, widths, entry_bits)
             },
         )
-        for name in (entry, end):
+        last = self.producers[end]
+        gives_float = last in self.unequal and last not in widths
+        for name in (entry,) if gives_float else (entry, end):
             quantizer.quantize_activation_tensor(name)
         quantizer.quantize_model()
         quantizer.model.topological_sort()

@@ -12,17 +12,21 @@ INTEGER_TYPES = ("ConvInteger", "MatMulInteger")
 
 
 def take_and_give_integers(graph: GraphProto) -> None:
-    """Remove the conversions at the input and output, so that both are integers."""
+    """Remove the conversions at the input and output, so that both are integers.
+
+    An output that is not converted stays in floating point.
+    """
     stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
     entry, end = graph.input[0], graph.output[0]
     (taken,) = (n for n in graph.node if n.op_type == "QuantizeLinear" and n.input[0] == entry.name)
     (given,) = (n for n in graph.node if n.output[0] == end.name)
+    gives_integers = given.op_type == "DequantizeLinear"
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] == taken.output[0]:
             node.input[0] = entry.name
-        elif node.op_type == "QuantizeLinear" and node.output[0] == given.input[0]:
+        elif gives_integers and node.output[0] == given.input[0]:
             node.output[0] = end.name
-    for tensor, converted in ((entry, taken), (end, given)):
+    for tensor, converted in ((entry, taken), *([(end, given)] if gives_integers else [])):
         tensor.type.tensor_type.elem_type = stored[converted.input[2]]  # of its zero point
         graph.node.remove(converted)
 

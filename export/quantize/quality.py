@@ -11,9 +11,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.artifact.detection_output import DetectionOutput
 from seaformer.artifact.metadata import Accuracy
 from seaformer.artifact.precisions import Format
 from seaformer.datasets import IGNORED
+from seaformer.detection.agreement import DetectionAgreement
+from seaformer.detection.decoding import decode
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.evaluation.paired_scores import Counts, compare_scores, miou, top1
@@ -66,6 +69,7 @@ class Reference:
         inside: whether the files normalise the image themselves.
         classes: number of classes of the ground truth; None if `images` has none.
         meaning: meaning of the output, which is not class ids.
+        detection: how boxes are decoded from the output; None without boxes.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Reference:
         inside: bool,
         classes: int | None,
         meaning: OutputMeaning = LOGITS,
+        detection: DetectionOutput | None = None,
     ) -> None:
         self.images = images
         self.classes = classes
@@ -83,6 +88,7 @@ class Reference:
         self._preprocessing = preprocessing
         self._inside = inside
         self._meaning = meaning
+        self._detection = detection
         self._cache: dict[int, _Sample] = {}
         self._room = CACHED_BYTES
 
@@ -101,7 +107,13 @@ class Reference:
         some = Images(name, count, lambda place: every.read(place * every.count // count))
         classes = self.classes if has_truth else None
         return Reference(
-            self._session, some, self._preprocessing, self._inside, classes, self._meaning
+            self._session,
+            some,
+            self._preprocessing,
+            self._inside,
+            classes,
+            self._meaning,
+            self._detection,
         )
 
     def measure(self, candidate: ImageSession, progress: Progress | None = None) -> Accuracy:
@@ -123,6 +135,7 @@ class Reference:
             raise SeaformerError(f"there are no images to measure on: {self.images.name}.")
         signal = noise = 0.0
         channels = ChannelErrors()
+        detected = DetectionAgreement()
         agreed = positions = 0
         classes_seen: set[int] = set()
         counts: list[tuple[Counts, Counts]] = []
@@ -142,6 +155,10 @@ class Reference:
                 classes_seen.update(np.unique(expected).tolist())
                 same = self._classes_of(logits) == expected
                 agreed, positions = agreed + int(same.sum()), positions + same.size
+            if self._detection is not None:
+                size = self._session.input_shape
+                both = (decode(one[None], self._detection, size) for one in (sample.logits, logits))
+                detected.add(*both)
             if sample.counts is not None and sample.truth is not None:
                 counts.append((sample.counts, self._count(sample.truth, logits)))
             if progress is not None:
@@ -159,6 +176,7 @@ class Reference:
             argmax_agreement=None
             if not positions or (positions > total and len(classes_seen) == 1)
             else agreed / positions,
+            detection_agreement=detected.share,
             worst_channels=channels.worst(),
             reference_score=reference_score,
             score=score,
@@ -212,6 +230,8 @@ class Reference:
 
     def _channels_first(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The output as [channels, ...]; without channel axis, as for tokens, one channel."""
+        if self._detection is not None:
+            return logits.T
         if logits.ndim == 2:
             return logits[None]
         return np.moveaxis(logits, self._axis(logits), 0)

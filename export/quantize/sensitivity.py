@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from seaformer.artifact.metadata import Accuracy, MappedOperator
 from seaformer.artifact.precisions import Format, KeptAs
 from seaformer.evaluation.metrics import energies_sqnr_db
-from seaformer.export.quantize.engine import Engine
+from seaformer.export.quantize.engine import Engine, left_alone
 from seaformer.export.quantize.module_patterns import TYPE, enclosing
 from seaformer.export.quantize.quality import Progress, Reference
 from seaformer.export.quantize.ranges import Activation
@@ -230,8 +230,7 @@ def rank(
         progress: called after every group.
     """
     blame = _Blame(engine, precision, format, frozenset(kept))
-    always_float = engine.always_float if precision == "int8" else frozenset[int]()
-    quantized = blame.everything - always_float - blame.kept
+    quantized = blame.everything - left_alone(engine, precision, blame.kept)
     found = [group for group in groups(engine.operators, quantized) if group.level in levels]
     distinct = list(dict.fromkeys(group.operators for group in found))
     probe = reference.spread(PROBED, has_truth=False)

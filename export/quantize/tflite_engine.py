@@ -17,7 +17,7 @@ from seaformer.artifact.precisions import PRECISIONS
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.onnx_graph import INPUT_NAME
 from seaformer.export.convert.operator_map import map_tflite_like
-from seaformer.export.quantize.engine import Port
+from seaformer.export.quantize.engine import Port, left_alone
 from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.export.quantize.tflite_steps import raise_small_steps
 from seaformer.runtimes import open_content
@@ -39,15 +39,20 @@ class TFLiteEngine:
 
     The outputs of its operators have the names given by `tflite_file.with_module_names`.
     `input_range` is the smallest and largest real input value: (0, 255) if the file normalises the
-    image itself; one integer step is then one step of the image.
+    image itself; one integer step is then one step of the image. `unequal` is as in `Engine`.
     """
 
     def __init__(
-        self, model: bytes, operators: Sequence[MappedOperator], input_range: tuple[float, float]
+        self,
+        model: bytes,
+        operators: Sequence[MappedOperator],
+        input_range: tuple[float, float],
+        unequal: frozenset[int] = frozenset(),
     ) -> None:
         self.model = model
         self.operators = operators
-        self.always_float = attention_core(operators)
+        self.unequal = unequal
+        self.always_float = attention_core(operators) | unequal
         self.ranges: Mapping[str, tuple[float, float]] = {}
         self.title = f"ai-edge-quantizer {version('ai-edge-quantizer')}"
         self._scopes = tflite_file.operator_scopes(model)
@@ -80,7 +85,7 @@ class TFLiteEngine:
         else:
             for name in DYNAMIC_TYPES:
                 quantizer.add_dynamic_config(".*", TFLOperationName[name], _WEIGHT_BITS)
-        left = set(kept) | (self.always_float if precision == "int8" else frozenset[int]())
+        left = left_alone(self, precision, kept)
         if left:
             scopes = "|".join(re.escape(self._scopes[index]) for index in sorted(left))
             scope = f"^(?:{scopes})"

@@ -79,7 +79,8 @@ def normalize_inside(
     dtype = next((p.dtype for p in model.parameters()), torch.float64)
     mean_, std_ = (torch.tensor(v, dtype=dtype).reshape(1, -1, 1, 1) for v in (mean, std))
     mean_of_column = mean_.expand(1, -1, 1, width).contiguous()
-    is_ours = type(model) in (SeaFormer, SeaFormerClassifier)
+    of_class = vars(type(model))  # without inherited attributes: a subclass may differ
+    is_ours = type(model) in (SeaFormer, SeaFormerClassifier) or "stem_takes_image" in of_class
     for path, stem in sites(model, Stem) if is_ours else ():
         folded(stem.conv)[0].weight.div_(std_)
         replace(model, path, NormalizingStem(stem, mean_of_column))

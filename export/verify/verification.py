@@ -14,7 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from seaformer.artifact.detection_output import DetectionOutput
 from seaformer.artifact.metadata import Comparison
+from seaformer.detection.agreement import DetectionAgreement
+from seaformer.detection.decoding import decode
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.rewrite.argmax_inside import ArgMax, as_ids
@@ -49,6 +52,7 @@ class Sample:
         meaning: meaning of the network's output.
         has_classes: whether the predicted classes are meaningful: not for images of one color.
         least_rms: lower bound for the root mean square of the reference.
+        detection: how boxes are decoded from the output; None without boxes.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Sample:
     meaning: OutputMeaning = LOGITS
     has_classes: bool = True
     least_rms: float = 0.0
+    detection: DetectionOutput | None = None
 
     def sqnr_db(self, output: np.ndarray) -> float:
         """The SQNR of an output, float64, in dB."""
@@ -94,7 +99,18 @@ class Sample:
 
     def channels(self, output: np.ndarray) -> np.ndarray:
         """An output as [channels, ...]; without channel axis, as for tokens, one channel."""
+        if self.detection is not None:
+            return output[0].T
         return output if output.ndim == 3 else output[0]
+
+    def detection_agreement(self, output: np.ndarray) -> float | None:
+        """The share of detections in common; None if there are none."""
+        if self.detection is None:
+            return None
+        size = self.input.shape[2], self.input.shape[3]
+        found = DetectionAgreement()
+        found.add(*(decode(one, self.detection, size) for one in (self.reference, output)))
+        return found.share
 
 
 @torch.no_grad()
@@ -105,6 +121,7 @@ def make_samples(
     inside: bool,
     head: str = "logits",
     meaning: OutputMeaning = LOGITS,
+    detection: DetectionOutput | None = None,
 ) -> list[Sample]:
     """Run the training form in float64 on the inputs of `verification_inputs`.
 
@@ -115,6 +132,7 @@ def make_samples(
         inside: whether the exported file normalises the image itself, and so takes 0..255.
         head: head of the exported file, see `seaformer.export.heads`.
         meaning: meaning of the model's output.
+        detection: how boxes are decoded from the output; None without boxes.
 
     Raises:
         SeaformerError: the model's output is not one tensor, or not finite.
@@ -154,6 +172,7 @@ def make_samples(
             logits_shape=tuple(logits.shape),
             meaning=meaning,
             has_classes=given.has_classes,
+            detection=detection,
         )
         own = None if meaning.gives_ids else sample.sqnr_db(in_float32)
         reference = _decide(logits, head, size, meaning).numpy()
@@ -226,6 +245,7 @@ def compare(
         max_abs_error=error,
         sqnr_db=sqnr,
         argmax_agreement=sample.agreement(output),
+        detection_agreement=sample.detection_agreement(output),
         pytorch_float32_sqnr_db=sample.pytorch_float32_sqnr_db,
     )
 
@@ -243,4 +263,8 @@ def reached(comparisons: Sequence[Comparison]) -> str:
     least = ">= " if len(comparisons) > 1 else ""
     parts = [] if sqnr is None else [f"SQNR {least}{sqnr:.1f} dB"]
     parts += [] if agreement is None else [f"agreement {least}{100 * agreement:.2f} %"]
+    detected = [
+        row.detection_agreement for row in comparisons if row.detection_agreement is not None
+    ]
+    parts += [f"detections in common {least}{100 * min(detected):.2f} %"] if detected else []
     return ", ".join(parts)

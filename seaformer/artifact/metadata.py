@@ -190,6 +190,8 @@ class Comparison(Member):
         pytorch_float32_sqnr_db: SQNR of the logits or features of PyTorch in float32 on this input,
             for comparison: weights that amplify rounding lower both. None in older files whose
             output is class indices.
+        detection_agreement: share of the detections in common, 0..1, see
+            `seaformer.detection.agreement`; only of a detection model with detections.
     """
 
     input: str
@@ -197,6 +199,7 @@ class Comparison(Member):
     sqnr_db: float | None
     argmax_agreement: float | None
     pytorch_float32_sqnr_db: float | None
+    detection_agreement: float | None = Field(default=None, exclude_if=_is_none)
 
 
 class ChannelError(Member):
@@ -222,6 +225,8 @@ class Accuracy(Member):
         worst_channels: worst channels of the output, the worst first; empty in older files.
         reference_score: mIoU (top-1 in classification) of the fp32 file in percent; None without
             ground truth.
+        detection_agreement: share of the detections in common, 0..1, see
+            `seaformer.detection.agreement`; only of a detection model with detections.
         score: score of the quantized file, in percent.
         difference_points: `score` - `reference_score`.
         interval_points: 95 % interval of the difference, by paired bootstrap over the images.
@@ -232,6 +237,7 @@ class Accuracy(Member):
     count: Count
     sqnr_db: float
     argmax_agreement: float | None
+    detection_agreement: float | None = Field(default=None, exclude_if=_is_none)
     worst_channels: tuple[ChannelError, ...] = ()
     reference_score: float | None
     score: float | None

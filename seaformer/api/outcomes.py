@@ -16,9 +16,11 @@ from PIL import Image
 from seaformer.artifact.metadata import Interface, Metadata
 from seaformer.benchmark.presentation.results_csv import rows
 from seaformer.benchmark.results.schema import Results as BenchmarkResults
+from seaformer.detection.detections import Detections
 from seaformer.evaluation.results import Difference, Scores
 from seaformer.evaluation.results import Results as EvaluationResults
 from seaformer.extras import require
+from seaformer.imaging import detection_overlay
 from seaformer.imaging.overlay import RANDOM_WEIGHTS_NOTE, ClassShare, class_shares, draw_overlay
 from seaformer.imaging.prediction import Prediction, position_probabilities
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import pandas
 
 OPACITY = 0.5
+DRAWN_SCORE = 0.3
+"""Lowest score of the boxes in an overlay."""
 REPR_CLASSES = 3
 """Number of classes in the representation of a prediction."""
 
@@ -44,8 +48,13 @@ class Predicted:
 
     @property
     def mask(self) -> npt.NDArray[np.unsignedinteger] | None:
-        """Class indices [H, W] at the size of the image; None for classification."""
+        """Class indices [H, W] at the size of the image; None unless for segmentation."""
         return self.details.mask
+
+    @property
+    def detections(self) -> Detections | None:
+        """Boxes in pixels of the image, with scores and classes; None unless for detection."""
+        return self.details.detections
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64] | None:
@@ -80,11 +89,19 @@ class Predicted:
 
     @cached_property
     def overlay(self) -> Image.Image | None:
-        """The image with its classes in colour, and a legend; None for classification."""
+        """The image with its classes in colour and a legend, or boxes; None for classification."""
         return self.draw()
 
     def draw(self, opacity: float = OPACITY) -> Image.Image | None:
-        """Draw the overlay; `opacity` applies to the colours, 0..1."""
+        """Draw the overlay; `opacity` applies to the colours of a mask, 0..1."""
+        if self.detections is not None:
+            return detection_overlay.draw_detections(
+                self.details.photograph,
+                self.detections.above(DRAWN_SCORE),
+                self.interface.labels,
+                self.interface.palette,
+                note=detection_overlay.RANDOM_WEIGHTS_NOTE if self.interface.is_random else None,
+            )
         if self.mask is None:
             return None
         return draw_overlay(
@@ -97,14 +114,21 @@ class Predicted:
         )
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return one row per class: its share of the mask, or its probability."""
+        """Return one row per class: its share of the mask, or its probability; or per detection."""
+        if self.detections is not None:
+            return _frame(
+                {"class": self.labels[index], "score": score}
+                | dict(zip(("x0", "y0", "x1", "y1"), box.tolist(), strict=True))
+                for box, score, index in self.detections
+            )
         if self.mask is None:
             return _frame({"class": name, "probability": value} for name, value in self.top)
         return _frame({"class": one.name, "share": one.share} for one in self.classes)
 
     def __repr__(self) -> str:
         """Name the model and the largest classes."""
-        shares = [(one.name, one.share) for one in self.classes] or self.top
+        found = [(self.labels[index], score) for _, score, index in self.detections or ()]
+        shares = [(one.name, one.share) for one in self.classes] or found or self.top
         listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares[:REPR_CLASSES])
         return f"<{type(self).__name__} by {self.interface.title}: {listed}>"
 

@@ -1,9 +1,9 @@
-"""The command `seaformer-predict`: draw the mask that a model predicts over a photo."""
+"""The command `seaformer-predict`: draw the mask or the boxes that a model predicts on a photo."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from seaformer.models.seaformer.variants import VARIANTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PIL.Image import Image
+
     from seaformer.artifact.metadata import Interface
     from seaformer.console import Console
     from seaformer.imaging.overlay import ClassShare
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 LISTED_CLASSES = 12
 TOP = 5
+MIN_SCORE = 0.3
 
 
 @click.command(cls=Command)
@@ -95,6 +98,11 @@ TOP = 5
     show_default=True,
     help="Opacity of the overlay.",
 )
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    help=f"Lowest score of the boxes to show, for a detection model. [default: {MIN_SCORE}]",
+)
 @processor_options
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
@@ -114,6 +122,7 @@ def main(
     every_s: float,
     as_json: bool,
     opacity: float,
+    min_score: float | None,
     accelerator: str,
     soc: str | None,
     threads: int,
@@ -121,7 +130,7 @@ def main(
     force: bool,
     **statement_values: str | None,
 ) -> None:
-    """Run a model on PHOTO and draw the predicted classes over it.
+    """Run a model on PHOTO and draw the predicted classes or boxes over it.
 
     PHOTO is any number of photos, folders of photos, and videos (pip install 'seaformer[video]').
     Without PHOTO, the bundled sample photo is used. For a classification model, the five
@@ -173,13 +182,20 @@ def main(
             "" if interface.weights is None else interface.weights.note,
             given.skipped,
         ]
-        has_mask = interface.kind == "segmentation"
-        if not has_mask and (output or mask):
+        has_overlay = interface.kind != "classification"
+        if not has_overlay and (output or mask):
             raise UsageError(
                 f"'{model}' is a classification model and has no mask or overlay. Omit "
                 "--output and --mask."
             )
-        _prepare_outputs(given, requested, has_mask, force)
+        if interface.detection is not None and mask:
+            raise UsageError(f"'{model}' is a detection model and has no mask. Leave out --mask.")
+        if interface.detection is None and min_score is not None:
+            raise UsageError(
+                f"--min-score is for detection, but '{model}' is for {interface.kind}. Leave it "
+                "out."
+            )
+        _prepare_outputs(given, requested, has_overlay, force)
         if given.is_one:
             console.print(f"{first.path}: {width} x {height} pixels")
         height, width = session.input_shape
@@ -187,9 +203,10 @@ def main(
         for note in filter(None, notes):
             console.print(note, style="bold yellow")
         runs = 0 if processor.is_emulated else TIMED_RUNS if given.is_one else 1
-        prediction_run = _PredictionRun(model, session, interface, runs, opacity, force)
+        least = MIN_SCORE if min_score is None else min_score
+        prediction_run = _PredictionRun(model, session, interface, runs, opacity, least, force)
         for photo in chain([first], reading):
-            outputs = requested.of_image(photo.stem, given.is_one, has_mask)
+            outputs = requested.of_image(photo.stem, given.is_one, has_overlay)
             try:
                 prediction = _predict(photo, prediction_run, outputs)
             except SeaformerError as error:
@@ -238,16 +255,17 @@ class _PredictionRun:
     interface: Interface
     runs: int
     opacity: float
+    min_score: float
     force: bool
 
 
-def _prepare_outputs(given: Photos, requested: Outputs, has_mask: bool, force: bool) -> None:
+def _prepare_outputs(given: Photos, requested: Outputs, has_overlay: bool, force: bool) -> None:
     """Create the folders for several images, and refuse files that must not be overwritten.
 
     File names of video frames are only known once the frames are read.
     """
     for path, stem in given.files:
-        outputs = requested.of_image(stem, given.is_one, has_mask)
+        outputs = requested.of_image(stem, given.is_one, has_overlay)
         if not given.is_one:
             for _, target in outputs.named():
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -266,7 +284,10 @@ def _predict(photo: Photo, run: _PredictionRun, outputs: Outputs) -> Prediction:
         x = prepare_input(pixels, run.session, run.interface)
         features = last_attention(run.model, run.session, x)
     prediction = predict(pixels, run.session, run.interface, run.runs)
-    if outputs.overlay is not None and prediction.mask is not None:
+    if prediction.detections is not None:
+        shown = prediction.detections.above(run.min_score)
+        prediction = replace(prediction, detections=shown)
+    if outputs.overlay is not None:
         _save(prediction, run, outputs.overlay, outputs.mask)
     if outputs.heatmap is not None and features is not None:
         shape = prediction.photograph.shape[:2]
@@ -286,24 +307,37 @@ def _require_variant(session: ImageSession, model: Path, variant: str | None) ->
 def _save(prediction: Prediction, run: _PredictionRun, output: Path, mask: Path | None) -> None:
     from PIL import Image
 
-    from seaformer.imaging.overlay import RANDOM_WEIGHTS_NOTE, draw_overlay
-
-    assert prediction.mask is not None
-    overlay = draw_overlay(
-        prediction.photograph,
-        prediction.mask,
-        run.interface.labels,
-        run.interface.palette,
-        run.opacity,
-        note=RANDOM_WEIGHTS_NOTE if run.interface.is_random else None,
-        max_classes=LISTED_CLASSES,
-    )
     with atomic_write(output, replace=run.force) as temporary:
         # For .jpg: full-resolution colour, because masks have sharp edges.
-        overlay.save(temporary, quality=92, subsampling=0)
-    if mask is not None:
+        _drawn(prediction, run).save(temporary, quality=92, subsampling=0)
+    if mask is not None and prediction.mask is not None:
         with atomic_write(mask, replace=run.force) as temporary:
             Image.fromarray(prediction.mask).save(temporary)
+
+
+def _drawn(prediction: Prediction, run: _PredictionRun) -> Image:
+    """Draw the mask or the boxes."""
+    from seaformer.imaging import detection_overlay, overlay
+
+    of = run.interface
+    if prediction.detections is not None:
+        return detection_overlay.draw_detections(
+            prediction.photograph,
+            prediction.detections,
+            of.labels,
+            of.palette,
+            note=detection_overlay.RANDOM_WEIGHTS_NOTE if of.is_random else None,
+        )
+    assert prediction.mask is not None  # of every other kind with an overlay
+    return overlay.draw_overlay(
+        prediction.photograph,
+        prediction.mask,
+        of.labels,
+        of.palette,
+        run.opacity,
+        note=overlay.RANDOM_WEIGHTS_NOTE if of.is_random else None,
+        max_classes=LISTED_CLASSES,
+    )
 
 
 def _print_times(console: Console, prediction: Prediction, runtime: str, threads: int) -> None:
@@ -337,12 +371,21 @@ def _print_result(
     if prediction.decided is not None:
         console.print(f"class: {interface.labels[prediction.decided]}")
         return
+    if prediction.detections is not None and not len(prediction.detections):
+        console.print("nothing detected")
+        return
     table = Table()
     table.add_column("class")
     if prediction.probabilities is not None:
         table.add_column("probability", justify="right")
         for name, probability in prediction.ranked(interface.labels)[:TOP]:
             table.add_row(name, f"{100 * probability:.1f} %")
+    elif prediction.detections is not None:
+        for heading in ("score", "x0", "y0", "x1", "y1"):
+            table.add_column(heading, justify="right")
+        for box, score, index in prediction.detections:
+            corners = (f"{corner:.1f}" for corner in box)
+            table.add_row(interface.labels[index], f"{100 * score:.1f} %", *corners)
     elif prediction.mask is not None:
         table.add_column("share", justify="right")
         for entry in shares[:LISTED_CLASSES]:

@@ -49,13 +49,13 @@ class Outputs:
                     f"{option} is '{path}', but there are several images. Give a folder."
                 )
 
-    def of_image(self, stem: str, is_one: bool, has_mask: bool) -> Outputs:
-        """Return the files of one image; a classification has no mask and no overlay."""
+    def of_image(self, stem: str, is_one: bool, has_overlay: bool) -> Outputs:
+        """Return the files of one image; a classification has no overlay."""
         if is_one:
             overlay = self.overlay or Path(f"{stem}_overlay.png")
-            return Outputs(overlay if has_mask else None, self.mask, self.heatmap)
+            return Outputs(overlay if has_overlay else None, self.mask, self.heatmap)
         return Outputs(
-            (self.overlay or FOLDER) / f"{stem}_overlay.png" if has_mask else None,
+            (self.overlay or FOLDER) / f"{stem}_overlay.png" if has_overlay else None,
             self.mask and self.mask / f"{stem}_mask.png",
             self.heatmap and self.heatmap / f"{stem}_heatmap.png",
         )
@@ -92,9 +92,11 @@ def record(
     outputs: Outputs,
     note: str,
 ) -> dict[str, Any]:
-    """Return the result for an image as JSON: its classes, largest share first, and its files.
+    """Return the result for an image as JSON: its classes or detections, and its files.
 
-    `shares` are the class shares of its mask; empty for classification.
+    Classes are in the order of their shares or probabilities, detections in that of their scores,
+    with boxes [x0, y0, x1, y1] in pixels of the image. `shares` are the class shares of its mask;
+    empty without a mask.
     """
     classes: list[dict[str, Any]]
     if prediction.decided is not None:
@@ -103,11 +105,18 @@ def record(
         classes = [{"name": entry.name, "share": entry.share} for entry in shares]
         ranked = prediction.ranked(labels)
         classes += [{"name": name, "probability": value} for name, value in ranked]
+    detections: dict[str, Any] = {}
+    if prediction.detections is not None:
+        detections["detections"] = [
+            {"name": labels[index], "score": score, "box": box.tolist()}
+            for box, score, index in prediction.detections
+        ]
     return {
         "image": str(photo.path),
         "time_s": photo.time_s,
         "note": note,
         "classes": classes,
+        **detections,
         "prepare_ms": prediction.prepare_ms,
         "run_ms": prediction.run_ms,
         "finish_ms": prediction.finish_ms,
@@ -116,8 +125,11 @@ def record(
 
 
 def in_one_line(found: Mapping[str, Any], most: int) -> str:
-    """Format a record as one line: the image and its first `most` classes."""
+    """Format a record as one line: the image and its first `most` classes or detections."""
     time = "" if found["time_s"] is None else f" at {found['time_s']:.2f} s"
-    shares = ((one["name"], one.get("share", one.get("probability"))) for one in found["classes"])
+    every = [*found["classes"], *found.get("detections", ())]
+    shares = (
+        (one["name"], one.get("share", one.get("probability", one.get("score")))) for one in every
+    )
     shown = [name if share is None else f"{name} {100 * share:.1f} %" for name, share in shares]
-    return f"{found['image']}{time}: {', '.join(shown[:most])}"
+    return f"{found['image']}{time}: {', '.join(shown[:most]) or 'nothing detected'}"

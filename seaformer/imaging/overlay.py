@@ -142,9 +142,7 @@ def draw_overlay(
         UsageError: as `blend`.
     """
     overlay = Image.fromarray(blend(image, mask, palette, opacity))
-    letter = max(
-        _SMALLEST_LETTER, round((overlay.width * overlay.height) ** 0.5 / _SIDE_PER_LETTER)
-    )
+    letter = letter_size(overlay)
     legend = _Legend(class_shares(mask, labels, palette), letter, max_classes)
 
     if legend.height(columns=1) <= overlay.height:
@@ -156,19 +154,27 @@ def draw_overlay(
         legend_at = (0, overlay.height)
         width = max(overlay.width, legend.width(columns))
         height = overlay.height + legend.height(columns)
-    top = 0
-    if note is not None:  # on one line across the image
-        warning, font, padding = _drawable(note, "warning"), _font(letter), round(0.6 * letter)
-        width = max(width, round(font.getlength(warning)) + 2 * padding + 1)
-        top = sum(font.getmetrics()) + 2 * (padding // 2)
+    canvas = Image.new("RGB", (width, height), _PANEL)
+    canvas.paste(overlay, (0, 0))
+    legend.draw(ImageDraw.Draw(canvas), *legend_at, columns)
+    return canvas if note is None else with_note(canvas, note, letter)
 
-    canvas = Image.new("RGB", (width, height + top), _PANEL)
+
+def letter_size(image: Image.Image) -> int:
+    """Return the font size for text on or beside an image, in pixels."""
+    return max(_SMALLEST_LETTER, round((image.width * image.height) ** 0.5 / _SIDE_PER_LETTER))
+
+
+def with_note(image: Image.Image, note: str, letter: int) -> Image.Image:
+    """Return an image below a line with a warning, in a font of this size."""
+    warning, font, padding = drawable(note, "warning"), font_of_size(letter), round(0.6 * letter)
+    width = max(image.width, round(font.getlength(warning)) + 2 * padding + 1)
+    top = sum(font.getmetrics()) + 2 * (padding // 2)
+    canvas = Image.new("RGB", (width, image.height + top), _PANEL)
     draw = ImageDraw.Draw(canvas)
-    if note is not None:
-        draw.rectangle((0, 0, width - 1, top - 1), fill=_NOTE)
-        draw.text((padding, top // 2), warning, _NOTE_TEXT, font, anchor="lm")
-    canvas.paste(overlay, (0, top))
-    legend.draw(draw, legend_at[0], legend_at[1] + top, columns)
+    draw.rectangle((0, 0, width - 1, top - 1), fill=_NOTE)
+    draw.text((padding, top // 2), warning, _NOTE_TEXT, font, anchor="lm")
+    canvas.paste(image, (0, top))
     return canvas
 
 
@@ -176,13 +182,13 @@ class _Legend:
     """Rows of swatch, name and share, in one or several columns, filled column by column."""
 
     def __init__(self, shares: Sequence[ClassShare], letter: int, max_classes: int) -> None:
-        self._font = _font(letter)
+        self._font = font_of_size(letter)
         self._margin = letter
         self._swatch = round(1.1 * letter)
         self._gap = round(0.6 * letter)
         self._row = round(1.65 * letter)
         self._rows: list[tuple[str, str, Color | None]] = [
-            (_drawable(entry.name, f"class {entry.index}"), _percent(entry.share), entry.color)
+            (drawable(entry.name, f"class {entry.index}"), _percent(entry.share), entry.color)
             for entry in shares[:max_classes]
         ]
         if rest := shares[max_classes:]:
@@ -225,7 +231,12 @@ class _Legend:
         return round(self._font.getlength(text)) + 1
 
 
-def _font(letter: int) -> ImageFont.FreeTypeFont:
+def font_of_size(letter: int) -> ImageFont.FreeTypeFont:
+    """Return Pillow's font in this size, in pixels.
+
+    Raises:
+        SeaformerError: Pillow lacks FreeType.
+    """
     font = ImageFont.load_default(letter)
     if not isinstance(font, ImageFont.FreeTypeFont):
         raise SeaformerError(
@@ -238,7 +249,7 @@ def _percent(share: float) -> str:
     return "< 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
 
 
-def _drawable(text: str, otherwise: str) -> str:
+def drawable(text: str, otherwise: str) -> str:
     """Convert `text` to ASCII, the characters of Pillow's font; `otherwise` if nothing is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return plain.strip() or otherwise

@@ -1,4 +1,4 @@
-"""Prediction: preprocessing, inference, and post-processing to a mask or class probabilities."""
+"""Prediction: preprocessing, inference, and post-processing to a mask, boxes or probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.artifact.metadata import Interface
+from seaformer.detection.decoding import decode
+from seaformer.detection.detections import Detections
 from seaformer.errors import SeaformerError
 from seaformer.imaging.preprocessing import normalize, prepare, seen_part
 from seaformer.imaging.upsampling import upsample_argmax
@@ -24,8 +26,9 @@ class Prediction:
 
     Attributes:
         photograph: uint8 [H, W, 3], the part of the photo that the model saw, at full resolution.
-        mask: class indices [H, W], uint8 or uint16; None for classification.
-        probabilities: float64 [classes]; None for segmentation, or if `decided` is set.
+        mask: class indices [H, W], uint8 or uint16; None unless for segmentation.
+        detections: with boxes in pixels of `photograph`; None unless for detection.
+        probabilities: float64 [classes]; None unless for classification, or if `decided` is set.
         decided: class index, if the output of a classifier is one; None otherwise.
         prepare_ms: latency of preprocessing, measured once.
         run_ms: latency of inference, median of the timed runs after a warm-up; None if not timed.
@@ -35,6 +38,7 @@ class Prediction:
 
     photograph: npt.NDArray[np.uint8]
     mask: npt.NDArray[np.unsignedinteger] | None
+    detections: Detections | None
     probabilities: npt.NDArray[np.float64] | None
     decided: int | None
     prepare_ms: float
@@ -90,17 +94,20 @@ def predict(
         )
 
     photograph = seen_part(image, interface.preprocessing, session.input_shape)
-    mask = probabilities = decided = None
+    mask = detections = probabilities = decided = None
     start = perf_counter()
     if interface.kind == "segmentation":
         mask = mask_from(output, interface, photograph.shape[:2])
+    elif interface.detection is not None:
+        size = photograph.shape[0], photograph.shape[1]
+        detections = decode(output, interface.detection, session.input_shape, size)
     elif interface.meaning.gives_ids:
         decided = decided_class(output, interface)
     else:
         probabilities = _probabilities(output, interface)
     finish_ms = _since(start)
     return Prediction(
-        photograph, mask, probabilities, decided, prepare_ms, run_ms, finish_ms, output
+        photograph, mask, detections, probabilities, decided, prepare_ms, run_ms, finish_ms, output
     )
 
 

@@ -31,7 +31,7 @@ COLORS[:, : WIDTH // 2, 0] = COLORS[:, WIDTH // 2 :, 2] = 200
 INPUT_WITHOUT_COLORS = {
     name: value for name, value in metadata()["input"].items() if name != "color_order"
 }
-OUTPUT_OF_BOXES = metadata()["output"] | {"content": "boxes"}
+OUTPUT_OF_POINTS = metadata()["output"] | {"content": "points"}
 
 
 @pytest.fixture
@@ -370,7 +370,7 @@ def test_values_that_are_not_finite_are_an_error(folder: Path) -> None:
     [
         ({"labels": None}, "labels is None"),
         ({"input": INPUT_WITHOUT_COLORS}, "input.color_order is None. Allowed: text"),
-        ({"output": OUTPUT_OF_BOXES}, "output.content is 'boxes'.*'logits', 'classes', 'mask'"),
+        ({"output": OUTPUT_OF_POINTS}, "output.content is 'points'.*'logits', 'classes', 'mask'"),
     ],
 )
 def test_incomplete_metadata_is_an_error(

@@ -72,26 +72,36 @@ def require(extra: str) -> None:
     Raises:
         MissingExtraError: it is not installed.
     """
-    for module in _missing(extra):
+    for module in EXTRAS[extra].modules:
+        if not is_installed(module):
+            raise MissingExtraError(extra, module)
+
+
+def require_module(module: str) -> None:
+    """Check that a module of an extra is installed; nothing is imported.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    extra = _extra_of(module)
+    if extra is not None and not is_installed(module):
         raise MissingExtraError(extra, module)
 
 
-def is_installed(extra: str) -> bool:
-    """Whether an extra of `EXTRAS` is installed; nothing is imported."""
-    return not any(_missing(extra))
+def is_installed(module: str) -> bool:
+    """Whether a module is installed; nothing is imported."""
+    return importlib.util.find_spec(module) is not None
 
 
-def _missing(extra: str) -> Iterator[str]:
-    return (module for module in EXTRAS[extra].modules if importlib.util.find_spec(module) is None)
+def _extra_of(module: str) -> str | None:
+    return next((name for name, extra in EXTRAS.items() if module in extra.modules), None)
 
 
 def missing_extra(error: ImportError) -> MissingExtraError | None:
     """Return the error that names the extra for a failed import; None if no extra contains it."""
     module = (error.name or "").partition(".")[0]
-    for name, extra in EXTRAS.items():
-        if module in extra.modules and importlib.util.find_spec(module) is None:
-            return MissingExtraError(name, module)
-    return None
+    extra = _extra_of(module)
+    return None if extra is None or is_installed(module) else MissingExtraError(extra, module)
 
 
 @contextmanager

@@ -104,8 +104,8 @@ class Sample:
         return output if output.ndim == 3 else output[0]
 
     def detection_agreement(self, output: np.ndarray) -> float | None:
-        """The share of detections in common; None if there are none."""
-        if self.detection is None:
+        """The share of detections in common; None if there are none, or if it is meaningless."""
+        if self.detection is None or not self.has_classes:
             return None
         size = self.input.shape[2], self.input.shape[3]
         found = DetectionAgreement()

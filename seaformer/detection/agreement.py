@@ -1,6 +1,7 @@
 """How many detections two models have in common.
 
-A detection is confident from a score of 0.5. It is in common if the other model has a detection of
+A detection is confident from a score of 0.5. Those without area, outside of the image, do not
+count. It is in common if the other model has a detection of
 the same class, with whatever score, whose intersection over union with it is at least 0.5. Scores
 near the limit therefore do not decide.
 """
@@ -25,6 +26,8 @@ class DetectionAgreement:
         """Add the detections of both models on an image."""
         for found, among in ((one, other), (other, one)):
             for box, _, index in found.above(CONFIDENT):
+                if (box[:2] == box[2:]).any():
+                    continue
                 same_class = among.boxes[among.classes == index]
                 self.confident += 1
                 self.common += bool((intersection_over_union(box, same_class) >= SAME_IOU).any())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from seaformer.errors import UsageError
-from seaformer.extras import require
+from seaformer.extras import require_module
 from seaformer.models.seaformer.variants import Variant
 from seaformer.network_names import factory_parts, in_words
 from seaformer.tasks import DEFAULT_TASKS, GRAY, Task
@@ -100,7 +100,7 @@ class Network:
         cost: cost of an attention layer; None for a whole network.
         variant: the dimensions of a SeaFormer; None for any other network.
         ablation: switch -> value of a SeaFormer that differs from the paper's defaults.
-        extra: extra of the package that building it needs besides torch; None for none.
+        library: module besides torch that building it needs; None for none.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Network:
     cost: LayerCost | None = None
     variant: Variant | None = None
     ablation: Mapping[str, str] = field(default_factory=dict)
-    extra: str | None = None
+    library: str | None = None
 
     def __repr__(self) -> str:
         return f"Network({self.name!r})"
@@ -154,10 +154,10 @@ class Network:
         `kind` and `classes` are the task's; a network with `fixed` ignores both.
 
         Raises:
-            MissingExtraError: its extra is not installed.
+            MissingExtraError: its library is not installed.
         """
-        if self.extra is not None:
-            require(self.extra)
+        if self.library is not None:
+            require_module(self.library)
         return self.builders[kind](classes) if self.fixed is None else self.fixed()  # type: ignore[index]
 
     def file_stem(self, task: Task) -> str:

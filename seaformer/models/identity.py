@@ -72,7 +72,8 @@ def identify(checkpoint: Checkpoint) -> Identity | None:
         expected = _distinctive({names[key]: shape for key, shape in shapes.items()}, classifier)
         share = _share(expected, _distinctive(offered, classifier))
         if share >= _SAME and share > best and classifier[0] in offered:
-            best, found = share, Identity(network, kind, offered[classifier[0]][0])
+            classes = classes_of(network, kind, offered[classifier[0]])
+            best, found = share, Identity(network, kind, classes)
         if best == 1.0:
             break
     return found
@@ -109,7 +110,7 @@ def is_related(checkpoint: Checkpoint, family: str) -> bool:
 
 def _loadable() -> Iterator[tuple[Network, str]]:
     for network in REGISTRY.values():
-        if network.extra is not None and not is_installed(network.extra):
+        if network.library is not None and not is_installed(network.library):
             continue
         for kind in network.builders:
             yield network, kind
@@ -119,6 +120,12 @@ def classifier_keys(network: Network, kind: str) -> list[str]:
     """Return the keys of the tensors whose shapes depend on the number of classes."""
     shapes, wider = _shapes(network, kind, 1), _shapes(network, kind, 2)
     return [key for key in shapes if shapes[key] != wider[key]]
+
+
+def classes_of(network: Network, kind: str, shape: tuple[int, ...]) -> int:
+    """Return the number of classes by the shape of the first of `classifier_keys`."""
+    # The classifier of a detection network has outputs for each of several anchors.
+    return shape[0] // _shapes(network, kind, 1)[classifier_keys(network, kind)[0]][0]
 
 
 @cache

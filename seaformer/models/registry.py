@@ -93,7 +93,7 @@ def _retinanet(variant: Variant, width: int = 256, note: str = "") -> Network:
         official_names=lambda keys: official_names(keys, variant),
         stride=8,
         note=note or "The paper's configuration is unpublished: see seaformer/models/retinanet.py.",
-        extra="models",
+        library="torchvision",
     )
 
 

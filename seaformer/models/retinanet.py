@@ -103,7 +103,7 @@ class JoinedOutputs(nn.Module):
 
 
 def _by_anchor(maps: list[Tensor], values: int) -> Tensor:
-    """Rearrange [N, anchors * values, H, W] of every level to [N, anchors of all levels, values]."""
+    """Rearrange [N, anchors * values, H, W] of all levels to [N, anchors of all levels, values]."""
     return torch.cat([one.permute(0, 2, 3, 1).reshape(len(one), -1, values) for one in maps], 1)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from seaformer.models.entry import Network
-from seaformer.models.identity import Identity, classifier_keys, identify, names_in
+from seaformer.models.identity import Identity, classes_of, classifier_keys, identify, names_in
 from seaformer.models.loading import WeightsFile, find_weights, matching_tensors
 from seaformer.tasks import Task, get_task
 from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
@@ -65,8 +65,9 @@ def _difference(
     tensor = checkpoint.tensors.get(names[classifier[0]])
     if tensor is None:
         return "the file has none"
-    if len(tensor) != task.num_classes:
-        return f"the file has {len(tensor)} classes and task {task.name} has {task.num_classes}"
+    classes = classes_of(network, task.kind, tuple(tensor.shape))
+    if classes != task.num_classes:
+        return f"the file has {classes} classes and task {task.name} has {task.num_classes}"
     labels = checkpoint.class_names
     if labels is None and file.task is not None:
         labels = get_task(file.task).labels

@@ -25,6 +25,10 @@ BRANCH_GAIN = 0.3
 GATE_GAIN = 0.02
 """Gain of the input of a gate: fully open or closed gates would amplify rounding errors."""
 CLASS_DECAY = 0.8
+DETECTION_GAINS = {".cls_logits": 0.02, ".bbox_reg": 0.004}
+"""Gains of the last layers of a detection network: large offsets lead outside of the image."""
+UNNORMALIZED_GAIN = 0.75
+"""Gain of the convolutions of a feature pyramid and of detection heads, which have no norm."""
 FOLDED_SIXTH = (".local_embedding.conv", ".pointwise.conv")
 """Modules whose kernel the hard sigmoid's 1/6 is folded into, see export/rewrite/fold_gate.py."""
 STEP = 1 / 64
@@ -70,6 +74,10 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         values *= BRANCH_GAIN
     elif module.endswith((".excite", ".pooled_gate")):
         values *= GATE_GAIN
+    elif module.endswith(tuple(DETECTION_GAINS)):
+        values *= DETECTION_GAINS[f".{module.rpartition('.')[2]}"]
+    elif module.startswith(("fpn.", "head.classification_head.", "head.regression_head.")):
+        values *= UNNORMALIZED_GAIN
     elif module.endswith((".classifier", ".linear")):
         values = (values.T * CLASS_DECAY ** np.arange(shape[0])).T
     factor = 1.5 if module.endswith(FOLDED_SIXTH) else 1.0  # 1.5 / 6 is a power of two

@@ -53,7 +53,8 @@ def test_list_has_every_variant_of_every_task(tmp_path: Path) -> None:
     done = run_export("--list", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = re.findall(r"^(\S+) +(\S+) +(\d+x\d+) +([\d.]+) M +([\d.]+) G", done.stdout, re.M)
-    assert [row[:2] for row in rows] == [(task, v) for task in TASKS for v in VARIANTS]
+    listed = [name for name, task in TASKS.items() if task.kind != "detection"]
+    assert [row[:2] for row in rows] == [(task, v) for task in listed for v in VARIANTS]
     assert ("ade20k", "tiny", "512x512", "1.67", "0.597") in rows
     assert re.search(r"^shapes +tiny .* shapes \(", done.stdout, re.M)
     assert ("imagenet", "large", "224x224", "14.05", "1.186") in rows

@@ -26,6 +26,7 @@ from seaformer.artifact.metadata import (
     parse_metadata,
 )
 from seaformer.bundling.golden import golden_image, sample_output
+from seaformer.bundling.model import KINDS
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.imaging.overlay import blend, class_color, class_shares
@@ -162,7 +163,9 @@ def _images() -> dict[str, np.ndarray]:
 
 def _preprocessing(folder: Folder) -> list[Json]:
     quantized = {"scale": 0.0186584, "zero_point": -14}
-    variations: dict[str, Json] = {name: {"task": name} for name in TASKS}
+    variations: dict[str, Json] = {
+        name: {"task": name} for name, task in TASKS.items() if task.kind in KINDS
+    }
     ade20k = get_task("ade20k").preprocessing
     variations |= {
         "bicubic": {"preprocessing": replace(ade20k, interpolation="bicubic")},

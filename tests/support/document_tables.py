@@ -196,7 +196,7 @@ def peers() -> str:
         "|---|---|---|---|---|---|",
     ]
     for peer in REGISTRY.values():
-        if peer.variant is not None or peer.cost is not None:
+        if peer.variant is not None or "segmentation" not in peer.builders:
             continue
         known = peer.published
         numbers = (known.params_m or "-", known.macs_g or "-", known.miou) if known else "---"

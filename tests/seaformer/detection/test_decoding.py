@@ -75,7 +75,7 @@ def test_weights_divide_the_offsets() -> None:
 
 def test_limits_of_candidates_and_detections() -> None:
     output = silent()
-    output[0, :, 0] = np.linspace(-1, 2, 16)  # the best are in the last level
+    output[0, :, 0] = np.linspace(-1, 2.1, 16)  # the best are in the last level
     everything = decode(output, described(iou_threshold=1.0), SIZE)
     assert len(everything) == 16
     assert (np.diff(everything.scores) <= 0).all()

@@ -30,7 +30,11 @@ from seaformer.weights.released import RELEASED as ALL_RELEASED
 from seaformer.weights.released import find_released
 
 ADE20K = get_task("ade20k")
-PEERS = {name: row for name, row in REGISTRY.items() if not row.variant and not row.cost}
+PEERS = {
+    name: row
+    for name, row in REGISTRY.items()
+    if not row.variant and "segmentation" in row.builders
+}
 RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
 OFFICIAL = json.loads((GOLDEN / "topformer_tiny.json").read_text())
 TOPFORMERS = [name for name, peer in PEERS.items() if peer.family == "topformer"]

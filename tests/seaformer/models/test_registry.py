@@ -10,6 +10,7 @@ import torch
 from official_weights import build_network
 
 from seaformer.errors import UnknownNameError, UsageError
+from seaformer.extras import MissingExtraError, is_installed
 from seaformer.models import resolve as resolving
 from seaformer.models.collections.collection_table import Collection
 from seaformer.models.create import create, create_model
@@ -23,7 +24,12 @@ from seaformer.tasks import get_task
 from seaformer.weights.checkpoint import Checkpoint
 
 ADE20K = get_task("ade20k")
-LOADED = [(name, kind) for name, network in REGISTRY.items() for kind in network.builders]
+LOADED = [
+    (name, kind)
+    for name, network in REGISTRY.items()
+    for kind in network.builders
+    if network.library is None or is_installed(network.library)
+]
 
 
 # The rows
@@ -66,6 +72,16 @@ def test_a_row_is_a_whole_network_or_a_single_layer(name: str) -> None:
     assert (row.takes == "features") == (row.cost is not None) == (row.size in LAYERS)
     assert (row.stride is None) == (row.cost is not None)
     assert not row.has_own_weights
+
+
+def test_a_network_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "torchvision" else 1
+    )
+    with pytest.raises(
+        MissingExtraError, match=r"'torchvision'.*pip install 'seaformer\[models\]'"
+    ):
+        create(REGISTRY["seaformer-tiny-retinanet"], get_task("coco"))
 
 
 @pytest.mark.parametrize(("name", "kind"), LOADED)

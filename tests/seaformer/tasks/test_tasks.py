@@ -323,7 +323,7 @@ PRE = "preprocessing"
         (["name"], "../x", ["name is '../x'", "lower-case"]),
         (["title"], "", ["title is ''", "non-empty"]),
         (["source"], 3, ["source is 3", "text"]),
-        (["kind"], "detection", ["kind is 'detection'", "segmentation, classification"]),
+        (["kind"], "depth", ["kind is 'depth'", "segmentation, classification, detection"]),
         (["num_classes"], 3, ["num_classes is 3", "Allowed: 2, the number of labels"]),
         (["labels"], "grass", ["labels is 'grass'", "a list"]),
         (["labels", 1], "grass", ["labels[1] is 'grass'", "that index 0 lacks"]),

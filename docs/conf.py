@@ -38,7 +38,8 @@ exclude_patterns = ["*.ipynb"]
 nitpicky = True
 # The site is built and read without a network, so types of other packages have no links, and
 # neither do types of layers below the API; file_formats.md describes the members of files.
-_LAYERS = r"(artifact\.metadata|benchmark|evaluation|models|tasks\.statement|weights)\..*"
+_ARTIFACT = r"artifact\.(detection_output|metadata)"
+_LAYERS = rf"({_ARTIFACT}|benchmark|evaluation|models|tasks\.statement|weights)\..*"
 nitpick_ignore_regex = [("py:.*", rf"(?!seaformer\.).*|seaformer\.{_LAYERS}")]
 smartquotes = False
 default_role = "literal"  # names in the docstrings

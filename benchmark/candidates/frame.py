@@ -90,6 +90,8 @@ def frame_path(candidate: Candidate, size: tuple[int, int]) -> FramePath:
     of, entry = candidate.metadata, candidate.entry
     if of is None or entry is None or candidate.input.source != "photograph":
         raise _refusal(candidate, "it has no preprocessing metadata")
+    if of.detection is not None:
+        raise _refusal(candidate, "the runner does not decode boxes")
     preprocessing, input_size = of.preprocessing, of.input.size
     mask_size = None
     if of.kind == "segmentation":

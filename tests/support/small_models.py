@@ -115,6 +115,61 @@ def write_onnx(
     return path
 
 
+DETECTION: dict[str, Any] = {
+    "levels": [{"grid": [8, 8], "stride": [8, 8], "sizes": [16], "aspect_ratios": [1]}],
+    "box_weights": [1, 1, 1, 1],
+    "max_log_scale": 4.0,
+    "score_threshold": 0.05,
+    "candidates_per_level": 1000,
+    "iou_threshold": 0.5,
+    "max_detections": 100,
+}
+
+
+def detection_metadata(**changes: Any) -> dict[str, Any]:
+    """Return the metadata of `write_detector`; `changes` replace whole members."""
+    output = {
+        "name": "logits",
+        "shape": [1, 64, 7],
+        "dtype": "float32",
+        "layout": "NLC",
+        "stride": None,
+        "content": "boxes",
+    }
+    return metadata(kind="detection") | {"output": output, "detection": DETECTION} | changes
+
+
+def write_detector(path: Path, info: dict[str, Any]) -> Path:
+    """Write an .onnx with an anchor of 16 pixels every 8 pixels.
+
+    The logits of red, green and blue are (value - 200) / 10 at the anchor, and the offsets are 0.
+    """
+    weight = np.zeros((7, 3, 1, 1), np.float32)
+    bias = np.zeros(7, np.float32)
+    for channel in range(3):
+        weight[channel, channel], bias[channel] = 0.1, -20
+    graph = helper.make_graph(
+        [
+            helper.make_node("MaxPool", ["image"], ["most"], kernel_shape=[1, 1], strides=[8, 8]),
+            helper.make_node("Conv", ["most", "weight", "bias"], ["maps"]),
+            helper.make_node("Transpose", ["maps"], ["rows"], perm=[0, 2, 3, 1]),
+            helper.make_node("Reshape", ["rows", "shape"], ["logits"]),
+        ],
+        "boxes of strong colours",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 64, 7])],
+        [
+            onnx.numpy_helper.from_array(weight, "weight"),
+            onnx.numpy_helper.from_array(bias, "bias"),
+            onnx.numpy_helper.from_array(np.array([1, 64, 7]), "shape"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"seaformer": json.dumps(info)})
+    onnx.save(model, path)
+    return path
+
+
 def write_painter(path: Path, task: Task, classes: tuple[int, int, int]) -> Path:
     """Write an .onnx for `task` that classifies red, green and blue as the given classes."""
     weight = np.zeros((task.num_classes, 3, 1, 1), np.float32)

@@ -21,7 +21,6 @@ from seaformer.artifact.beside import write_beside
 from seaformer.artifact.embedding import embed, serialize
 from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
-from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.errors import SeaformerError
 from seaformer.export.acceptance import accept, require_accepted
 from seaformer.export.compiled_files import CompiledFiles
@@ -41,7 +40,7 @@ from seaformer.export.description import describe
 from seaformer.export.export_context import Candidate, ExportContext, OutputFile
 from seaformer.export.lint.lint_report import advice, refused_operators
 from seaformer.export.lint.linting import Finding, lint
-from seaformer.export.quantize.calibration import Calibration, open_calibration
+from seaformer.export.quantize.calibration import DRAWN, Calibration, open_calibration
 from seaformer.export.quantize.engine import operators_inside
 from seaformer.export.quantize.independent_images import independent_images
 from seaformer.export.quantize.module_patterns import require_modules
@@ -142,7 +141,7 @@ def _write(finished: Sequence[OutputFile], request: Request, name: str) -> None:
 
 def _calibration(request: Request, report: Report) -> Calibration | None:
     """Open the images that the integer precisions require or can use."""
-    has_scenes = request.task.name == SHAPES
+    has_scenes = request.task.name in DRAWN
     if not any(p.is_calibrated or (p.is_quantized and has_scenes) for p in request.precisions):
         return None
     options = request.quantization

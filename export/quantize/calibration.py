@@ -23,6 +23,9 @@ from seaformer.tasks import Preprocessing, Task
 RANDOM = "random"
 """The value of --calibration that does not name a folder."""
 
+DRAWN = (SHAPES, "shapes-detection")
+"""Tasks that have procedural scenes."""
+
 FEW_SAMPLES = 100
 """With fewer images, the command warns."""
 
@@ -78,7 +81,7 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     """Open at most `samples` images; unreadable images of a folder of photos are skipped.
 
     `where` is a folder of photos, the folder of a data set in a layout of the task, "random", or
-    None for the procedural scenes of the task "shapes".
+    None for the procedural scenes of a task in `DRAWN`.
 
     Raises:
         UsageError: `where` is None and the task has no procedural scenes, or `samples` is not
@@ -89,13 +92,13 @@ def open_calibration(where: str | None, samples: int, task: Task) -> Calibration
     if samples < 1:
         raise UsageError(f"--calibration-samples is {samples}. Allowed: 1 or more.")
     if where is None:
-        if task.name != SHAPES:
+        if task.name not in DRAWN:
             raise UsageError(
                 f"an integer precision needs images like those that the model will see, and task "
                 f"'{task.name}' does not provide any. Give a folder of a few hundred photos "
                 f"with --calibration DIR (or '--calibration {RANDOM}' if only latency matters)."
             )
-        return _scenes(samples)
+        return _scenes(samples, task)
     if where == RANDOM:
         return Calibration(_noise(samples), None, None, is_random=True)
     found = open_folder(where, samples, task, "--calibration")
@@ -148,15 +151,14 @@ def network_inputs(
         )
 
 
-def _scenes(samples: int) -> Calibration:
+def _scenes(samples: int, task: Task) -> Calibration:
     def drawn(split: str, count: int) -> Images:
         scenes = ShapesDataset(split)
         return Images(f"{count} procedural scenes ({split})", count, scenes.__getitem__)
 
-    validation = ShapesDataset("val")
-    return Calibration(
-        drawn("train", samples), drawn("val", len(validation)), validation.task.num_classes
-    )
+    # The scenes have masks; boxes would give no score here.
+    classes = task.num_classes if task.name == SHAPES else None
+    return Calibration(drawn("train", samples), drawn("val", len(ShapesDataset("val"))), classes)
 
 
 def _noise(samples: int) -> Images:
@@ -169,6 +171,8 @@ def _noise(samples: int) -> Images:
 
 def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
     """Open the folder as a data set of the task, whose ground truth gives the score; else None."""
+    if task.kind == "detection":
+        return None  # its images are photos as any others
     splits: dict[str, Dataset] = {}
     for split in ("train", "val"):
         try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.datasets.shapes import ShapesDataset
-from seaformer.export.quantize.calibration import Images, open_folder
+from seaformer.export.quantize.calibration import DRAWN, Images, open_folder
 from seaformer.export.quantize.ranges import Activation
 from seaformer.imaging.images import read_image, sample_photograph
 from seaformer.tasks import Task
@@ -57,13 +57,13 @@ def independent_images(
     if verify_images is not None:
         found = open_folder(verify_images, SCENES, task, "--verify-images")
         return Independent(found.images, found.classes, found.skipped)
-    if task.name != SHAPES:
+    if task.name not in DRAWN:
         return Independent(_photographs(), None)
     if calibration is None:
         return None
     scenes = ShapesDataset("val")
     images = Images(f"{SCENES} procedural scenes (val)", SCENES, scenes.__getitem__)
-    return Independent(images, scenes.task.num_classes)
+    return Independent(images, scenes.task.num_classes if task.name == SHAPES else None)
 
 
 def misfit(calibrated: Mapping[str, Activation], independent: Mapping[str, Activation]) -> str:

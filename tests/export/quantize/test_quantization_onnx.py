@@ -32,6 +32,7 @@ from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.ranges import choose
 from seaformer.export.quantize.saturation import unsaturated_steps
+from seaformer.runtimes import open_content
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,36 @@ def test_the_attention_core_stays_in_floating_point(tiny: Quantized) -> None:
         n for i in engine.float_operators(tiny.files["int8"], "int8") for n in mapped[i].nodes
     }
     assert computing == nodes
+
+
+def channel_sqnr_db(engine: OnnxEngine, precision: str) -> list[float]:
+    """Return the SQNR of each channel of the output relative to single precision."""
+    data, inputs = engine.quantize(precision), noise(4)
+    with open_content(data, ".onnx") as session:
+        given = session.outputs[0]
+        found = [given.decode(session.run([session.inputs[0].encode(x)])[0]) for x in inputs]
+    single = outputs(engine.graph.SerializeToString(), inputs)
+    pairs = zip(np.moveaxis(single, 1, 0), np.moveaxis(np.concatenate(found), 1, 0), strict=True)
+    return [sqnr_db(*pair) for pair in pairs]
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("int8", "float32"), ("w8a8", "uint16")])
+def test_values_of_different_ranges_have_no_common_8_bit_step(precision: str, dtype: str) -> None:
+    random = np.random.default_rng(0)
+    engine = small_engine(
+        [
+            helper.make_node("Conv", ["image", "large"], ["logits_map"]),
+            helper.make_node("Conv", ["image", "small"], ["offsets_map"]),
+            helper.make_node("Concat", ["logits_map", "offsets_map"], ["logits"], axis=1),
+        ],
+        large=random.normal(size=(3, 3, 1, 1)),
+        small=random.normal(size=(2, 3, 1, 1)) / 500,
+    )
+    assert max(channel_sqnr_db(engine, precision)[3:]) < 10  # the offsets are lost
+    apart = OnnxEngine(engine.graph, engine.operators, BYTES, unequal=frozenset({2}))
+    apart.ranges = engine.ranges
+    assert min(channel_sqnr_db(apart, precision)) > 30
+    assert apart.ports(apart.quantize(precision))[1].dtype == dtype
 
 
 def test_kept_operators_keep_their_weights_and_values(tiny: Quantized) -> None:

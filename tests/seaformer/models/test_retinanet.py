@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exporting import read_metadata, run_export
 from other_libraries import library
 from torch import Tensor, nn
 
@@ -174,3 +175,44 @@ def test_weights_of_a_classifier_are_taken_for_the_backbone(tmp_path: Path) -> N
         )
         for key, tensor in model.backbone.state_dict().items():
             assert torch.equal(tensor, classifier.state_dict()[key]), key
+
+
+@pytest.mark.slow
+def test_every_format_and_precision_is_exported(tmp_path: Path) -> None:
+    done = run_export(
+        "--model", "seaformer-tiny-retinanet-narrow", "--task", "shapes-detection",
+        "--format", "tflite", "--format", "onnx", "--precision", "fp32", "--precision", "int8",
+        "--precision", "w8a8", "--input-size", "128", "--calibration", "random",
+        "--calibration-samples", "8", "--output", "out",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    described = create_model("seaformer-tiny-retinanet-narrow").detection_output((128, 128))
+    written = [path for path in (tmp_path / "out").iterdir() if path.suffix != ".json"]
+    files = {(one.format, one.precision): one for one in map(read_metadata, written)}
+    assert {key: one.output.dtype for key, one in files.items()} == {
+        ("tflite", "fp32"): "float32",
+        ("tflite", "int8"): "float32",
+        ("tflite", "w8a8"): "int16",
+        ("onnx", "fp32"): "float32",
+        ("onnx", "int8"): "float32",
+        ("onnx", "w8a8"): "uint16",
+    }
+    for one in files.values():
+        assert (one.kind, one.output.content, one.detection) == ("detection", "boxes", described)
+        assert one.output.shape == (1, described.anchors, 12)
+        titles = {path: module.title for path, module in one.modules.items() if "." not in path}
+        assert list(titles.values()) == [
+            "backbone", "feature pyramid (FPN)", "heads", "joined outputs",
+        ]  # fmt: skip
+        if one.precision == "int8":
+            in_float = set(one.quantization.float_operators)  # type: ignore[union-attr]
+            joined = {row.index for row in one.operators if row.module == "joined_outputs"}
+            assert joined & in_float
+            heads = {
+                row.index
+                for row in one.operators
+                if row.module.startswith("head.") and row.type in ("CONV_2D", "Conv")
+            }
+            assert heads
+            assert not heads & in_float

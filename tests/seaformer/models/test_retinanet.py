@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from exporting import read_metadata, run_export
+from locations import ROOT
 from other_libraries import library
 from torch import Tensor, nn
 
@@ -159,6 +160,18 @@ def test_the_backbone_is_the_classification_network(variant: str) -> None:
     assert sum(p.numel() for p in model.backbone.parameters()) == params
     macs = count_macs(classifier, (224, 224)) - head.weight.numel()
     assert count_macs(model.backbone, (224, 224)) == macs
+
+
+def test_the_table_of_the_guide_is_counted() -> None:
+    table = (ROOT / "docs" / "detection.md").read_text()
+    for variant in VARIANTS:
+        model = create_model(f"seaformer-{variant}-retinanet")
+        sizes = [sum(p.numel() for p in m.parameters()) / 1e6 for m in (model.backbone, model)]
+        macs = count_macs(model.backbone, (224, 224)) / 1e9, count_macs(model, (512, 512)) / 1e9
+        assert (
+            f"| `seaformer-{variant}-retinanet` | {sizes[0]:.2f} M | {macs[0]:.3f} G | "
+            f"{sizes[1]:.2f} M | {macs[1]:.1f} G |"
+        ) in table
 
 
 def test_weights_of_a_classifier_are_taken_for_the_backbone(tmp_path: Path) -> None:

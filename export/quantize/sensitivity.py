@@ -133,7 +133,7 @@ class Sensitivity(_Model):
     format: str
     precision: str
     calibration: str
-    score_name: Literal["mIoU", "top-1"]
+    score_name: Literal["mIoU", "top-1", "AP"]
     kept_modules: tuple[str, ...]
     kept_as: KeptAs = "in floating point"
     keep_option: str | None = "--keep-float"

@@ -566,6 +566,13 @@ class Interface(Member):
                 f"kind is {self.kind}, and detection is {'given' if self.detection else 'null'}. "
                 "Allowed: an object for detection, null otherwise"
             )
+        if self.output is not None and (self.output.content == "boxes") != (
+            self.kind == "detection"
+        ):
+            raise ValueError(
+                f"output.content is {self.output.content}, and kind is {self.kind}. Allowed: boxes "
+                "for detection, nothing else"
+            )
         if self.detection is None:
             return self
         if self.input.resize != "stretch":

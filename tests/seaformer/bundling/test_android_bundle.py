@@ -360,7 +360,7 @@ def test_links_in_the_assets_are_replaced_and_not_followed(
         (_set("input", "color_order", to="YUV"), "input.color_order is 'YUV'. Allowed: RGB, BGR"),
         (_set("input", "shape", to=[1, 3, None, 128]), "input.shape.2 is None"),
         (_set("input", "layout", to="NHW"), "input.layout is 'NHW'"),
-        (_set("output", "content", to="boxes"), "output.content is 'boxes'"),
+        (_set("output", "content", to="points"), "output.content is 'points'"),
     ],
 )
 def test_an_unsupported_value_in_the_json_is_named(

@@ -108,6 +108,10 @@ def test_what_is_not_for_detection_is_refused(folder: Path) -> None:
     [
         ({"detection": None}, "kind is detection, and detection is null"),
         ({"kind": "segmentation"}, "kind is segmentation, and detection is given"),
+        (
+            {"output": detection_metadata()["output"] | {"content": "features"}},
+            "output.content is features, and kind is detection",
+        ),
         ({"detection": DETECTION | {"max_detections": 10**9}}, "detection.max_detections"),
         ({"labels": ["red", "green"], "palette": None}, r"Allowed: \[1, 64, 6\], by the anchors"),
         (

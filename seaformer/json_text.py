@@ -54,6 +54,17 @@ def parse_model(kind: type[_Model], text: bytes | str) -> _Model:
         JsonError: as `parse_json`, or the content does not fit the type.
     """
     parse_json(text)
+    return parse_members(kind, text)
+
+
+def parse_members(kind: type[_Model], text: bytes | str) -> _Model:
+    """Parse the members of a type, which limits their numbers itself, from a large JSON text.
+
+    Unlike `parse_model`, it does not look at the other members of the text.
+
+    Raises:
+        JsonError: the text is not JSON, or the members do not fit the type.
+    """
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:

@@ -5,6 +5,7 @@ for item in dataset.items:
     image, mask = read_image(item.image), read_mask(item, dataset.task)
 """
 
+from seaformer.datasets.boxes import Box, Boxes
 from seaformer.datasets.dataset import Dataset, Fault, check, fault_of, open_dataset
 from seaformer.datasets.layouts import LAYOUTS, Item, Layout
 from seaformer.datasets.masks import IGNORED, read_mask
@@ -13,6 +14,8 @@ from seaformer.datasets.own_task import own_task
 __all__ = [
     "IGNORED",
     "LAYOUTS",
+    "Box",
+    "Boxes",
     "Dataset",
     "Fault",
     "Item",

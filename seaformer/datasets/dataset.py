@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seaformer.datasets.layouts import LAYOUTS, SPLITS, Folders, Item, Layout, files
+from seaformer.datasets.boxes import Boxes
+from seaformer.datasets.coco_file import CocoFile
+from seaformer.datasets.layouts import LABELS, LAYOUTS, SPLITS, Folders, Item, Layout, files
 from seaformer.datasets.masks import read_mask
-from seaformer.datasets.own_task import FILE, own_task
+from seaformer.datasets.own_task import own_task, task_of_categories
 from seaformer.errors import SeaformerError, UsageError, quoted, unknown_name
 from seaformer.extras import MissingExtraError
 from seaformer.imaging.images import read_image
@@ -87,7 +89,7 @@ def open_dataset(
     Args:
         folder: folder of the data set.
         task: name of a task, or your own task. None for the task in `labels.json` of the folder, or
-            else the task that is published in this layout.
+            else the task of the categories that are annotated, or that is published in this layout.
         split: "train" or "val". A plain data set without split folders returns all images.
         layout: name of a layout; None to detect it.
 
@@ -95,7 +97,7 @@ def open_dataset(
         UnknownNameError: `task`, `split` or `layout` is unknown.
         UsageError: the layout does not fit the task, or the task is unknown.
         SeaformerError: the folder is missing, has no layout that fits the task, or no images; the
-            message shows the expected layout.
+            message shows the expected layout. Or its annotations cannot be used.
     """
     folder = Path(folder)
     if split not in SPLITS:
@@ -104,14 +106,20 @@ def open_dataset(
         raise SeaformerError(f"there is no folder '{folder}'. Give the folder of a data set.")
     task = get_task(task) if isinstance(task, str) else task or own_task(folder)
     found, folders = _recognise(folder, split, _candidates(task, layout))
+    annotations = None if folders.annotations is None else CocoFile(folder / folders.annotations)
+    if task is None and annotations is not None:
+        task = task_of_categories(folder, annotations.categories)
     if task is None:
         if not found.tasks:
             raise UsageError(
-                f"the classes of '{folder}' are unknown. Add {FILE}, a list of class names in the "
-                "order of the values in the masks, or give the task."
+                f"the classes of '{folder}' are unknown. Add {LABELS}, a list of class names in "
+                "the order of the values in the masks, or give the task."
             )
         task = get_task(found.tasks[0])
-    items = tuple(_items(found, folder, split, folders, task))
+    if annotations is None:
+        items = tuple(_items(found, folder, split, folders, task))
+    else:
+        items = tuple(_annotated(annotations, folder / folders.images, task))
     if not items:
         raise SeaformerError(
             f"there are no images in '{folder / folders.images}'. Expected: "
@@ -121,14 +129,16 @@ def open_dataset(
 
 
 def fault_of(item: Item, task: Task) -> Fault | None:
-    """Read an item; return the fault of its image or mask, or None.
+    """Read an item; return the fault of its image, mask or boxes, or None.
 
     Raises:
         MissingExtraError: it is HEIC, and the extra is not installed.
     """
     path = item.image
     try:
-        read_image(path)
+        image = read_image(path)
+        if isinstance(item.target, Boxes):
+            item.target.check_size(image, item.name)
         if isinstance(item.target, Path):
             path = item.target
             read_mask(item, task)
@@ -165,7 +175,7 @@ def _candidates(task: Task | None, layout: str | None) -> list[Layout]:
     if layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
     row = LAYOUTS[layout]
-    if task is not None and row.is_segmentation != task.is_segmentation:
+    if task is not None and row.kind != task.kind:
         raise UsageError(
             f"layout {layout} is not for {task.kind}, the kind of task {task.name}. Allowed: "
             f"{', '.join(row.name for row in _candidates(task, None))}."
@@ -193,7 +203,7 @@ def _items(layout: Layout, root: Path, split: str, folders: Folders, task: Task)
     names = task.ids or task.labels
     classes = {name: index for index, name in enumerate(names)}
     for name, path in layout.images(root, split, folders):
-        if layout.is_segmentation:
+        if layout.kind == "segmentation":
             yield Item(name, path, layout.mask_of(path, root, folders))
         elif path.parent.name in classes:
             yield Item(name, path, classes[path.parent.name])
@@ -202,3 +212,8 @@ def _items(layout: Layout, root: Path, split: str, folders: Folders, task: Task)
                 f"the folder '{path.parent}' is not a class of task {task.name}. Allowed: "
                 f"{names[0]}, {names[1]} and so on."
             )
+
+
+def _annotated(annotations: CocoFile, folder: Path, task: Task) -> Iterator[Item]:
+    for image in annotations.images(task.labels):
+        yield Item("/".join(image.parts), folder.joinpath(*image.parts), image.objects)

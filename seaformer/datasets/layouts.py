@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seaformer.datasets.boxes import Boxes
 from seaformer.errors import SeaformerError
 from seaformer.files import read_limited
 from seaformer.imaging.image_files import SUFFIXES
@@ -16,6 +17,9 @@ from seaformer.names import plain_name
 from seaformer.tasks import Task
 
 SPLITS = ("train", "val")
+
+LABELS = "labels.json"
+"""File with the task of a user's own data set."""
 
 MAX_LISTING_BYTES = 64 * 2**20
 """Limit for a list of names; a list of a million images is smaller."""
@@ -28,23 +32,26 @@ class Item:
     Attributes:
         name: path within the data set, with "/".
         image: file of the image.
-        target: file of the mask, which may be missing; for classification, the class index.
+        target: file of the mask, which may be missing; for classification, the class index; for
+            detection, the annotated boxes.
     """
 
     name: str
     image: Path
-    target: Path | int
+    target: Path | int | Boxes
 
 
 @dataclass(frozen=True)
 class Folders:
     """Folders of a split, relative to the data set; {split} stands for the name of the split.
 
-    `masks` is None for classification.
+    `masks` is None without masks. `annotations` is the file with the boxes of all images, or None;
+    "*.json" stands for the only such file in the folder, except `labels.json`.
     """
 
     images: str
-    masks: str | None
+    masks: str | None = None
+    annotations: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,15 +85,15 @@ class Layout:
     )
 
     @property
-    def is_segmentation(self) -> bool:
-        """Whether there are masks."""
-        return self.places[0].masks is not None
+    def kind(self) -> str:
+        """Kind of the tasks: segmentation with masks, detection with boxes, or classification."""
+        if self.places[0].masks is not None:
+            return "segmentation"
+        return "classification" if self.places[0].annotations is None else "detection"
 
     def fits(self, task: Task) -> bool:
         """Whether a data set of `task` may have this layout."""
-        return task.name in self.tasks or (
-            self.takes_any_task and self.is_segmentation == task.is_segmentation
-        )
+        return task.name in self.tasks or (self.takes_any_task and self.kind == task.kind)
 
     def find(self, root: Path, split: str) -> Folders | None:
         """Return the folders of `split` in `root`; None if they do not exist."""
@@ -95,8 +102,13 @@ class Layout:
         for place in self.places:
             images = self._named(place.images, split)
             masks = place.masks and self._named(place.masks, split)
-            if all((root / folder).is_dir() for folder in (images, masks) if folder):
+            annotations = place.annotations and self._named(place.annotations, split)
+            if not all((root / folder).is_dir() for folder in (images, masks) if folder):
+                continue
+            if annotations is None:
                 return Folders(images, masks)
+            if file := _only_file(root, annotations):
+                return Folders(images, masks, file)
         return None
 
     def expected(self, split: str) -> str:
@@ -105,6 +117,8 @@ class Layout:
         patterns = []
         for place in self.places:
             pattern = f"{place.images}/{images}{self.image_ending}.jpg or .png"
+            if place.annotations is not None:
+                pattern = f"{place.images}/{images} with {place.annotations} in COCO's format"
             if place.masks is not None:
                 pattern += f" with {place.masks}/{images}{' or '.join(self.mask_endings)}"
             if self.listing is not None:
@@ -192,9 +206,26 @@ _ALL = (
         takes_any_task=True,
         by_folder=True,
     ),
+    Layout(
+        name="coco",
+        tasks=("coco",),
+        places=(
+            Folders("{split}2017", annotations="annotations/instances_{split}2017.json"),
+            # Without split folders, all images belong to every split.
+            Folders("images", annotations="*.json"),
+            Folders(".", annotations="*.json"),
+        ),
+        takes_any_task=True,
+    ),
 )
 
 LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _ALL}
+
+
+def _only_file(root: Path, pattern: str) -> str | None:
+    """Return the only file of a pattern, except `labels.json`; None if there is none or several."""
+    found = [path for path in root.glob(pattern) if path.is_file() and path.name != LABELS]
+    return found[0].relative_to(root).as_posix() if len(found) == 1 else None
 
 
 def files(folder: Path, by_folder: bool) -> Iterator[Path]:

@@ -48,9 +48,9 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
         SeaformerError: the file is missing, damaged or a colour image, a value has no class, or
             mask and image differ in size.
     """
-    if isinstance(item.target, int):
+    if not isinstance(item.target, Path):
         raise UsageError(
-            f"'{item.name}' has a class but no mask: its data set is for classification."
+            f"'{item.name}' has no mask: its data set is for classification or detection."
         )
     if task.num_classes > IGNORED:
         raise UsageError(f"task {task.name} has {task.num_classes} classes. Allowed: {IGNORED}.")

@@ -1,11 +1,11 @@
-"""The task of a user's own data set: `labels.json` in its folder."""
+"""The task of a user's own data set: `labels.json` in its folder, or its categories."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from seaformer.tasks import Task
-from seaformer.tasks.task_file import read_task_file
-
-FILE = "labels.json"
+from seaformer.datasets.layouts import LABELS
+from seaformer.tasks import TASKS, Task, task_file
 
 
 def own_task(folder: str | Path) -> Task | None:
@@ -17,5 +17,26 @@ def own_task(folder: str | Path) -> Task | None:
     Raises:
         UsageError: the file is not JSON, or is invalid; the message names the file.
     """
-    path = Path(folder) / FILE
-    return read_task_file(path, path.resolve().parent.name).task if path.is_file() else None
+    path = Path(folder) / LABELS
+    return (
+        task_file.read_task_file(path, path.resolve().parent.name).task if path.is_file() else None
+    )
+
+
+def task_of_categories(folder: Path, names: Sequence[str]) -> Task:
+    """Return the task of the categories of a data set for detection.
+
+    Returns:
+        The task of the package that has these classes, or else a task with these classes in this
+        order and the name of the folder.
+
+    Raises:
+        UsageError: a name is not one line of text, or there are none.
+    """
+    for task in TASKS.values():
+        if task.kind == "detection" and set(task.labels) == set(names):
+            return task
+    own = task_file.own_task(names, name=task_file.slug(folder.resolve().name))
+    return replace(
+        own, kind="detection", ignore_index=None, label_note="The annotations store boxes."
+    )

@@ -1,4 +1,4 @@
-"""A procedural data set: seeded scenes of overlapping shapes, with the class of every pixel.
+"""A procedural data set: seeded scenes of overlapping shapes, with class masks or with boxes.
 
 A scene consists of a wall and usually a floor, with overlapping shapes, patterned panels, wires and
 dots, with shading and shadows. Colours are random and independent of the class: "disc" to "star"
@@ -13,6 +13,7 @@ rounding in Pillow, could change a pixel value by one.
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from seaformer.datasets.boxes import Box, Boxes
 from seaformer.errors import UsageError, unknown_name
 from seaformer.files import atomic_write, write_text
 from seaformer.tasks import Task, get_task
 
 TASK = "shapes"
+DETECTION_TASK = "shapes-detection"
 
 SIZE = (256, 256)
 """Default height and width of scenes, in pixels."""
@@ -33,6 +36,13 @@ SPLITS = {"train": 1_000_000, "val": 500}
 """Number of scenes in each split. A million is more than any training run uses."""
 
 _SMALLEST_SIDE = 32
+
+_LEAST_VISIBLE = 0.25
+"""Objects of which others hide more have no box."""
+
+_LEAST_SIDE = 1 / 64
+"""Objects have no box if fewer pixels of them are visible than in a square with this share of the
+scene's shorter side."""
 
 _WALL, _FLOOR, _DISC, _SQUARE, _TRIANGLE, _RING, _CROSS, _STAR, _STRIPES, _CHECKS, _WIRE, _DOT = (
     range(12)
@@ -73,10 +83,31 @@ class ShapesDataset:
 
     def __getitem__(self, index: int) -> tuple[_Bytes, _Bytes]:
         """Draw a scene: uint8 [H, W, 3] RGB and uint8 [H, W] class indices 0..11."""
+        self._check(index)
+        return render(self._seed, index, self.size)
+
+    @property
+    def _seed(self) -> int:
+        # Each split has its own seed, so the splits never share a scene.
+        return 2 * self.seed + list(SPLITS).index(self.split)
+
+    def _check(self, index: int) -> None:
         if not 0 <= index < len(self):
             raise IndexError(f"scene {index} of {len(self)}")
-        # Each split has its own seed, so the splits never share a scene.
-        return render(2 * self.seed + list(SPLITS).index(self.split), index, self.size)
+
+
+class ShapesWithBoxes(ShapesDataset):
+    """The same scenes for detection: with the boxes of the objects that are classes of the task."""
+
+    @property
+    def task(self) -> Task:
+        """The task "shapes-detection"."""
+        return get_task(DETECTION_TASK)
+
+    def __getitem__(self, index: int) -> tuple[_Bytes, Boxes]:  # type: ignore[override]
+        """Draw a scene: uint8 [H, W, 3] RGB, and its boxes."""
+        self._check(index)
+        return render_boxes(self._seed, index, self.size)
 
 
 def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes, _Bytes]:
@@ -96,6 +127,22 @@ def render(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes,
     return scene.image(), scene.mask
 
 
+def render_boxes(seed: int, index: int, size: tuple[int, int] = SIZE) -> tuple[_Bytes, Boxes]:
+    """Draw the scene of `render` with the boxes of its objects, in the order in which it is drawn.
+
+    A box contains the visible pixels of an object. Objects that are mostly hidden have none.
+
+    Returns:
+        The image, uint8 [H, W, 3], RGB, and the boxes, with the classes of "shapes-detection".
+
+    Raises:
+        UsageError: `size` is too small.
+    """
+    _check_size(size)
+    scene = _Scene(np.random.RandomState([seed, index]), size)
+    return scene.image(), Boxes(size, tuple(scene.boxes()))
+
+
 def write(
     folder: Path, count: int, *, validation: int, size: tuple[int, int] = SIZE, seed: int = 0
 ) -> None:
@@ -111,19 +158,63 @@ def write(
         UsageError: a count or the size is out of range.
         OSError: a file cannot be written.
     """
-    counts = {"train": count, "val": validation}
-    for split, wanted in counts.items():
-        if not 1 <= wanted <= SPLITS[split]:
-            raise UsageError(f"{wanted} scenes for {split}. Allowed: 1..{SPLITS[split]}.")
-    for split, wanted in counts.items():
+    for split, wanted in _checked_counts(count, validation).items():
         scenes = ShapesDataset(split, size, seed)
         for kind in ("images", "masks"):
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
         for index in range(wanted):
             for kind, pixels in zip(("images", "masks"), scenes[index], strict=True):
-                with atomic_write(folder / kind / split / f"{index:06}.png") as draft:
-                    Image.fromarray(pixels).save(draft, compress_level=1)
+                _save(pixels, folder / kind / split / f"{index:06}.png")
     write_text(folder / "labels.json", json.dumps(get_task(TASK).to_json(), indent=2))
+
+
+def write_coco(
+    folder: Path, count: int, *, validation: int, size: tuple[int, int] = SIZE, seed: int = 0
+) -> None:
+    """Write scenes with boxes to disk in COCO's layout and format.
+
+    The layout is `<split>2017/*.png` and `annotations/instances_<split>2017.json`. The arguments,
+    and the errors, are those of `write`.
+    """
+    labels = get_task(DETECTION_TASK).labels
+    (folder / "annotations").mkdir(parents=True, exist_ok=True)
+    for split, wanted in _checked_counts(count, validation).items():
+        images, annotations = [], []
+        (folder / f"{split}2017").mkdir(exist_ok=True)
+        scenes = ShapesWithBoxes(split, size, seed)
+        for index in range(wanted):
+            pixels, objects = scenes[index]
+            name = f"{index:06}.png"
+            _save(pixels, folder / f"{split}2017" / name)
+            images.append({"id": index + 1, "file_name": name, "height": size[0], "width": size[1]})
+            annotations += [
+                {
+                    "id": len(annotations) + place,
+                    "image_id": index + 1,
+                    "category_id": box.class_index + 1,
+                    "bbox": [box.left, box.top, box.right - box.left, box.bottom - box.top],
+                    "area": box.area,
+                    "iscrowd": 0,
+                }
+                for place, box in enumerate(objects.boxes, start=1)
+            ]
+        categories = [{"id": place, "name": name} for place, name in enumerate(labels, start=1)]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        write_text(folder / "annotations" / f"instances_{split}2017.json", json.dumps(content))
+
+
+def _checked_counts(count: int, validation: int) -> dict[str, int]:
+    """Return the number of scenes to write of each split, or raise UsageError."""
+    counts = {"train": count, "val": validation}
+    for split, wanted in counts.items():
+        if not 1 <= wanted <= SPLITS[split]:
+            raise UsageError(f"{wanted} scenes for {split}. Allowed: 1..{SPLITS[split]}.")
+    return counts
+
+
+def _save(pixels: _Bytes, path: Path) -> None:
+    with atomic_write(path) as draft:
+        Image.fromarray(pixels).save(draft, compress_level=1)
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -135,13 +226,19 @@ def _check_size(size: tuple[int, int]) -> None:
 
 
 class _Scene:
-    """A scene being drawn: `colors` float32 [3, H, W], 0..255, and `mask` uint8 [H, W]."""
+    """A scene being drawn: `colors` float32 [3, H, W], 0..255, and `mask` uint8 [H, W].
+
+    Each object has a number from 1: `objects` int16 [H, W] is that of the visible object at each
+    pixel, or 0; `drawn` has the class and the pixels, including hidden ones, of every object.
+    """
 
     def __init__(self, random: np.random.RandomState, size: tuple[int, int]) -> None:
         self.random = random
         self.height, self.width = size
         self.unit = min(size)
         self.mask: _Bytes = np.full(size, _WALL, np.uint8)
+        self.objects = np.zeros(size, np.int16)
+        self.drawn: list[tuple[int, int]] = []
         self.colors = self._surface(grid=5, contrast=45)
         angle = random.uniform(0, 2 * math.pi)
         self.light = np.array([math.cos(angle), math.sin(angle)], np.float32)
@@ -164,6 +261,18 @@ class _Scene:
     def image(self) -> _Bytes:
         pixels = np.clip(self.colors, 0, 255, out=self.colors).astype(np.uint8)
         return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
+    def boxes(self) -> Iterator[Box]:
+        """Yield the boxes of the objects that are visible enough."""
+        classes = {name: index for index, name in enumerate(get_task(DETECTION_TASK).labels)}
+        names = get_task(TASK).labels
+        for number, (kind, pixels) in enumerate(self.drawn, start=1):
+            rows, columns = np.nonzero(self.objects == number)
+            least = max(_LEAST_VISIBLE * pixels, (_LEAST_SIDE * self.unit) ** 2)
+            if len(rows) >= least and names[kind] in classes:
+                corners = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+                left, top, right, bottom = map(float, corners)
+                yield Box(left, top, right, bottom, classes[names[kind]], float(len(rows)))
 
     def _color(self) -> _Floats:
         return self.random.uniform(15, 240, (3, 1, 1)).astype(np.float32)
@@ -302,7 +411,10 @@ class _Scene:
         left, top, right, bottom = box
         under = self.colors[:, top:bottom, left:right]
         under += (texture - under) * (coverage * np.float32(1 / 255))
-        self.mask[top:bottom, left:right][coverage >= 128] = kind
+        covered = coverage >= 128
+        self.mask[top:bottom, left:right][covered] = kind
+        self.drawn.append((kind, np.count_nonzero(covered)))
+        self.objects[top:bottom, left:right][covered] = len(self.drawn)
 
 
 def _fill(rings: list[npt.NDArray[np.float64]], box: tuple[int, int, int, int]) -> _Bytes:

@@ -22,8 +22,9 @@ the median of those ratios, with the same bootstrap over rounds for the interval
 different times have no rounds in common: their rounds are drawn separately, and the ratio is that
 of the medians.
 
-**Images.** Scores are functions of sums over images, which are independent and numerous: they are
-drawn individually, and the plain percentiles are used.
+**Images.** Images are independent and numerous: they are drawn individually, and the plain
+percentiles are used. Most scores are functions of sums over images; average precision, which ranks
+the detections of all images, takes how often each image was drawn.
 
 This is the only module that draws resamples and computes intervals.
 """
@@ -264,11 +265,27 @@ def interval_over_images(
         seed: seed of the bootstrap.
     """
     images = len(counts)
+    sums = draw_images(images, seed) @ counts.reshape(images, -1)
+    return interval_of_resampled(score(sums.reshape(IMAGE_RESAMPLES, *counts.shape[1:])))
+
+
+def draw_images(images: int, seed: int) -> Floats:
+    """Draw as many images as there are, with replacement, for scores that are not of sums.
+
+    Returns:
+        How often each image is drawn in each resample, [`IMAGE_RESAMPLES`, images].
+    """
     drawn = np.random.default_rng(seed).multinomial(
         images, np.full(images, 1 / images), IMAGE_RESAMPLES
     )
-    sums = drawn.astype(np.float64) @ counts.reshape(images, -1)
-    values = score(sums.reshape(IMAGE_RESAMPLES, *counts.shape[1:]))
+    return drawn.astype(np.float64)
+
+
+def interval_of_resampled(values: Floats) -> Interval:
+    """Return the interval of a score from its values for drawn images, [`IMAGE_RESAMPLES`].
+
+    The ends are NaN if a value is: the score of some resample is undefined.
+    """
     return Interval(*_percentiles(values, CONFIDENCE), CONFIDENCE)
 
 

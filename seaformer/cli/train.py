@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from seaformer.console import Console
+    from seaformer.models.entry import Network
     from seaformer.training.checkpoints import RunFolder
     from seaformer.training.recipe import Recipe
     from seaformer.training.scenes import TrainingData
@@ -50,7 +51,8 @@ SHOWN = 6
 @click.option(
     "--data",
     help="Data set folder: images/ and masks/ with labels.json, or the published layout of "
-    "ADE20K, Cityscapes, PASCAL-Context or COCO-Stuff. 'shapes' for procedural scenes.",
+    "ADE20K, Cityscapes, PASCAL-Context or COCO-Stuff; for detection, images with a JSON file in "
+    "COCO's format. 'shapes' for procedural scenes.",
 )
 @click.option(
     "-o",
@@ -191,7 +193,7 @@ def main(
         written = output / "best.safetensors"
         stated = described_by(written)[1] if written.exists() else None
     held_out = read_names(output / HELD_OUT) if state and (output / HELD_OUT).exists() else None
-    found = open_data(data, stated, origin.seed, held_out)
+    found = open_data(data, stated, origin.seed, held_out, kinds=_trained_kinds(network))
     recipe = get_recipe(found.task, variant_of(network.name))
     if state is not None:
         # A resumed run keeps its warm-up even if its length changes.
@@ -244,7 +246,10 @@ def main(
     )
     _report(folder, found, accelerator)
     if accelerator.is_main_process:
-        console.print(f"best mIoU {100 * best:.2f} %: {(output / 'best.safetensors').absolute()}")
+        score = found.task.score_name
+        console.print(
+            f"best {score} {100 * best:.2f} %: {(output / 'best.safetensors').absolute()}"
+        )
         console.print(f"report: {(output / 'report.html').absolute()}")
         if found.held_out:
             console.print(f"held-out images: {(output / HELD_OUT).absolute()}")
@@ -278,6 +283,13 @@ def _print_schedule(recipe: Recipe, console: Console) -> None:
             "--iterations.",
             style="yellow",
         )
+
+
+def _trained_kinds(network: Network) -> tuple[str, ...]:
+    """Return the kinds of tasks that a network can be trained for."""
+    from seaformer.training.objective import OBJECTIVES
+
+    return tuple(kind for kind in network.builders if kind in OBJECTIVES)
 
 
 def _accelerator(device: str) -> Accelerator:
@@ -319,19 +331,20 @@ def _check_data(found: TrainingData, data: str, *, is_read: bool) -> None:
 def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) -> None:
     """Evaluate the best weights as stored, and write the HTML report."""
     from seaformer.models.create import create
+    from seaformer.training.objective import OBJECTIVES
     from seaformer.training.training_page import write_report
-    from seaformer.training.validation import predict, validate
 
+    objective = OBJECTIVES[folder.task.kind]
     model, _ = create(folder.network, folder.task, folder.path / "best.safetensors")
     model.to(accelerator.device)
-    scores = validate(model, found.validation, found.task, accelerator)
+    scores = objective.validate(model, found.validation, found.task, accelerator)
     if accelerator.is_main_process:
         count = len(found.validation)
         examples = []
         for place in sorted({place * count // SHOWN for place in range(SHOWN)}):
             image = found.validation[place]
-            mask = predict(model, [image], found.task, accelerator.device)[0]
-            examples.append((*image, mask))
+            (prediction,) = objective.predict(model, [image], found.task, accelerator.device)
+            examples.append((*image, prediction))
         write_report(folder, scores, examples, command_line("seaformer-train"))
 
 

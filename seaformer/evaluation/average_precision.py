@@ -97,6 +97,11 @@ class DetectionScores:
         self.values = _measures(by_class[None])[0]
         self.objects = tuple(int(of[_ALL_SIZES].objects.sum()) for of in self._rankings)
 
+    @property
+    def ap(self) -> float:
+        """The main score."""
+        return float(self.values[0])
+
     def resampled(self, weights: Floats) -> Floats:
         """Return `values` for drawn images, [resamples, measures and classes].
 

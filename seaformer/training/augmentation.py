@@ -43,18 +43,28 @@ def augment(
     image, mask = _cropped(image, mask, recipe, random)
     if random.random() < recipe.flip:
         image, mask = image[:, ::-1], mask[:, ::-1]
+    target = np.full(recipe.crop, IGNORED, np.int64)
+    target[: mask.shape[0], : mask.shape[1]] = mask
+    return finished(image, task, recipe, random), target
+
+
+def finished(
+    image: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Change the colors of a crop, normalise it and pad it to the size of the recipe's crop.
+
+    `image` is uint8 [h, w, 3], RGB; the result is float32 [3, height, width].
+    """
     if recipe.photometric:
         image = distort_colors(image, random)
     if task.preprocessing.color_order == "BGR":
         image = image[:, :, ::-1]
-    height, width = mask.shape
+    height, width = image.shape[:2]
     example = np.full((3, *recipe.crop), task.preprocessing.pad_value, np.float32)
     example[:, :height, :width] = normalize(image.astype(np.float32), task.preprocessing).transpose(
         2, 0, 1
     )
-    target = np.full(recipe.crop, IGNORED, np.int64)
-    target[:height, :width] = mask
-    return example, target
+    return example
 
 
 def distort_colors(image: _Bytes, random: np.random.Generator) -> _Bytes:
@@ -96,21 +106,33 @@ def _scaled(
     image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
 ) -> tuple[_Bytes, _Bytes]:
     """Resize by a random factor relative to the evaluation size of the task."""
+    size = scaled_size(mask.shape, task, recipe, random)
+    if size == mask.shape:
+        return image, mask
+    return (
+        resized(image, size),
+        np.asarray(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)),
+    )
+
+
+def scaled_size(
+    size: tuple[int, ...], task: Task, recipe: Recipe, random: np.random.Generator
+) -> tuple[int, int]:
+    """Scale height and width by a random factor relative to the evaluation size of the task."""
     short, long = min(recipe.crop), None
     if task.evaluation is not None:
         short, long = task.evaluation.short_side, task.evaluation.long_side_max
     factor = random.uniform(*recipe.scale)
-    height, width = mask.shape
+    height, width = size
     scale = short * factor / min(height, width)
     if long is not None:
         scale = min(scale, long * factor / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size == (width, height):
-        return image, mask
-    return (
-        np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)),
-        np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST)),
-    )
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def resized(image: _Bytes, size: tuple[int, int]) -> _Bytes:
+    """Resize an image, uint8 [H, W, 3], to a height and width, bilinearly and antialiased."""
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def _cropped(

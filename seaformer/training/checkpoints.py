@@ -1,6 +1,6 @@
 """The files in the folder of a training run, each of which is written atomically.
 
-    best.safetensors, best.json   the weights with the highest mIoU so far
+    best.safetensors, best.json   the weights with the highest score so far, mIoU or AP
     last.safetensors, last.json   the weights of the last validation
     state.pt                      everything that `--resume` needs, including the weights: in one
                                   file, weights and optimiser are always of the same step
@@ -90,7 +90,7 @@ class State(BaseModel):
     Attributes:
         version: format version.
         step: number of steps done.
-        best: the highest mIoU so far, 0..1; -1 before the first validation.
+        best: the highest score so far, 0..1; -1 before the first validation.
         losses: losses of the steps since the last entry of the metrics.
         model: state_dict of the network.
         optimizer: state_dict of the optimiser.
@@ -137,13 +137,13 @@ class RunFolder:
             keeping=self.keeping,
         )
 
-    def save_weights(self, model: nn.Module, name: str, step: int, miou: float) -> None:
+    def save_weights(self, model: nn.Module, name: str, step: int, score: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        `model` is not wrapped for several processes; `miou` is the result of the validation, 0..1.
+        `model` is not wrapped for several processes; `score` is the result of the validation, 0..1.
         """
         extra = {
-            "mIoU": miou,
+            self.task.score_name: score,
             "step": step,
             "recipe": self.recipe.to_json(),
             "origin": asdict(self.origin),

@@ -11,6 +11,7 @@ from seaformer.models.entry import Network
 from seaformer.models.loading import RANDOM
 from seaformer.models.transfer import transfer_weights
 from seaformer.tasks import Task
+from seaformer.training.objective import OBJECTIVES
 
 
 def initial_network(
@@ -29,12 +30,16 @@ def initial_network(
     no pretrained weights. What was loaded is printed on the console.
 
     Raises:
-        UsageError: the task is not segmentation, the network is not for it, or a name is unknown.
+        UsageError: tasks of this kind are not trained here, the network is not for the task, or a
+            name is unknown.
         SeaformerError: the weights cannot be downloaded or read, or do not fit the network.
     """
-    if not task.is_segmentation:
-        raise UsageError(f"task {task.name} is {task.kind}. Allowed: a segmentation task.")
+    if task.kind not in OBJECTIVES:
+        raise UsageError(
+            f"task {task.name} is {task.kind}. Allowed: a task for {' or '.join(OBJECTIVES)}."
+        )
     require_trainable(network)
+    network.check(task)
     torch.manual_seed(seed)
     model = network.build(task.kind, task.num_classes)
     if weights is None or weights == RANDOM:

@@ -27,7 +27,12 @@ class _Entry(BaseModel, frozen=True):
     lr: float = 0.0
     images_per_s: float = 0.0
     mIoU: float = 0.0  # noqa: N815 - its name in the file
+    AP: float = 0.0
     best: float = 0.0
+
+
+SCORES = ("mIoU", "AP")
+"""Members of an entry with the score of a validation, of which a task has one."""
 
 
 class Progress:
@@ -51,7 +56,7 @@ class Progress:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         now = time.monotonic()
-        if "mIoU" in entry or now - self.printed > _SECONDS_BETWEEN_LINES:
+        if _score_of(entry) or now - self.printed > _SECONDS_BETWEEN_LINES:
             self.printed = now
             self.console.print(self._line(entry, now))
 
@@ -63,9 +68,14 @@ class Progress:
         if "loss" in entry:
             columns += [f"loss {entry['loss']:.4f}", f"lr {entry['lr']:.2e}"]
             columns += [f"{entry['images_per_s']:.1f} images/s"]
-        if "mIoU" in entry:
-            columns.append(f"mIoU {100 * entry['mIoU']:.2f} % (best {100 * entry['best']:.2f} %)")
+        if name := _score_of(entry):
+            columns.append(f"{name} {100 * entry[name]:.2f} % (best {100 * entry['best']:.2f} %)")
         return "  ".join([*columns, f"{left} left"])
+
+
+def _score_of(entry: dict[str, Any]) -> str:
+    """Return the name of the score of an entry; "" without a validation."""
+    return next((name for name in SCORES if name in entry), "")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

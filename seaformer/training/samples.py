@@ -13,17 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, default_collate
+from torch.utils.data import Dataset, Sampler
 
 from seaformer.errors import SeaformerError
 from seaformer.interrupts import SIGNALS
 from seaformer.tasks import Task
-from seaformer.training.augmentation import augment
+from seaformer.training.objective import OBJECTIVES, Batch
 from seaformer.training.recipe import Recipe
 from seaformer.training.scenes import Scenes
 
-Example = tuple[Tensor, Tensor]
-"""float32 [3, h, w], normalised, and int64 [h, w], of the recipe's crop."""
+Example = tuple[Tensor, ...]
+"""The tensors of `Objective.augment`: an image, float32 [3, h, w], and its annotation."""
 
 
 class Examples(Dataset[Example | SeaformerError]):
@@ -38,6 +38,7 @@ class Examples(Dataset[Example | SeaformerError]):
         self.task = task
         self.recipe = recipe
         self.seed = seed
+        self.objective = OBJECTIVES[task.kind]
 
     def __getitem__(self, number: int) -> Example | SeaformerError:
         epoch, place = divmod(number, len(self.scenes))
@@ -47,14 +48,13 @@ class Examples(Dataset[Example | SeaformerError]):
             scene = self.scenes[index]
         except SeaformerError as error:
             return error
-        image, mask = augment(*scene, self.task, self.recipe, random)
-        return torch.from_numpy(image), torch.from_numpy(mask)
+        arrays = self.objective.augment(*scene, self.task, self.recipe, random)
+        return tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
 
-
-def collate(items: list[Example | SeaformerError]) -> Example | SeaformerError:
-    """Stack examples to a batch; return the first error instead, if there is one."""
-    errors = (item for item in items if isinstance(item, SeaformerError))
-    return next(errors, None) or default_collate(items)
+    def collate(self, items: list[Example | SeaformerError]) -> Batch | SeaformerError:
+        """Make a batch of examples; return the first error instead, if there is one."""
+        errors = (item for item in items if isinstance(item, SeaformerError))
+        return next(errors, None) or self.objective.collate(items)
 
 
 def ignore_signals(_worker: int) -> None:

@@ -1,15 +1,16 @@
-"""The images and masks of a run: procedurally drawn, or from a folder."""
+"""The annotated images of a run: procedurally drawn, or from a folder."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.datasets.boxes import Boxes
 from seaformer.datasets.dataset import Dataset, Fault, check, open_dataset
 from seaformer.datasets.masks import IGNORED, ignored_values, read_mask
-from seaformer.datasets.shapes import TASK, ShapesDataset
+from seaformer.datasets.shapes import DETECTION_TASK, TASK, ShapesDataset, ShapesWithBoxes
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.images import read_image
 from seaformer.tasks import Task, get_task
@@ -22,11 +23,14 @@ _HELD_OUT = 10
 
 
 class Scenes(Protocol):
-    """Images with masks: uint8 [H, W, 3] RGB, and uint8 [H, W] class indices, 255 for ignored."""
+    """Images, uint8 [H, W, 3] RGB, with their annotation.
+
+    It is a mask, uint8 [H, W], class indices, 255 for ignored; for detection, it is `Boxes`.
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]: ...
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], Any]: ...
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,13 @@ class FolderScenes:
     def __len__(self) -> int:
         return len(self.dataset.items)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.uint8], Any]:
         item = self.dataset.items[index]
-        return read_image(item.image), read_mask(item, self.dataset.task)
+        image = read_image(item.image)
+        if isinstance(item.target, Boxes):
+            item.target.check_size(image, item.name)
+            return image, item.target
+        return image, read_mask(item, self.dataset.task)
 
 
 @dataclass(frozen=True)
@@ -73,16 +81,25 @@ class TrainingData:
                     yield fault
 
     def check_classes(self) -> str:
-        """Check that training and validation masks have pixels that count.
+        """Check that training and validation images have annotations that count.
 
-        Images are read only until enough classes are found.
+        Masks are read only until enough classes are found.
 
         Returns:
             A warning about the training masks, in a sentence; may be empty.
 
         Raises:
-            SeaformerError: all pixels are ignored.
+            SeaformerError: all pixels are ignored, or there are no boxes.
         """
+        if not self.task.is_segmentation:
+            for dataset in self.datasets:
+                targets = (item.target for item in dataset.items)
+                if not any(isinstance(one, Boxes) and one.single().boxes for one in targets):
+                    raise SeaformerError(
+                        f"the {len(dataset.items)} images of split {dataset.split} have no boxes "
+                        "of single objects. Annotate some; nothing was trained."
+                    )
+            return ""
         for name, scenes in (("validation", self.validation), ("training", self.training)):
             classes: set[int] = set()
             for index in range(len(scenes)):
@@ -110,32 +127,36 @@ def open_data(
     task: str | Task | None = None,
     seed: int = 0,
     held_out: Collection[str] | None = None,
+    kinds: Collection[str] = ("segmentation",),
 ) -> TrainingData:
     """Find the images for training and for validation.
 
     Args:
-        data: folder of a segmentation data set in one of the layouts, or "shapes" for drawn scenes.
+        data: folder of a data set in one of the layouts, or "shapes" for drawn scenes.
         task: the task, its name, or None for the task of the data set.
         seed: determines drawn training scenes (validation scenes are always the same), and which
             images are held out.
         held_out: names of the validation images of a data set without splits, so that a resumed run
             keeps them even if images were added; None to choose them by the seed.
+        kinds: kinds of tasks that the network can be trained for.
 
     Raises:
-        UsageError: the task is unknown, does not fit the data or is not segmentation, or an image
-            that was held out is missing.
+        UsageError: the task is unknown, does not fit the data or the network, or an image that was
+            held out is missing.
         SeaformerError: there is no data set in the folder.
     """
     if data == SHAPES:
+        allowed = DETECTION_TASK if "detection" in kinds else TASK
         name = task.name if isinstance(task, Task) else task
-        if name not in (None, TASK):
-            raise UsageError(f"--task is {name}. Allowed with --data {SHAPES}: {TASK}.")
-        training = ShapesDataset("train", seed=seed)
-        return TrainingData(get_task(TASK), training, ShapesDataset("val"))
+        if name not in (None, allowed):
+            raise UsageError(f"--task is {name}. Allowed with --data {SHAPES}: {allowed}.")
+        drawn = ShapesWithBoxes if "detection" in kinds else ShapesDataset
+        return TrainingData(get_task(allowed), drawn("train", seed=seed), drawn("val"))
     learned, measured = (open_dataset(data, task, split) for split in ("train", "val"))
-    if not learned.task.is_segmentation:
+    if learned.task.kind not in kinds:
         raise UsageError(
-            f"task {learned.task.name} is {learned.task.kind}. Allowed: a segmentation task."
+            f"task {learned.task.name} is {learned.task.kind}. Allowed for this network: a task "
+            f"for {' or '.join(kinds)}."
         )
     datasets: tuple[Dataset, ...] = (learned, measured)
     note = ""

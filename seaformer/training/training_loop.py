@@ -15,11 +15,11 @@ from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, explanation
 from seaformer.interpreter import safe_path
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder, State
+from seaformer.training.objective import OBJECTIVES, Batch
 from seaformer.training.progress import Progress
-from seaformer.training.samples import Batches, Examples, collate, ignore_signals
+from seaformer.training.samples import Batches, Examples, ignore_signals
 from seaformer.training.scenes import Scenes
 from seaformer.training.training_run import TrainingRun
-from seaformer.training.validation import validate
 
 LOSS_EVERY = 10
 """Number of steps over which one entry of the loss curve is averaged."""
@@ -51,8 +51,8 @@ def train(
 
     Args:
         model: the network with its initial weights, on the CPU.
-        training: training images with masks.
-        validation: validation images with masks.
+        training: training images with their annotations.
+        validation: validation images with their annotations.
         folder: where checkpoints are written; recipe, random seed, and interval of validations,
             each of which writes checkpoints.
         accelerator: the processes and their devices.
@@ -61,13 +61,13 @@ def train(
         state: state of the run in the folder, to resume it; None to start.
 
     Returns:
-        The highest mIoU, 0..1.
+        The highest score, 0..1.
 
     Raises:
         UsageError: the batch size is not a multiple of the number of processes, or the state is of
             another run.
-        SeaformerError: the loss became NaN or infinite, all validation pixels are ignored, a file
-            cannot be read or written, or the state is damaged.
+        SeaformerError: the loss became NaN or infinite, nothing is annotated in the validation
+            images, a file cannot be read or written, or the state is damaged.
         KeyboardInterrupt: the run was stopped.
     """
     recipe = folder.recipe
@@ -83,6 +83,7 @@ def train(
     if state is not None:
         folder.check(state)
     run = TrainingRun(model, folder, accelerator, state)
+    objective = OBJECTIVES[folder.task.kind]
     progress = None
     if accelerator.is_main_process:
         progress = Progress(folder.path / METRICS, run.step, recipe.iterations, console)
@@ -95,8 +96,9 @@ def train(
         validates = run.step % validate_every == 0 or run.step == recipe.iterations
         if validates:
             with heeded():
-                miou = validate(run.model, validation, folder.task, accelerator).miou
-            entry |= {"mIoU": miou, "best": run.keep_weights(miou)}
+                scores = objective.validate(run.model, validation, folder.task, accelerator)
+            score = objective.score(scores)
+            entry |= {folder.task.score_name: score, "best": run.keep_weights(score)}
         if progress is not None:
             progress.add(entry)
         run.begin_entry()
@@ -111,8 +113,8 @@ def train(
         try:
             if run.losses and reports():  # the run was stopped during a validation
                 report()
-            for images, masks in _batches(training, folder, run.step, accelerator, workers, heeded):
-                run.advance(images, masks)
+            for batch in _batches(training, folder, run.step, accelerator, workers, heeded):
+                run.advance(*batch)
                 if reports():
                     report()
                 run.save_if_due()
@@ -153,8 +155,8 @@ def _batches(
     accelerator: Accelerator,
     workers: int,
     heeded: Callable[[], AbstractContextManager[None]],
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images and masks for this process, for each step from `first`.
+) -> Iterator[Batch]:
+    """Yield the batch of this process for each step from `first`.
 
     Raises:
         SeaformerError: an image cannot be read, or a worker died.
@@ -162,11 +164,12 @@ def _batches(
     """
     recipe = folder.recipe
     processes, process = accelerator.num_processes, accelerator.process_index
+    examples = Examples(training, folder.task, recipe, folder.origin.seed)
     loader = DataLoader(
-        Examples(training, folder.task, recipe, folder.origin.seed),
+        examples,
         batch_sampler=Batches(recipe.batch_size, first, recipe.iterations, process, processes),
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=examples.collate,
         worker_init_fn=ignore_signals,
         pin_memory=accelerator.device.type == "cuda",
     )

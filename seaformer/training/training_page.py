@@ -1,4 +1,4 @@
-"""The HTML report of a run: curves, predictions, accuracy by class, recipe."""
+"""The HTML report of a run: curves, predictions, scores by class, recipe."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from seaformer.datasets import Boxes
+from seaformer.detection.detections import Detections
+from seaformer.evaluation.average_precision import MEASURES, DetectionScores
 from seaformer.evaluation.metrics import SegmentationScores
+from seaformer.imaging.box_outlines import draw_outlines
 from seaformer.imaging.overlay import Color, blend, class_color
 from seaformer.network_names import members
 from seaformer.reporting.numbers import exact, percent, significant
@@ -22,22 +26,33 @@ FILE = "report.html"
 _HIGHEST = 320
 """Maximum height in pixels of an example; images of data sets are much larger."""
 
-_CURVES = (("loss", "cross-entropy", 1), ("mIoU", "mIoU, %", 100), ("lr", "learning rate", 1))
+_CURVES = (
+    ("loss", "loss", 1),
+    ("mIoU", "mIoU, %", 100),
+    ("AP", "AP, %", 100),
+    ("lr", "learning rate", 1),
+)
 """Key in the metrics, title with unit, and scale factor of each curve."""
 
 _MAX_DOTS = 40
 """The dots of curves with more values are drawn only under the pointer or with the focus."""
 
+_LEAST_SCORE = 0.3
+"""Detections with a lower score are not drawn."""
+
 Pixels = npt.NDArray[np.uint8]
+Scores = SegmentationScores | DetectionScores
+Annotation = Pixels | Boxes | Detections
+"""A mask, uint8 [H, W], or boxes: of the ground truth, or predicted."""
 
 
 @dataclass(frozen=True)
 class _ClassRow:
-    """A row of the class table; `iou` is None if the class does not occur; shares are 0..1."""
+    """A row of the class table; `score` is None if the class does not occur; shares are 0..1."""
 
     name: str
     color: Color
-    iou: float | None
+    score: float | None
     share: float
 
 
@@ -48,7 +63,8 @@ class TrainingPage(Page, template="training.html"):
     Attributes:
         network: title of the network.
         task: title of the task.
-        scores: scores of the best weights as stored.
+        score_name: name of the score of a class.
+        unit: what the share of a class is counted in.
         curves: plots over the steps.
         predictions: data URLs, each with image, ground truth and prediction side by side.
         classes: rows of the class table.
@@ -57,7 +73,8 @@ class TrainingPage(Page, template="training.html"):
 
     network: str
     task: str
-    scores: SegmentationScores
+    score_name: str
+    unit: str
     curves: list[Plot]
     predictions: list[str]
     classes: list[_ClassRow]
@@ -66,23 +83,28 @@ class TrainingPage(Page, template="training.html"):
 
 def write_report(
     folder: RunFolder,
-    scores: SegmentationScores,
-    examples: list[tuple[Pixels, Pixels, Pixels]],
+    scores: Scores,
+    examples: list[tuple[Pixels, Annotation, Annotation]],
     command: str | None = None,
 ) -> None:
     """Write the self-contained report.html into the folder of the run, which has its metrics.
 
     `scores` belong to the best weights as stored; `examples` are images, uint8 [H, W, 3], each
-    with ground truth and predicted mask, uint8 [H, W]; `command` is the command line, if any.
+    with ground truth and prediction; `command` is the command line, if any.
     """
     entries = read_metrics(folder.path / METRICS)
-    total = sum(scores.pixels) or 1
+    if isinstance(scores, SegmentationScores):
+        of_classes, amounts = scores.iou, scores.pixels
+    else:
+        of_classes, amounts = tuple(scores.values[len(MEASURES) :]), scores.objects
+    total = sum(amounts) or 1
     page = TrainingPage(
         verdict=verdict(scores),
         commands=commands_of(command),
         network=folder.network.long_title,
         task=folder.task.title,
-        scores=scores,
+        score_name="IoU" if folder.task.is_segmentation else folder.task.score_name,
+        unit="pixels" if folder.task.is_segmentation else "objects",
         curves=[
             _curve(title, [(entry["step"], factor * entry[key]) for entry in chosen])
             for key, title, factor in _CURVES
@@ -93,8 +115,8 @@ def write_report(
             _ClassRow(
                 name,
                 class_color(index, folder.task.palette),
-                None if np.isnan(scores.iou[index]) else scores.iou[index],
-                scores.pixels[index] / total,
+                None if np.isnan(of_classes[index]) else float(of_classes[index]),
+                amounts[index] / total,
             )
             for index, name in enumerate(folder.task.labels)
         ],
@@ -103,8 +125,15 @@ def write_report(
     page.write(folder.path / FILE)
 
 
-def verdict(scores: SegmentationScores) -> list[str]:
+def verdict(scores: Scores) -> list[str]:
     """State the scores of the best weights."""
+    if isinstance(scores, DetectionScores):
+        if np.isnan(scores.ap):
+            return ["No score can be stated: the validation images have no boxes."]
+        return [
+            f"The best weights have AP {percent(scores.ap)} % and AP50 "
+            f"{percent(float(scores.values[1]))} % on the validation images."
+        ]
     if np.isnan(scores.miou):
         return ["No score can be stated: the validation images have no labelled pixel."]
     return [
@@ -128,14 +157,25 @@ def _curve(title: str, points: Sequence[tuple[int, float]]) -> Plot:
     return Plot(f"{title}; {last}", description, tuple(marks), x, y, "step")
 
 
-def _prediction(folder: RunFolder, example: tuple[Pixels, Pixels, Pixels]) -> str:
-    image, truth, predicted = (_small(pixels) for pixels in example)
-    row = [image]
-    for mask in (truth, predicted):
-        colored = blend(image, mask, folder.task.palette, opacity=0.85)
-        colored[mask >= folder.task.num_classes] = 0
-        row.append(colored)
+def _prediction(folder: RunFolder, example: tuple[Pixels, Annotation, Annotation]) -> str:
+    image, *annotations = example
+    row = [_small(image), *(_drawn(folder, image, annotation) for annotation in annotations)]
     return image_url(np.concatenate(row, axis=1), "PNG")
+
+
+def _drawn(folder: RunFolder, image: Pixels, annotation: Annotation) -> Pixels:
+    palette = folder.task.palette
+    if isinstance(annotation, Boxes):
+        classes = annotation.classes().tolist()
+        return _small(draw_outlines(image, annotation.corners().tolist(), classes, palette))
+    if isinstance(annotation, Detections):
+        shown = annotation.above(_LEAST_SCORE)
+        boxes, classes = shown.boxes.tolist(), shown.classes.tolist()
+        return _small(draw_outlines(image, boxes, classes, palette))
+    mask = _small(annotation)
+    colored = blend(_small(image), mask, palette, opacity=0.85)
+    colored[mask >= folder.task.num_classes] = 0
+    return colored
 
 
 def _small(pixels: Pixels) -> Pixels:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from seaformer.errors import SeaformerError
 from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import RunFolder, State, unusable_state
-from seaformer.training.loss import segmentation_loss
+from seaformer.training.objective import OBJECTIVES
 from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 
 SAVE_EVERY_S = 300.0
@@ -28,7 +28,7 @@ class TrainingRun:
     Attributes:
         model: the network, not wrapped for several processes.
         step: number of steps done.
-        best: the highest mIoU so far, 0..1; -1 before the first validation.
+        best: the highest score so far, 0..1; -1 before the first validation.
         losses: losses of the steps since the last entry of the metrics.
         is_between_steps: whether model and optimiser are consistent with `step`; false during a
             step.
@@ -44,6 +44,7 @@ class TrainingRun:
         """
         self.folder = folder
         self.accelerator = accelerator
+        self._objective = OBJECTIVES[folder.task.kind]
         if state is not None:
             try:
                 model.load_state_dict(state.model)
@@ -79,8 +80,8 @@ class TrainingRun:
         self._entered_at = time.monotonic()
         self._steps_timed = 0
 
-    def advance(self, images: Tensor, masks: Tensor) -> None:
-        """Do one step with normalised images, float32 [N, 3, h, w], and masks, int64 [N, h, w]."""
+    def advance(self, images: Tensor, targets: Any) -> None:
+        """Do one step with normalised images, float32 [N, 3, h, w], and the targets of a batch."""
         device, recipe = self.accelerator.device, self.folder.recipe
         self.is_between_steps = False
         # Seeding dropout by step and rank means that the state need not store random generators.
@@ -91,9 +92,9 @@ class TrainingRun:
             group["lr"] = factor * group["highest_lr"]
         self._wrapped.train()
         images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
-        masks = masks.to(device, non_blocking=True)
         with self.accelerator.autocast():
-            loss = segmentation_loss(self._wrapped(images), masks)
+            output = self._wrapped(images)
+            loss = self._objective.loss(self.model, output, targets, images.shape[2:])
         self.accelerator.backward(loss)
         self._optimizer.step()
         self._optimizer.zero_grad()
@@ -119,21 +120,22 @@ class TrainingRun:
             "images_per_s": self._steps_timed * recipe.batch_size / seconds,
         }
 
-    def keep_weights(self, miou: float) -> float:
-        """Write the weights of a validation with this mIoU, 0..1; return the best mIoU so far.
+    def keep_weights(self, score: float) -> float:
+        """Write the weights of a validation with this score, 0..1; return the best one so far.
 
         Raises:
-            SeaformerError: the mIoU is NaN because all pixels are ignored, or the weights are not
+            SeaformerError: the score is NaN because nothing is annotated, or the weights are not
                 finite.
         """
-        if math.isnan(miou):
+        if math.isnan(score):
             raise SeaformerError(
-                "there is no mIoU: every pixel of the validation masks is ignored. Correct them."
+                f"there is no {self.folder.task.score_name}: {self._objective.unlabeled}. Correct "
+                "them."
             )
         if self.accelerator.is_main_process:
-            for name in ("last", "best") if miou > self.best else ("last",):
-                self.folder.save_weights(self.model, name, self.step, miou)
-        self.best = max(miou, self.best)  # only after the file was written
+            for name in ("last", "best") if score > self.best else ("last",):
+                self.folder.save_weights(self.model, name, self.step, score)
+        self.best = max(score, self.best)  # only after the file was written
         return self.best
 
     def begin_entry(self) -> None:

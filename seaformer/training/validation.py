@@ -4,6 +4,8 @@ Each image is resized by the task's `preprocessing`, and its logits are resized 
 mIoU is for the deployed network, not for the official protocol.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -54,11 +56,7 @@ def predict(
     `model` is on `device`, and is left in eval mode.
     """
     model.eval()
-    inputs = [
-        torch.from_numpy(normalize(prepare(image, task.preprocessing), task.preprocessing))
-        for image, _ in images
-    ]
-    logits = model(torch.stack(inputs).permute(0, 3, 1, 2).to(device)).float()
+    logits = model(prepared([image for image, _ in images], task).to(device)).float()
     return [
         F.interpolate(scores[None], mask.shape, mode="bilinear", align_corners=False)[0]
         .argmax(0)
@@ -67,3 +65,12 @@ def predict(
         .numpy()
         for scores, (_, mask) in zip(logits, images, strict=True)
     ]
+
+
+def prepared(images: Sequence[npt.NDArray[np.uint8]], task: Task) -> torch.Tensor:
+    """Return images, uint8 [H, W, 3], as the network's input, float32 [N, 3, h, w]."""
+    inputs = [
+        torch.from_numpy(normalize(prepare(image, task.preprocessing), task.preprocessing))
+        for image in images
+    ]
+    return torch.stack(inputs).permute(0, 3, 1, 2)

@@ -1,0 +1,83 @@
+"""What differs in training between the kinds of tasks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import default_collate
+
+from seaformer.tasks import Task
+from seaformer.training.augmentation import augment
+from seaformer.training.box_augmentation import augment_boxes
+from seaformer.training.detection_loss import detection_loss
+from seaformer.training.detection_validation import predict_boxes, validate_boxes
+from seaformer.training.loss import segmentation_loss
+from seaformer.training.recipe import Recipe
+from seaformer.training.scenes import Scenes
+from seaformer.training.validation import predict, validate
+
+Batch = tuple[Tensor, Any]
+"""Normalised images, float32 [N, 3, h, w], and their targets as `loss` takes them."""
+
+Augment = Callable[[Any, Any, Task, Recipe, np.random.Generator], Sequence[npt.NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a network learns from the images of one kind of task.
+
+    Attributes:
+        augment: makes an example of an image and its annotation: arrays, the image first.
+        collate: makes a batch of examples, which are tuples of tensors.
+        loss: computes the loss from the network, its output, the targets of a batch, and the height
+            and width of its images.
+        validate: evaluates a network on validation images; returns the scores.
+        predict: returns what a network finds in images with annotations: masks or detections.
+        score: the score, 0..1, that decides which weights are the best; NaN without annotations.
+        unlabeled: why there is no score, as the start of a sentence.
+    """
+
+    augment: Augment
+    collate: Callable[[list[Any]], Batch]
+    loss: Callable[[nn.Module, Tensor, Any, Any], Tensor]
+    validate: Callable[[nn.Module, Scenes, Task, Accelerator], Any]
+    predict: Callable[[nn.Module, list[Any], Task, torch.device], Sequence[Any]]
+    score: Callable[[Any], float]
+    unlabeled: str
+
+
+def _segmentation_loss(_model: nn.Module, output: Tensor, masks: Tensor, _size: Any) -> Tensor:
+    return segmentation_loss(output, masks.to(output.device, non_blocking=True))
+
+
+def _collate_boxes(examples: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
+    images = torch.stack([image for image, _, _ in examples])
+    return images, [(corners, classes) for _, corners, classes in examples]
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    "segmentation": Objective(
+        augment=augment,
+        collate=default_collate,
+        loss=_segmentation_loss,
+        validate=validate,
+        predict=predict,
+        score=lambda scores: scores.miou,
+        unlabeled="every pixel of the validation masks is ignored",
+    ),
+    "detection": Objective(
+        augment=augment_boxes,
+        collate=_collate_boxes,
+        loss=detection_loss,
+        validate=validate_boxes,
+        predict=predict_boxes,
+        score=lambda scores: scores.ap,
+        unlabeled="the validation images have no boxes",
+    ),
+}
+"""Kind of the task -> its objective; networks for other kinds cannot be trained here."""

@@ -44,6 +44,24 @@ MAX_RESULTS_BYTES = 64 * 2**20
 
 LISTED = 12
 
+MEASURES = {
+    "segmentation": {
+        "miou": "mIoU",
+        "mean_accuracy": "mean accuracy",
+        "pixel_accuracy": "pixel accuracy",
+    },
+    "classification": {"top1": "Top-1", "top5": "Top-5"},
+    "detection": {
+        "ap": "AP",
+        "ap50": "AP50",
+        "ap75": "AP75",
+        "ap_small": "AP small",
+        "ap_medium": "AP medium",
+        "ap_large": "AP large",
+    },
+}
+"""Kind of the task -> member of the scores -> its heading."""
+
 
 @click.command(cls=Command)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
@@ -182,11 +200,12 @@ def main(
 
     MODEL is a checkpoint (.pth, .pt, .safetensors), an .onnx or .tflite file, or the name of a
     network with --weights. The data set has the published folder layout of ADE20K, Cityscapes,
-    PASCAL-Context, COCO-Stuff 10K or ImageNet, or images/ and masks/ with labels.json, a list of
-    the class names. The scores on its validation images are mIoU, mean accuracy and pixel accuracy,
-    or top-1 and top-5. Rerun the command to resume an interrupted run. --accelerator applies to the
-    MODELs; a --reference is computed on the CPU. With --device, a phone attached over adb runs the
-    MODEL on this accelerator.
+    PASCAL-Context, COCO-Stuff 10K, ImageNet or COCO, or images/ and masks/ with labels.json, a list
+    of the class names, or images with a JSON file in COCO's format. The scores on its validation
+    images are mIoU, mean accuracy and pixel accuracy, or top-1 and top-5, or for detection AP, AP50
+    and AP75. Rerun the command to resume an interrupted run. --accelerator applies to the MODELs; a
+    --reference is computed on the CPU. With --device, a phone attached over adb runs the MODEL on
+    this accelerator.
     """
     processor = read_processor(accelerator, soc)
     user_statement = read_statement(**statement)
@@ -501,24 +520,28 @@ def _print_results(console: Console, results: Results) -> None:
     from rich.table import Table
 
     is_comparison = len(results.models) > 1
-    names = {"miou": "mIoU", "mean_accuracy": "mean accuracy", "pixel_accuracy": "pixel accuracy"}
-    if results.kind == "classification":
-        names = {"top1": "Top-1", "top5": "Top-5"}
+    names = MEASURES[results.kind]
     evaluated = results.pictures
     subset = "" if evaluated == results.available else f" of {results.available:,}"
     table = Table(caption=f"percent, {evaluated:,}{subset} images")
     table.add_column("model", overflow="fold")
     for name in names.values():
         table.add_column(name, justify="right")
+    has_agreement = is_comparison and results.kind != "detection"
     if is_comparison:
         table.add_column("change [95 %]", justify="right")
+    if has_agreement:
         table.add_column("agreement", justify="right")
     for model in results.models:
         cells = [_percent(getattr(model.scores, key)) for key in names]
         if is_comparison:
-            cells += [_change(model.difference), _percent(model.agreement)]
+            cells.append(_change(model.difference))
+        if has_agreement:
+            cells.append(_percent(model.agreement))
         table.add_row(_title(model), *cells)
     console.print(table)
+    if results.kind == "detection":
+        console.print(_interval_table(results))
     for model in results.models[is_comparison:]:
         console.print(_class_table(model, is_comparison))
     for image in results.broken[:LISTED]:
@@ -527,17 +550,36 @@ def _print_results(console: Console, results: Results) -> None:
         console.print(f"and {len(results.broken) - LISTED} more broken images, see {RESULTS}")
 
 
+def _interval_table(results: Results) -> Table:
+    """List the intervals of all scores of all models."""
+    from rich.table import Table
+
+    table = Table(title="95 % intervals over the images", title_justify="left")
+    table.add_column("model", overflow="fold")
+    for name in MEASURES[results.kind].values():
+        table.add_column(name, justify="right")
+    for model in results.models:
+        ends = (f"{_percent(one.low)} to {_percent(one.high)}" for one in model.intervals)
+        table.add_row(_title(model), *ends)
+        if model.difference is not None:
+            table.add_row("change", *(_change(one.change) for one in model.intervals))
+    return table
+
+
 def _class_table(model: ModelResult, is_comparison: bool) -> Table:
     """List the classes with the lowest scores, or the largest losses against the reference."""
     from rich.table import Table
 
     from seaformer.evaluation.results import class_score
 
-    columns = {"iou": "IoU", "accuracy": "accuracy"}
+    is_detection = bool(model.intervals)
+    columns = {"ap": "AP"} if is_detection else {"iou": "IoU", "accuracy": "accuracy"}
     if model.scores.miou is None:
-        del columns["iou"]
+        columns.pop("iou", None)
     if is_comparison:
-        columns |= {"change": "change", "agreement": "agreement"}
+        columns["change"] = "change"
+        if not is_detection:
+            columns["agreement"] = "agreement"
     which = "largest losses" if is_comparison else "lowest scores"
     scored = [result for result in model.classes if class_score(result) is not None]
     scored.sort(key=lambda result: (result.change if is_comparison else class_score(result)) or 0)

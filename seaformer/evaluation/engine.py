@@ -13,13 +13,20 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
-from seaformer.datasets import Dataset, Item, read_mask
+from seaformer.datasets import Boxes, Dataset, Item, read_mask
 from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.evaluation.models import Candidate
 from seaformer.evaluation.paired_images import compare_images
 from seaformer.evaluation.paired_scores import PairedScores
 from seaformer.evaluation.progress import DATA_SET, ImageLine, ProgressFile, read_shard
-from seaformer.evaluation.tally import Counts, Tally, count_guesses, count_masks
+from seaformer.evaluation.tally import (
+    Counts,
+    DetectionTally,
+    Tally,
+    count_guesses,
+    count_masks,
+    record_detections,
+)
 from seaformer.imaging.images import read_image
 
 
@@ -37,7 +44,7 @@ class BrokenImage(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class _Image:
-    """A decoded image with its mask or class, and the input for each model made from it.
+    """A decoded image with its annotation, and the input for each model made from it.
 
     `stamp` is the result of `_stamp`, `size` is height and width.
     """
@@ -45,14 +52,15 @@ class _Image:
     name: str
     stamp: tuple[tuple[int, int], ...]
     size: tuple[int, int]
-    truth: npt.NDArray[np.uint8] | int
+    truth: npt.NDArray[np.uint8] | int | Boxes
     inputs: tuple[npt.NDArray[np.float32], ...]
 
 
 class Evaluation:
     """The state of an evaluation: `done` of `total` images, `resumed` of them in earlier runs.
 
-    `broken` images could not be evaluated. Each model has a tally.
+    `broken` images could not be evaluated. Each model has a tally: in `detections` for a detection
+    task, and in `tallies` for all others.
     """
 
     def __init__(self, dataset: Dataset, models: Sequence[Candidate]) -> None:
@@ -60,9 +68,13 @@ class Evaluation:
         self.total = len(dataset.items)
         self.done = self.resumed = 0
         self.broken: list[BrokenImage] = []
-        self.tallies = [
-            Tally(dataset.task.num_classes, is_compared=place > 0) for place in range(len(models))
-        ]
+        classes, is_detection = dataset.task.num_classes, dataset.task.kind == "detection"
+        self.tallies = (
+            []
+            if is_detection
+            else [Tally(classes, is_compared=place > 0) for place in range(len(models))]
+        )
+        self.detections = [DetectionTally(classes) for _ in models] if is_detection else []
         self._dataset = dataset
         self._models = models
         self._progress: Path | None = None
@@ -102,8 +114,11 @@ class Evaluation:
             )
 
     def compare(self) -> list[PairedScores]:
-        """Compare every model after the first with the first, after `run`; [] for one model."""
-        if len(self.tallies) == 1 or self._progress is None:
+        """Compare every model after the first with the first, after `run`; [] for one model.
+
+        Not for detection, see `compare_detections`.
+        """
+        if len(self.tallies) <= 1 or self._progress is None:
             return []
         return compare_images(self._progress, self._dataset.task)
 
@@ -169,13 +184,14 @@ class Evaluation:
         return done
 
     def _takes(self, counts: Sequence[Counts]) -> bool:
-        return len(counts) == len(self.tallies) and all(
-            tally.takes(one) for tally, one in zip(self.tallies, counts, strict=True)
+        tallies = self.tallies or self.detections
+        return len(counts) == len(tallies) and all(
+            tally.takes(one) for tally, one in zip(tallies, counts, strict=True)
         )
 
     def _add(self, line: ImageLine) -> None:
         self.done += 1
-        for tally, counts in zip(self.tallies, line.models, strict=True):
+        for tally, counts in zip(self.tallies or self.detections, line.models, strict=True):
             tally.add(line.name, counts)
 
     def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Image]:
@@ -192,12 +208,14 @@ class Evaluation:
     def _read(self, item: Item) -> _Image:
         stamp = _stamp(item)
         image = read_image(item.image)
-        truth = item.target
+        target = item.target
+        if isinstance(target, Boxes):
+            target.check_size(image, item.name)
         return _Image(
             name=item.name,
             stamp=stamp,
             size=(image.shape[0], image.shape[1]),
-            truth=truth if isinstance(truth, int) else read_mask(item, self._dataset.task),
+            truth=read_mask(item, self._dataset.task) if isinstance(target, Path) else target,
             inputs=tuple(model.prepare(image) for model in self._models),
         )
 
@@ -209,6 +227,8 @@ class Evaluation:
             inputs = np.stack([image.inputs[place] for image in group])
             if self._dataset.task.is_segmentation:
                 found.append(model.masks(inputs, sizes))
+            elif self.detections:
+                found.append(model.detections(inputs, sizes))
             else:
                 found.append(model.guesses(inputs))
         for image, *of_models in zip(group, *found, strict=True):
@@ -218,7 +238,11 @@ class Evaluation:
                 models=tuple(self._count(image.truth, of_models)),
             )
 
-    def _count(self, truth: npt.NDArray[np.uint8] | int, found: Sequence[Any]) -> list[Counts]:
+    def _count(
+        self, truth: npt.NDArray[np.uint8] | int | Boxes, found: Sequence[Any]
+    ) -> list[Counts]:
+        if isinstance(truth, Boxes):
+            return record_detections(found)
         if isinstance(truth, int):
             return count_guesses(truth, found)
         return count_masks(truth, found, self._dataset.task.num_classes)

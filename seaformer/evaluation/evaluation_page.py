@@ -137,9 +137,12 @@ def verdict(results: Results) -> list[str]:
 
 def _main_score(results: Results, model: ModelResult) -> tuple[str, float | None]:
     """The name of the main score, and its value, 0..1."""
-    is_segmentation = results.kind == "segmentation"
     scores = model.scores
-    return ("mIoU", scores.miou) if is_segmentation else ("top-1 accuracy", scores.top1)
+    return {
+        "segmentation": ("mIoU", scores.miou),
+        "classification": ("top-1 accuracy", scores.top1),
+        "detection": ("AP", scores.ap),
+    }[results.kind]
 
 
 def _ranking(model: ModelResult) -> Rows:

@@ -1,4 +1,4 @@
-"""Models under test: from images to masks or top classes, for every file format."""
+"""Models under test: from images to masks, top classes or boxes, for every file format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from seaformer.artifact.accelerators import CPU, needs_export
 from seaformer.artifact.metadata import Interface
 from seaformer.datasets import own_task
+from seaformer.detection.decoding import decode
+from seaformer.detection.detections import Detections
 from seaformer.errors import SeaformerError, UsageError, unknown_name
 from seaformer.evaluation.metrics import top_classes
 from seaformer.evaluation.protocols import (
@@ -159,6 +161,21 @@ class Candidate:
             channels = self.interface.meaning.channels(len(self.interface.labels))
             raise self._misfit(outputs, f"[1, {channels}]")
         return [top_classes(scores) for scores in found[0]]
+
+    def detections(
+        self, inputs: npt.NDArray[np.float32], images: Sequence[Size]
+    ) -> list[Detections]:
+        """Detect objects: return the detections in each image, in its pixels.
+
+        The arguments and errors are as for `masks`.
+        """
+        described = self.interface.detection
+        assert described is not None  # true of every model of a detection task
+        size = (inputs.shape[1], inputs.shape[2])
+        return [
+            decode(output[None], described, size, image)
+            for output, image in zip(self._run(inputs), images, strict=True)
+        ]
 
     @property
     def accelerated_by(self) -> str:

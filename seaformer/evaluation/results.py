@@ -4,14 +4,15 @@ Every measure is a share, 0..1, or null where there was nothing to count.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from seaformer.datasets import Dataset
+from seaformer.datasets import Boxes, Dataset
 from seaformer.datasets.masks import OFFSETS
+from seaformer.evaluation.detection_comparison import DetectionResult, compare_detections
 from seaformer.evaluation.engine import BrokenImage, Evaluation
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.models import Candidate
@@ -22,6 +23,11 @@ from seaformer.tasks import Task
 DEFINITION = (
     "mmsegmentation's IoUMetric: pixels summed over all images; classes with nothing to count "
     "are excluded from the means."
+)
+DETECTION_DEFINITION = (
+    "COCO's, by pycocotools: AP is the mean over the intersections over union of 0.50 to 0.95 and "
+    "over the classes that occur; AP50 and AP75 are at 0.50 and 0.75; small objects are below "
+    "32 x 32 pixels, large ones above 96 x 96; at most 100 detections per image."
 )
 
 LISTED = 12
@@ -41,24 +47,32 @@ Share = Annotated[float | None, BeforeValidator(_without_nan)]
 
 
 class Scores(_Model):
-    """The scores of a model; null for scores of the other task type."""
+    """The scores of a model; null for scores of the other task types."""
 
     miou: Share = None
     mean_accuracy: Share = None
     pixel_accuracy: Share = None
     top1: Share = None
     top5: Share = None
+    ap: Share = None
+    ap50: Share = None
+    ap75: Share = None
+    ap_small: Share = None
+    ap_medium: Share = None
+    ap_large: Share = None
 
 
 class ClassResult(_Model):
     """One class.
 
     Attributes:
-        pixels: number of its pixels in the ground truth; of its images in classification.
-        iou: intersection over union; null in classification.
-        accuracy: share of `pixels` that the model finds.
-        change: difference from the reference in IoU, in classification in accuracy; null without a
-            reference.
+        pixels: number of its pixels in the ground truth; of its images in classification, of its
+            objects in detection.
+        iou: intersection over union; only in segmentation.
+        accuracy: share of `pixels` that the model finds; null in detection.
+        ap: average precision; only in detection.
+        change: difference from the reference in IoU, in classification in accuracy, in detection in
+            average precision; null without a reference.
         agreement: share of the pixels with this class in the reference that have it in the model
             too; null without a reference.
     """
@@ -68,6 +82,7 @@ class ClassResult(_Model):
     pixels: int
     iou: Share
     accuracy: Share
+    ap: Share = None
     change: Share = None
     agreement: Share = None
 
@@ -89,7 +104,10 @@ class Confusion(_Model):
 
 
 class Image(_Model):
-    """One of the worst images; see `seaformer.evaluation.tally.ImageScore` for `score`."""
+    """One of the worst images; see `seaformer.evaluation.tally.ImageScore` for `score`.
+
+    In detection, it is the F1 score of the detections with a score of at least 0.3.
+    """
 
     name: str
     score: float
@@ -99,7 +117,8 @@ class Difference(_Model):
     """The difference of a model from the reference on the same images; positive is better.
 
     Attributes:
-        points: difference in mIoU, in classification in top-1 accuracy, in percentage points.
+        points: difference in mIoU, in classification in top-1 accuracy, in detection in AP, in
+            percentage points.
         low: lower end of its 95 % interval over images.
         high: upper end of that interval.
     """
@@ -107,6 +126,22 @@ class Difference(_Model):
     points: Share
     low: Share
     high: Share
+
+
+class MeasuredInterval(_Model):
+    """The 95 % interval over images of one of the `Scores`, in detection.
+
+    Attributes:
+        measure: name of the member of `Scores`.
+        low: lower end, 0..1; null if no object of this size occurs in some resample.
+        high: upper end.
+        change: difference from the reference, with its interval; null without one.
+    """
+
+    measure: str
+    low: Share
+    high: Share
+    change: Difference | None = None
 
 
 class ModelResult(_Model):
@@ -125,10 +160,12 @@ class ModelResult(_Model):
         agreement: share of all pixels, or images, with the same class as in the reference; null
             without a reference.
         difference: difference from the reference; null without one.
+        intervals: intervals of the scores in detection; otherwise empty.
         classes: all classes, in the order of their indices.
         mistakes: the most frequent confusions against the ground truth.
         differences: the most frequent confusions against the reference; empty without one.
-        worst: the images with the lowest accuracy, or the lowest agreement with a reference.
+        worst: the images with the lowest accuracy, or the lowest agreement with a reference; in
+            detection with the lowest score.
     """
 
     file: str
@@ -143,6 +180,7 @@ class ModelResult(_Model):
     scores: Scores
     agreement: Share
     difference: Difference | None = None
+    intervals: tuple[MeasuredInterval, ...] = ()
     classes: tuple[ClassResult, ...]
     mistakes: tuple[Confusion, ...]
     differences: tuple[Confusion, ...]
@@ -169,7 +207,7 @@ class Results(_Model):
 
     schema_version: Literal[1] = 1
     complete: bool
-    kind: Literal["segmentation", "classification"]
+    kind: Literal["segmentation", "classification", "detection"]
     task: str
     definition: str
     data: str
@@ -189,8 +227,8 @@ class Results(_Model):
 
 
 def class_score(result: ClassResult) -> float | None:
-    """Return the score of a class: its IoU, or its accuracy in classification."""
-    return result.accuracy if result.iou is None else result.iou
+    """Return the score of a class: its IoU, its accuracy in classification, its AP in detection."""
+    return next((one for one in (result.iou, result.ap) if one is not None), result.accuracy)
 
 
 def collect(
@@ -206,28 +244,107 @@ def collect(
     `available` is the number of images in the whole data set, of which `dataset` may be a subset;
     `skip_broken` is whether broken images may be skipped.
     """
-    tallies = evaluation.tallies
-    differences = [None, *map(_difference, evaluation.compare())]
+    is_detection = dataset.task.kind == "detection"
     packages = {model.runtime.package for model in models}
     return Results(
         complete=skip_broken or not evaluation.broken,
-        kind="segmentation" if dataset.task.is_segmentation else "classification",
+        kind=dataset.task.kind,  # type: ignore[arg-type]
         task=dataset.task.name,
-        definition=DEFINITION,
+        definition=DETECTION_DEFINITION if is_detection else DEFINITION,
         data=str(dataset.folder),
         layout=dataset.layout,
         split=dataset.split,
         pictures=evaluation.done,
         available=available,
         broken=tuple(evaluation.broken),
-        models=tuple(
-            _model_result(model, tally, tallies[0], difference, dataset)
-            for model, tally, difference in zip(models, tallies, differences, strict=True)
-        ),
+        models=tuple((_detected if is_detection else _counted)(evaluation, dataset, models)),
         versions={
-            name: version(name) for name in ("seaformer", "numpy", "pillow", *sorted(packages))
+            name: version(name)
+            for name in (
+                "seaformer",
+                "numpy",
+                "pillow",
+                *(["pycocotools"] if is_detection else []),
+                *sorted(packages),
+            )
         },
     )
+
+
+def _counted(
+    evaluation: Evaluation, dataset: Dataset, models: Sequence[Candidate]
+) -> Iterator[ModelResult]:
+    """Yield the results of segmentation and classification."""
+    tallies = evaluation.tallies
+    differences = [None, *map(_difference, evaluation.compare())]
+    for model, tally, difference in zip(models, tallies, differences, strict=True):
+        yield _model_result(model, tally, tallies[0], difference, dataset)
+
+
+def _detected(
+    evaluation: Evaluation, dataset: Dataset, models: Sequence[Candidate]
+) -> Iterator[ModelResult]:
+    """Yield the results of detection."""
+    found = [tally.found for tally in evaluation.detections]
+    items = [item for item in dataset.items if item.name in found[0]]
+    names = [item.name for item in items]
+    compared = compare_detections(
+        names,
+        [item.target for item in items if isinstance(item.target, Boxes)],
+        [[of_model[name] for name in names] for of_model in found],
+        dataset.task.num_classes,
+    )
+    for model, result in zip(models, compared, strict=True):
+        yield _detection_result(model, result, dataset)
+
+
+def _detection_result(model: Candidate, result: DetectionResult, dataset: Dataset) -> ModelResult:
+    changes = {
+        name: Difference(points=points, low=low, high=high)
+        for name, (points, low, high) in result.changes.items()
+    }
+    before = result.class_changes or [None] * len(result.classes)
+    rows = zip(dataset.task.labels, result.objects, result.classes, before, strict=True)
+    return ModelResult(
+        **_identity(model),
+        note=" ".join(filter(None, (model.note, model.session.session.remark))),
+        scores=Scores(**result.scores),
+        agreement=None,
+        difference=changes.get("ap"),
+        intervals=tuple(
+            MeasuredInterval(measure=name, low=low, high=high, change=changes.get(name))
+            for name, (low, high) in result.intervals.items()
+        ),
+        classes=tuple(
+            ClassResult(
+                index=index,
+                name=name,
+                pixels=objects,
+                iou=None,
+                accuracy=None,
+                ap=ap,
+                change=change,
+            )
+            for index, (name, objects, ap, change) in enumerate(rows)
+        ),
+        mistakes=(),
+        differences=(),
+        worst=tuple(Image(name=worst.name, score=worst.score) for worst in result.worst),
+    )
+
+
+def _identity(model: Candidate) -> dict[str, Any]:
+    """Return the members of `ModelResult` that describe a model and how it was run."""
+    return {
+        "file": str(model.path),
+        "name": model.name,
+        "sha256": model.sha256,
+        "title": model.interface.title,
+        "runtime": model.accelerated_by or model.runtime.title,
+        "protocol": model.protocol.name,
+        "input": model.protocol.description,
+        "is_random": model.interface.is_random,
+    }
 
 
 def _difference(paired: PairedScores) -> Difference:
@@ -245,14 +362,7 @@ def _model_result(
     agreement = None if tally.agreement is None else tally.agreement.scores().pixel_accuracy
     hint = numbering_hint(tally.confusion, dataset.task)
     return ModelResult(
-        file=str(model.path),
-        name=model.name,
-        sha256=model.sha256,
-        title=model.interface.title,
-        runtime=model.accelerated_by or model.runtime.title,
-        protocol=model.protocol.name,
-        input=model.protocol.description,
-        is_random=model.interface.is_random,
+        **_identity(model),
         note=" ".join(filter(None, (model.note, model.session.session.remark, hint))),
         scores=_scores(tally, dataset.task.is_segmentation),
         agreement=agreement,

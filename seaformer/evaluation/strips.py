@@ -7,8 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from seaformer.datasets import IGNORED, Dataset, Item, read_mask
+from seaformer.datasets import IGNORED, Boxes, Dataset, Item, read_mask
+from seaformer.detection.detections import Detections
+from seaformer.evaluation.detection_comparison import LEAST_SCORE
 from seaformer.evaluation.models import Candidate
+from seaformer.imaging.box_outlines import draw_outlines
 from seaformer.imaging.images import read_image
 from seaformer.imaging.overlay import ClassShare, blend, class_shares
 from seaformer.reporting.page import image_url
@@ -61,15 +64,18 @@ def draw_strips(
     """
     by_name = {item.name: item for item in dataset.items}
     items = [by_name[name] for name, _ in worst]
-    is_segmentation = dataset.task.is_segmentation
-    of_models = [_compute(model, items, is_segmentation) for model in models]
-    draw = _segmentation_strip if is_segmentation else _classification_strip
+    of_models = [_compute(model, items, dataset.task.kind) for model in models]
+    draw: Any = {
+        "segmentation": _segmentation_strip,
+        "classification": _classification_strip,
+        "detection": _detection_strip,
+    }[dataset.task.kind]
     for item, (_, score), *found in zip(items, worst, *of_models, strict=True):
         yield draw(item, score, dataset.task, models, found)
 
 
-def _compute(model: Candidate, items: Sequence[Item], is_segmentation: bool) -> list[Any]:
-    """Return a model's masks or top classes for images, which run in one batch if sizes allow."""
+def _compute(model: Candidate, items: Sequence[Item], kind: str) -> list[Any]:
+    """Return masks, top classes or detections for images, which run in one batch if sizes allow."""
     inputs, sizes = [], []
     for item in items:
         image = read_image(item.image)
@@ -80,7 +86,11 @@ def _compute(model: Candidate, items: Sequence[Item], is_segmentation: bool) -> 
     found: list[Any] = []
     for group in groups:
         stacked = np.stack(inputs[group])
-        found += model.masks(stacked, sizes[group]) if is_segmentation else model.guesses(stacked)
+        if kind == "classification":
+            found += model.guesses(stacked)
+        else:
+            compute = model.masks if kind == "segmentation" else model.detections
+            found += compute(stacked, sizes[group])
     return found
 
 
@@ -117,6 +127,31 @@ def _classification_strip(
         names = ", ".join(task.labels[guess] for guess in guesses)
         facts.append(f"{model.name}: {names}")
     return Strip(item.name, score, (_panel("photo", _thumbnail(image)),), (), tuple(facts))
+
+
+def _detection_strip(
+    item: Item,
+    score: float,
+    task: Task,
+    models: Sequence[Candidate],
+    found: Sequence[Detections],
+) -> Strip:
+    image, truth = read_image(item.image), item.target
+    assert isinstance(truth, Boxes)  # true of every item of a detection task
+    palette = task.palette or models[0].interface.palette
+    drawn = [("ground truth", truth.corners(), truth.classes())]
+    for model, detections in zip(models, found, strict=True):
+        shown = detections.above(LEAST_SCORE)
+        drawn.append((model.name, shown.boxes, shown.classes))
+    small = _thumbnail(image)
+    scale = small.shape[1] / image.shape[1]
+    panels = [
+        _panel(caption, draw_outlines(small, (scale * boxes).tolist(), classes.tolist(), palette))
+        for caption, boxes, classes in drawn
+    ]
+    every = np.concatenate([classes for _, _, classes in drawn])
+    legend = class_shares(every, task.labels, palette)[:_LISTED] if every.size else []
+    return Strip(item.name, score, (_panel("photo", small), *panels), tuple(legend), ())
 
 
 def _thumbnail(image: Pixels) -> Pixels:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, Field
 
 from seaformer.datasets import IGNORED
+from seaformer.detection.detections import Detections
 from seaformer.evaluation.metrics import ConfusionMatrix
 
 WORST = 8
@@ -23,19 +24,26 @@ _NO_CLASS = -1
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**53)]
 Entry = tuple[Count, Count, Count]
 
+Pixels = Annotated[float, Field(strict=True, ge=-(2**31), le=2**31)]
+Detection = tuple[Pixels, Pixels, Pixels, Pixels, Annotated[float, Field(ge=0, le=1)], Count]
+"""Left, top, right and bottom of a box, its score and its class."""
+
 
 class Counts(BaseModel, frozen=True):
-    """The counts of one model on one image, which counts as one pixel in classification.
+    """What one model found in one image, which counts as one pixel in classification.
 
     Attributes:
-        confusion: entries of the `ConfusionMatrix` of the ground truth and the model.
+        confusion: entries of the `ConfusionMatrix` of the ground truth and the model; empty in
+            detection.
         agreement: the same for the reference and the model; None without a reference.
         guesses: in classification, the predicted classes, best first.
+        detections: in detection, the detections, best first.
     """
 
-    confusion: tuple[Entry, ...]
+    confusion: tuple[Entry, ...] = ()
     agreement: tuple[Entry, ...] | None = None
     guesses: tuple[Count, ...] | None = None
+    detections: tuple[Detection, ...] | None = None
 
 
 class ImageScore(NamedTuple):
@@ -92,6 +100,39 @@ class Tally:
         if pixels:
             right = sum(count for row, column, count in scored if row == column)
             self.worst = sorted([*self.worst, ImageScore(right / pixels, name)])[:WORST]
+
+
+class DetectionTally:
+    """The detections of one model so far: `found`, by the name of the image."""
+
+    def __init__(self, classes: int) -> None:
+        self.found: dict[str, Detections] = {}
+        self._classes = classes
+
+    def takes(self, counts: Counts) -> bool:
+        """Whether counts that were read from a file fit this model and its number of classes."""
+        return counts.detections is not None and all(
+            detection[-1] < self._classes for detection in counts.detections
+        )
+
+    def add(self, name: str, counts: Counts) -> None:
+        """Add the detections in the image called `name`."""
+        rows = counts.detections or ()
+        self.found[name] = Detections(
+            np.array([row[:4] for row in rows], np.float32).reshape(-1, 4),
+            np.array([row[4] for row in rows], np.float32),
+            np.array([row[5] for row in rows], np.int64),
+        )
+
+
+def record_detections(found: Sequence[Detections]) -> list[Counts]:
+    """Record the detections of each model in one image."""
+    return [
+        Counts(
+            detections=tuple((*map(float, box), score, index) for box, score, index in detections)  # type: ignore[misc]
+        )
+        for detections in found
+    ]
 
 
 def count_masks(

@@ -149,7 +149,7 @@ class Evaluated:
 
     @property
     def scores(self) -> Scores:
-        """The metrics, 0..1: miou, mean_accuracy and pixel_accuracy, or top1 and top5."""
+        """The metrics, 0..1: miou, mean_accuracy and pixel_accuracy, or top1 and top5, or ap."""
         return self.results.models[-1].scores
 
     @property
@@ -158,13 +158,16 @@ class Evaluated:
         return self.results.models[-1].difference
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return one row per class: pixels, IoU and accuracy."""
+        """Return one row per class: pixels, IoU and accuracy; in detection, objects and AP."""
+        is_detection = self.results.kind == "detection"
         return _frame(
             {
                 "class": one.name,
-                "pixels": one.pixels,
-                "iou": one.iou,
-                "accuracy": one.accuracy,
+                **(
+                    {"objects": one.pixels, "ap": one.ap}
+                    if is_detection
+                    else {"pixels": one.pixels, "iou": one.iou, "accuracy": one.accuracy}
+                ),
                 **({} if self.difference is None else {"change": one.change}),
             }
             for one in self.results.models[-1].classes

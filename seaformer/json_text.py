@@ -86,6 +86,8 @@ def _check_numbers(value: object, path: tuple[str, ...]) -> None:
 
 def _first(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":
+        return f"it is not JSON ({first['ctx']['error']})"
     path = tuple(map(str, first["loc"]))
     if first["type"] == "missing":
         return f"{_member(path[:-1])} has no {quoted(path[-1])}"

@@ -16,6 +16,7 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 
 def truth(*boxes: tuple[float, ...], crowd: Sequence[tuple[float, ...]] = ()) -> Boxes:
     """Return boxes given as left, top, right, bottom and class."""
+
     def box(row: tuple[float, ...], is_crowd: bool) -> Box:
         left, top, right, bottom, index = row
         area = (right - left) * (bottom - top)

@@ -137,7 +137,7 @@ def test_scores_classes_and_page(folder: Path) -> None:
     assert model["worst"][0] == {"name": "1.png", "score": 0}
     assert "pycocotools" in found["versions"]
     assert "AP50" in done.output
-    assert "model.onnx: AP 50.00 %." in (folder / "out" / "report.html").read_text("utf-8")
+    assert "onnx: AP 50.00 %." in (folder / "out" / "report.html").read_text("utf-8")
 
 
 def test_a_comparison_states_what_was_lost(folder: Path) -> None:

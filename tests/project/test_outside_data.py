@@ -50,6 +50,7 @@ from seaformer.benchmark.studies.attention.attention_command import parse_layers
 from seaformer.bundling.library_folder import MANIFEST, require_writable
 from seaformer.cli.evaluate import main as evaluate
 from seaformer.cli.statement_options import read_statement
+from seaformer.datasets.coco_file import CocoFile
 from seaformer.datasets.image_names import read_names, write_names
 from seaformer.datasets.layouts import LAYOUTS, Item
 from seaformer.datasets.masks import read_mask
@@ -252,6 +253,14 @@ def listing(path: Path) -> None:
         assert found.parent == root / "JPEGImages"
 
 
+def coco(path: Path) -> None:
+    for found in CocoFile(path).images(["cup", "spoon"]):
+        height, width = found.objects.size
+        for box in found.objects.boxes:
+            assert 0 <= box.left <= box.right <= width
+            assert 0 <= box.top <= box.bottom <= height
+
+
 def mask(path: Path) -> None:
     photo = path.with_name("photo.jpg")
     if not photo.exists():
@@ -309,6 +318,15 @@ class Parser:
 SAMPLE_TEXTS = [path.read_bytes() for path in sorted(SAMPLES.glob("*.txt"))]
 
 FILES = {
+    "COCO annotations": Parser(
+        "a.json",
+        coco,
+        [
+            b'{"images": [{"id": 1, "file_name": "a.jpg", "height": 9, "width": 9}], "annotations":'
+            b' [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4.5], "area": 9}],'
+            b' "categories": [{"id": 2, "name": "cup"}]}'
+        ],
+    ),
     "ONNX Runtime's profile": Parser(
         "a",
         partial(profile, NamedChain()),

@@ -47,13 +47,16 @@ from seaformer.benchmark.studies.attention.attention_results import (
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_study import summarise
+from seaformer.evaluation.average_precision import MEASURES
 from seaformer.evaluation.evaluation_page import write_report as write_evaluation_page
 from seaformer.evaluation.metrics import SegmentationScores
 from seaformer.evaluation.results import (
     DEFINITION,
+    DETECTION_DEFINITION,
     ClassResult,
     Confusion,
     Difference,
+    MeasuredInterval,
     ModelResult,
     Scores,
 )
@@ -289,6 +292,59 @@ def comparison(path: Path) -> None:
     )
 
 
+def _detected(name: str, ap: float, difference: Difference | None) -> ModelResult:
+    """Return a result for the classes of the task; the last has no objects."""
+    labels = TASKS["shapes-detection"].labels
+    classes = tuple(
+        ClassResult(
+            index=index, name=label, pixels=90 * (7 - index), iou=None, accuracy=None,
+            ap=ap - 0.03 * index if index < 7 else None,
+            change=None if difference is None or index == 7 else 0.001 * (index - 3),
+        )
+        for index, label in enumerate(labels)
+    )  # fmt: skip
+    values = dict.fromkeys(MEASURES, ap) | {"ap_large": None}
+    intervals = tuple(
+        MeasuredInterval(
+            measure=measure,
+            low=None if value is None else value - 0.02,
+            high=None if value is None else value + 0.02,
+            change=difference,
+        )
+        for measure, value in values.items()
+    )
+    return ModelResult(
+        file=f"models/{name}", name=name, sha256="0" * 64, title="SeaFormer-T RetinaNet, fp32",
+        runtime="LiteRT", protocol="deployed", input="stretched to 256 x 256", is_random=False,
+        note="", agreement=None, difference=difference, scores=Scores(**values), classes=classes,
+        intervals=intervals, mistakes=(), differences=(), worst=(),
+    )  # fmt: skip
+
+
+def _write_detection(path: Path, *models: ModelResult) -> None:
+    results = EvaluationResults(
+        complete=True, kind="detection", task="shapes-detection", definition=DETECTION_DEFINITION,
+        data="scenes", layout="coco", split="val", pictures=200, available=500, broken=(),
+        models=models, versions={"seaformer": "0.1.0"},
+    )  # fmt: skip
+    dataset: Any = SimpleNamespace(task=TASKS["shapes-detection"], items=())
+    command = "seaformer-evaluate models/*.tflite --data scenes"
+    write_evaluation_page(path, results, dataset, list(models), command)  # type: ignore[arg-type]
+
+
+def detection(path: Path) -> None:
+    """The average precision of one model."""
+    _write_detection(path, _detected(Path(LONG).name, 0.358, None))
+
+
+def detection_comparison(path: Path) -> None:
+    """The average precision of a model below the reference."""
+    worse = Difference(points=-0.3, low=-0.5, high=-0.1)
+    _write_detection(
+        path, _detected("fp32.tflite", 0.615, None), _detected("int8.tflite", 0.612, worse)
+    )
+
+
 def training(path: Path) -> None:
     """A run with its curves."""
     task = TASKS["ade20k"]
@@ -381,7 +437,7 @@ PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
         benchmark, benchmarks, emulated, table, pareto, accelerators, attention, blame, evaluation,
-        comparison, training, sensitivity, mixed_precision,
+        comparison, detection, detection_comparison, training, sensitivity, mixed_precision,
     )
 }  # fmt: skip
 """Name of each page -> the function that writes it."""

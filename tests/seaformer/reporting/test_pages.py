@@ -81,6 +81,9 @@ VERDICTS = {
     "evaluation": f"{NAME}: mIoU 35.80 %.",
     "comparison": "int8.tflite: mIoU 61.20 %, 0.30 points of mIoU below fp32.tflite (0.10 to "
     "0.50).",
+    "detection": f"{NAME}: AP 35.80 %.",
+    "detection_comparison": "int8.tflite: AP 61.20 %, 0.30 points of AP below fp32.tflite (0.10 to "
+    "0.50).",
     "training": "The best weights have mIoU 35.60 % and pixel accuracy 77.00 % on the validation "
     "images.",
     "sensitivity": "int8: 0.60 points of mIoU below fp32 (0.40 to 0.80); the same class as fp32 at "

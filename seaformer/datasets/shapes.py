@@ -179,7 +179,8 @@ def write_coco(
     labels = get_task(DETECTION_TASK).labels
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     for split, wanted in _checked_counts(count, validation).items():
-        images, annotations = [], []
+        images: list[dict[str, object]] = []
+        annotations: list[dict[str, object]] = []
         (folder / f"{split}2017").mkdir(exist_ok=True)
         scenes = ShapesWithBoxes(split, size, seed)
         for index in range(wanted):
@@ -413,7 +414,7 @@ class _Scene:
         under += (texture - under) * (coverage * np.float32(1 / 255))
         covered = coverage >= 128
         self.mask[top:bottom, left:right][covered] = kind
-        self.drawn.append((kind, np.count_nonzero(covered)))
+        self.drawn.append((kind, int(np.count_nonzero(covered))))
         self.objects[top:bottom, left:right][covered] = len(self.drawn)
 
 

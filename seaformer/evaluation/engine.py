@@ -75,6 +75,7 @@ class Evaluation:
             else [Tally(classes, is_compared=place > 0) for place in range(len(models))]
         )
         self.detections = [DetectionTally(classes) for _ in models] if is_detection else []
+        self._of_models: Sequence[Tally | DetectionTally] = self.tallies or self.detections
         self._dataset = dataset
         self._models = models
         self._progress: Path | None = None
@@ -184,14 +185,13 @@ class Evaluation:
         return done
 
     def _takes(self, counts: Sequence[Counts]) -> bool:
-        tallies = self.tallies or self.detections
-        return len(counts) == len(tallies) and all(
-            tally.takes(one) for tally, one in zip(tallies, counts, strict=True)
+        return len(counts) == len(self._of_models) and all(
+            tally.takes(one) for tally, one in zip(self._of_models, counts, strict=True)
         )
 
     def _add(self, line: ImageLine) -> None:
         self.done += 1
-        for tally, counts in zip(self.tallies or self.detections, line.models, strict=True):
+        for tally, counts in zip(self._of_models, line.models, strict=True):
             tally.add(line.name, counts)
 
     def _readable(self, items: Iterable[Item], file: ProgressFile) -> Iterator[_Image]:

@@ -60,17 +60,25 @@ class _Ranking:
         """
         objects = weights @ self.objects
         found = np.full((len(weights), len(self.hits)), np.nan)
+        by_image = np.ascontiguousarray(weights.T)
         for threshold, (hits, counted) in enumerate(zip(self.hits, self.counted, strict=True)):
             places = np.flatnonzero(counted)
-            correct = hits[places]
-            # After the last hit, recall does not grow.
-            length = correct.nonzero()[0].max(initial=-1) + 1
-            images, correct = self.images[places[:length]], correct[:length]
-            rows = max(1, _ELEMENTS_AT_ONCE // max(1, length))
-            for start in range(0, len(weights), rows):
-                part = slice(start, start + rows)
+            of_hits = np.flatnonzero(hits[places])
+            if not len(of_hits):
+                found[objects > 0, threshold] = 0
+                continue
+            # Precision is highest at hits, so that only their places are needed.
+            images = self.images[places[: of_hits[-1] + 1]]
+            starts = np.concatenate([[0], of_hits[:-1] + 1])
+            columns = max(1, _ELEMENTS_AT_ONCE // len(images))
+            for start in range(0, len(weights), columns):
+                part = slice(start, start + columns)
+                drawn = by_image[images, part]
                 found[part, threshold] = _average_precisions(
-                    weights[part][:, images], correct, objects[part], recalls
+                    np.cumsum(drawn[of_hits], axis=0).T,
+                    np.cumsum(np.add.reduceat(drawn, starts, axis=0), axis=0).T,
+                    objects[part],
+                    recalls,
                 )
         return found
 
@@ -157,22 +165,42 @@ class DetectionScores:
 
 
 def _average_precisions(
-    weights: Floats, correct: npt.NDArray[np.bool_], objects: Floats, recalls: Floats
+    hits: Floats, detections: Floats, objects: Floats, recalls: Floats
 ) -> Floats:
-    """Return the average precision of each row of `weights`, [rows, detections]."""
-    hits = np.cumsum(weights * correct, axis=1)
-    every = np.cumsum(weights, axis=1)
-    precision = np.divide(hits, every, out=np.zeros_like(hits), where=every > 0)
+    """Return the average precision of each row, [rows].
+
+    `hits` and `detections` are the numbers of both up to and including each hit, [rows, hits].
+    """
+    precision = np.divide(hits, detections, out=np.zeros(hits.shape), where=detections > 0)
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     # Beyond the highest recall, precision is 0.
     precision = np.pad(precision, ((0, 0), (0, 1)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = hits / objects[:, None]
-    found = np.full(len(weights), np.nan)
-    for row in np.flatnonzero(objects > 0):
-        places = np.searchsorted(recall[row], recalls, side="left")
-        found[row] = precision[row, places].mean()
-    return found
+    places = _first_places(hits, _needed_hits(objects, recalls))
+    found = np.take_along_axis(precision, places, axis=1).mean(axis=1)
+    return np.where(objects > 0, found, np.nan)
+
+
+def _needed_hits(objects: Floats, recalls: Floats) -> Floats:
+    """Return the smallest number of hits that reaches each recall, [rows, recalls]."""
+    whole = np.maximum(objects, 1)[:, None]
+    needed = np.ceil(recalls * whole)
+    # The product may be rounded across a whole number.
+    needed -= (needed - 1) / whole >= recalls
+    needed += needed / whole < recalls
+    return needed
+
+
+def _first_places(values: Floats, least: Floats) -> npt.NDArray[np.int64]:
+    """Return for each row the first places of ascending whole numbers that reach `least`.
+
+    They are the number of columns if no value does.
+    """
+    rows, columns = values.shape
+    # With an offset for each row, all rows together are in ascending order, and are whole numbers.
+    largest = max(values.max(initial=0), least.max(initial=0))
+    offsets = (largest + 1) * np.arange(rows)[:, None]
+    places = np.searchsorted((values + offsets).ravel(), (least + offsets).ravel())
+    return places.reshape(least.shape) - columns * np.arange(rows)[:, None]
 
 
 def _measures(values: Floats) -> Floats:

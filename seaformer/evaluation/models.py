@@ -268,12 +268,17 @@ def choose_protocol(wanted: str | None, models: Sequence[Path | Network], task: 
 
     Raises:
         UnknownNameError: there is no protocol `wanted`.
+        UsageError: the task is for detection, which has only the deployed protocol.
     """
+    is_detection = task.kind == "detection"
     if wanted is None:
-        all_can = task.evaluation is not None and all(is_checkpoint(model) for model in models)
+        has_official = task.evaluation is not None and not is_detection
+        all_can = has_official and all(is_checkpoint(model) for model in models)
         return OFFICIAL if all_can else DEPLOYED
     if wanted not in PROTOCOLS:
         raise unknown_name("protocol", wanted, PROTOCOLS)
+    if wanted == OFFICIAL and is_detection:
+        raise UsageError(f"detection has no official protocol here. Allowed: {DEPLOYED}.")
     return wanted
 
 

@@ -174,6 +174,12 @@ def test_an_image_of_another_size_is_broken(folder: Path) -> None:
     assert results()["pictures"] == 1
 
 
+def test_there_is_no_official_protocol(folder: Path) -> None:  # noqa: ARG001
+    done = run("model.onnx", "--protocol", "official")
+    assert done.exit_code == 2
+    assert "detection has no official protocol here. Allowed: deployed." in done.stderr
+
+
 def test_the_python_api(folder: Path) -> None:  # noqa: ARG001
     with seaformer.load("model.onnx") as model:
         found = model.evaluate("data")

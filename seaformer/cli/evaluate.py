@@ -517,31 +517,15 @@ def _run(console: Console, evaluation: Evaluation, progress: Path, batch: int) -
 
 
 def _print_results(console: Console, results: Results) -> None:
-    from rich.table import Table
-
     is_comparison = len(results.models) > 1
-    names = MEASURES[results.kind]
     evaluated = results.pictures
     subset = "" if evaluated == results.available else f" of {results.available:,}"
-    table = Table(caption=f"percent, {evaluated:,}{subset} images")
-    table.add_column("model", overflow="fold")
-    for name in names.values():
-        table.add_column(name, justify="right")
-    has_agreement = is_comparison and results.kind != "detection"
-    if is_comparison:
-        table.add_column("change [95 %]", justify="right")
-    if has_agreement:
-        table.add_column("agreement", justify="right")
-    for model in results.models:
-        cells = [_percent(getattr(model.scores, key)) for key in names]
-        if is_comparison:
-            cells.append(_change(model.difference))
-        if has_agreement:
-            cells.append(_percent(model.agreement))
-        table.add_row(_title(model), *cells)
-    console.print(table)
+    caption = f"percent, {evaluated:,}{subset} images"
     if results.kind == "detection":
-        console.print(_interval_table(results))
+        for model in results.models:
+            console.print(_detection_table(model, caption))
+    else:
+        console.print(_score_table(results, caption))
     for model in results.models[is_comparison:]:
         console.print(_class_table(model, is_comparison))
     for image in results.broken[:LISTED]:
@@ -550,19 +534,40 @@ def _print_results(console: Console, results: Results) -> None:
         console.print(f"and {len(results.broken) - LISTED} more broken images, see {RESULTS}")
 
 
-def _interval_table(results: Results) -> Table:
-    """List the intervals of all scores of all models."""
+def _score_table(results: Results, caption: str) -> Table:
+    """Compare the scores of all models."""
     from rich.table import Table
 
-    table = Table(title="95 % intervals over the images", title_justify="left")
+    names = MEASURES[results.kind]
+    is_comparison = len(results.models) > 1
+    table = Table(caption=caption)
     table.add_column("model", overflow="fold")
-    for name in MEASURES[results.kind].values():
+    for name in names.values():
         table.add_column(name, justify="right")
+    if is_comparison:
+        table.add_column("change [95 %]", justify="right")
+        table.add_column("agreement", justify="right")
     for model in results.models:
-        ends = (f"{_percent(one.low)} to {_percent(one.high)}" for one in model.intervals)
-        table.add_row(_title(model), *ends)
-        if model.difference is not None:
-            table.add_row("change", *(_change(one.change) for one in model.intervals))
+        cells = [_percent(getattr(model.scores, key)) for key in names]
+        if is_comparison:
+            cells += [_change(model.difference), _percent(model.agreement)]
+        table.add_row(_title(model), *cells)
+    return table
+
+
+def _detection_table(model: ModelResult, caption: str) -> Table:
+    """List the scores of a model with their intervals."""
+    from rich.table import Table
+
+    is_compared = model.difference is not None
+    table = Table("score", title=_title(model), title_justify="left", caption=caption)
+    for heading in ("%", "95 %", *(["change [95 %]"] if is_compared else [])):
+        table.add_column(heading, justify="right")
+    for one in model.intervals:
+        ends = "-" if one.low is None else f"{_percent(one.low)} to {_percent(one.high)}"
+        cells = [_percent(getattr(model.scores, one.measure)), ends]
+        cells += [_change(one.change)] if is_compared else []
+        table.add_row(MEASURES["detection"][one.measure], *cells)
     return table
 
 

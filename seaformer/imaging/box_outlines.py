@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from seaformer.imaging.overlay import class_color
 
-_SIDE_PER_WIDTH = 200
+_SIDE_PER_WIDTH = 120
 """Shorter side of an image, in pixels, for each pixel of the width of an outline."""
 
 

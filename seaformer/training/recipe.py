@@ -88,7 +88,7 @@ RECIPES: Mapping[str, Recipe] = {
         88_700, 16, (512, 512), 2e-4, head_factor=1.0, warmup=1000, photometric=False, dropout=0.0
     ),
     "shapes-detection": Recipe(
-        600,
+        1_500,
         16,
         (256, 256),
         6e-4,

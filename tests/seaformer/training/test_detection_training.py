@@ -20,7 +20,7 @@ from seaformer.models.resolve import as_network
 from seaformer.tasks import get_task
 from seaformer.training.detection_loss import detection_loss
 from seaformer.training.detection_validation import validate_boxes
-from seaformer.training.first_weights import first_network
+from seaformer.training.initial_weights import initial_network
 from seaformer.weights.builtin import BUILTIN
 
 torchvision = library("torchvision")
@@ -32,7 +32,7 @@ SIDE = 128
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return first_network(as_network(NAME), TASK)
+    return initial_network(as_network(NAME), TASK)
 
 
 @pytest.mark.parametrize("counts", [(3, 2), (4, 0), (0, 0)])
@@ -127,6 +127,6 @@ def test_the_command_trains_resumes_and_its_weights_are_evaluated(tmp_path: Path
 def test_other_tasks_are_refused() -> None:
     network = as_network(NAME)
     with pytest.raises(UsageError, match="is for detection, but task 'shapes' is segmentation"):
-        first_network(network, get_task("shapes"))
+        initial_network(network, get_task("shapes"))
     with pytest.raises(UsageError, match="Allowed: a task for segmentation or detection"):
-        first_network(network, get_task("imagenet"))
+        initial_network(network, get_task("imagenet"))

@@ -23,7 +23,7 @@ from seaformer.export.equivalents.channels_and_copies import (
     tril,
     triu,
 )
-from seaformer.export.equivalents.convolutions import conv_transpose2d, fold
+from seaformer.export.equivalents.convolutions import conv2d, conv_transpose2d, fold
 from seaformer.export.equivalents.einsum import einsum
 from seaformer.export.equivalents.norms import group_norm, instance_norm, layer_norm
 from seaformer.export.equivalents.pooling import (
@@ -46,6 +46,7 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     F.adaptive_max_pool2d: adaptive_max_pool2d,
     F.avg_pool2d: avg_pool2d,
     F.channel_shuffle: channel_shuffle,
+    F.conv2d: conv2d,
     F.conv_transpose2d: conv_transpose2d,
     F.fold: fold,
     F.gelu: gelu,

@@ -1,5 +1,7 @@
-"""Dilated transposed convolutions, and `fold`, the sum of overlapping patches.
+"""Scaled copies of channels, dilated transposed convolutions, and `fold`, the sum of patches.
 
+copies     A depth-wise kernel of 1x1 with several outputs per channel equals one of 3x3 with zeros
+           around its value. LiteRT's GPU accelerator computes only the latter (`--blame gpu`).
 dilated    A kernel with dilation d equals a kernel of d (k - 1) + 1 taps with zeros inserted.
 fold       A column of patches has C kh kw channels. A transposed convolution adds each channel at
            its position: the weight from input channel (c, i, j) to output channel c is 1 at tap
@@ -13,6 +15,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seaformer.export.equivalents.static_shapes import integers, static_shape
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Compute a convolution, see `torch.nn.functional.conv2d`."""
+    outs, *kernel = static_shape(weight)
+    if kernel == [1, 1, 1] and outs > groups > 1 and _pair(padding) == (0, 0):
+        weight = F.pad(weight, (1, 1, 1, 1)).reshape(outs, 1, 3, 3)  # a shape that the trace knows
+        padding, dilation = 1, 1
+    return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv_transpose2d(

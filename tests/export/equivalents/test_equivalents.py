@@ -49,6 +49,9 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "repeat": lambda x: x.repeat(1, 2, 1, 3),
     "tril": lambda x: x.tril(2),
     "triu": lambda x: torch.triu(x, -1),
+    "scaled copies": lambda x: F.conv2d(x, torch.linspace(-1, 1, 16).view(16, 1, 1, 1), groups=8)[
+        :, 3:11
+    ],
     "dilated transposed": lambda x: F.conv_transpose2d(
         x, torch.linspace(-1, 1, 288).view(8, 4, 3, 3), None, 2, 2, 1, 2, (2, 3)
     ),

@@ -753,7 +753,7 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
         (["model.onnx", "--data", "data", "--layout", "x"], 2, "unknown layout 'x'"),
         (["model.onnx", "--data", "data", "--task", "cityscapes"], 2, "3 classes, but .* with 19"),
         (["model.onnx", "--data", "data", "--protocol", "x"], 2, "unknown protocol 'x'"),
-        (["model.onnx", "--data", "data", "--protocol", "official"], 2, "of one size.*Leave"),
+        (["model.onnx", "--data", "data", "--protocol", "official"], 2, "of one size.*Omit"),
         (["model.onnx", "--data", "data", "--batch", "2"], 2, "exported file takes one image"),
         (["model.onnx", "--data", "data", "--batch", "0"], 2, "--batch"),
         (["model.onnx", "--data", "data", "--limit", "0"], 2, "--limit"),

@@ -56,7 +56,7 @@ class ModelMetadataTest {
         assertRefused("interpolation is 'lanczos'") { getJSONObject("input").put("interpolation", "lanczos") }
         assertRefused("dtype is 'float16'") { getJSONObject("input").put("dtype", "float16") }
         assertRefused("layout is 'NHW'") { getJSONObject("input").put("layout", "NHW") }
-        assertRefused("std above 0") { getJSONObject("input").getJSONArray("std").put(1, 0.0) }
+        assertRefused("std must be above 0") { getJSONObject("input").getJSONArray("std").put(1, 0.0) }
         assertRefused("one image") { getJSONObject("input").getJSONArray("shape").put(0, 2) }
         assertRefused("does not fit 150 classes") { getJSONObject("output").getJSONArray("shape").put(3, 151) }
         assertRefused("content is 'boxes'") { getJSONObject("output").put("content", "boxes") }

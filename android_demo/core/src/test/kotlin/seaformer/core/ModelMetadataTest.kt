@@ -57,7 +57,7 @@ class ModelMetadataTest {
         assertRefused("dtype is 'float16'") { getJSONObject("input").put("dtype", "float16") }
         assertRefused("layout is 'NHW'") { getJSONObject("input").put("layout", "NHW") }
         assertRefused("std must be above 0") { getJSONObject("input").getJSONArray("std").put(1, 0.0) }
-        assertRefused("one image") { getJSONObject("input").getJSONArray("shape").put(0, 2) }
+        assertRefused("must be [1, ...]") { getJSONObject("input").getJSONArray("shape").put(0, 2) }
         assertRefused("does not fit 150 classes") { getJSONObject("output").getJSONArray("shape").put(3, 151) }
         assertRefused("content is 'boxes'") { getJSONObject("output").put("content", "boxes") }
         assertRefused("the scale is 0") {

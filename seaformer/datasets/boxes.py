@@ -15,10 +15,10 @@ class Box(NamedTuple):
     Attributes:
         left, top, right, bottom: its box in pixels, inside the image.
         class_index: its class.
-        area: pixels of the object itself, which are at most those of the box; by it, COCO's scores
-            distinguish small, medium and large objects.
-        is_crowd: whether the box contains a group of objects that are not annotated one by one. It
-            is never missed, and detections in it do not count.
+        area: number of pixels of the object itself, at most that of its box. COCO's scores for
+            small, medium and large objects use this area.
+        is_crowd: whether the box contains a group of objects that are not annotated one by one.
+            Such a box never counts as missed, and detections in it are ignored.
     """
 
     left: float
@@ -53,7 +53,7 @@ class Boxes:
         """Check that an image, uint8 [H, W, 3], has the size that the annotations state.
 
         Raises:
-            SeaformerError: it has not, so that the boxes would be in the wrong places.
+            SeaformerError: the size differs, so the boxes would be in the wrong places.
         """
         height, width = self.size
         if image.shape[:2] != self.size:

@@ -1,7 +1,7 @@
 """Reading annotations in COCO's format for object detection.
 
-The format: https://cocodataset.org/#format-data, "Object Detection". A file has a list of
-`images`, of `annotations` and of `categories`, which refer to each other by ids. All other members,
+The format: https://cocodataset.org/#format-data, "Object Detection". A file has lists of
+`images`, `annotations` and `categories`, which refer to each other by ids. All other members,
 such as segmentations, are ignored.
 """
 
@@ -20,10 +20,10 @@ from seaformer.json_text import JsonError, parse_members
 from seaformer.names import plain_name
 
 MAX_BYTES = 2**30
-"""Limit for a file; that of COCO's 118 287 training images has 450 MiB."""
+"""Size limit of a file; the one for COCO's 118 287 training images has 450 MiB."""
 
 SLACK_PIXELS = 1.0
-"""Boxes may exceed the image by this much, which comes from rounding; they are clipped."""
+"""Boxes may exceed the image by this much, because coordinates are rounded; they are clipped."""
 
 _Id = Annotated[int, Field(ge=0, lt=2**53)]
 _Side = Annotated[int, Field(ge=1, le=MAX_PIXELS)]
@@ -73,11 +73,11 @@ class AnnotatedImage:
 
 
 class CocoFile:
-    """A file in COCO's format; its content is consistent.
+    """A file in COCO's format, whose content was checked for consistency.
 
     Attributes:
         path: path of the file.
-        categories: names of the categories, by their ids in ascending order.
+        categories: names of the categories, in ascending order of their ids.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,7 +111,7 @@ class CocoFile:
             raise self._error(f"two images are called {quoted(name)}. Allowed: unique names")
 
     def images(self, labels: Sequence[str]) -> Iterator[AnnotatedImage]:
-        """Yield the images in the order of their names; `labels` are class names by index.
+        """Yield the images, sorted by name; `labels` are the class names, by index.
 
         Raises:
             SeaformerError: a category is not a class, an annotation refers to an image or a
@@ -141,7 +141,7 @@ class CocoFile:
             )
 
     def _classes(self, labels: Sequence[str]) -> dict[int, int]:
-        """Return category id -> class, by the names."""
+        """Map the id of each category to the index of the class with the same name."""
         indices = {_folded(label): index for index, label in enumerate(labels)}
         for name in self.categories:
             if _folded(name) not in indices:

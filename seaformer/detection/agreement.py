@@ -1,9 +1,10 @@
 """How many detections two models have in common.
 
-A detection is confident from a score of 0.5. Those without area, outside of the image, do not
-count. It is in common if the other model has a detection of
-the same class, with whatever score, whose intersection over union with it is at least 0.5. Scores
-near the limit therefore do not decide.
+A detection is confident if its score is at least 0.5. Boxes without area, which result from
+clipping boxes outside the image, are not counted. A confident detection is in common if the other
+model has a detection of the same class, with any score, whose box overlaps with an intersection
+over union of at least 0.5. A small difference between two scores near 0.5 therefore does not make
+the models disagree.
 """
 
 from dataclasses import dataclass
@@ -34,5 +35,5 @@ class DetectionAgreement:
 
     @property
     def share(self) -> float | None:
-        """Share in common, 0..1; None if there are no confident detections."""
+        """The share of detections in common, 0..1; None if there are no confident detections."""
         return self.common / self.confident if self.confident else None

@@ -1,4 +1,4 @@
-"""The anchors that boxes are relative to, as by torchvision's `AnchorGenerator`."""
+"""The anchors that boxes are relative to, equal to those of torchvision's `AnchorGenerator`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ def anchors_at(level: AnchorLevel, indices: npt.NDArray[np.integer]) -> npt.NDAr
 
 
 def _centered(level: AnchorLevel) -> npt.NDArray[np.float32]:
-    """Return the anchors of one position, relative to it; aspect ratios outer, sizes inner."""
+    """Return the anchors of one position, relative to it, ordered by aspect ratio, then by size."""
     heights = np.sqrt(np.asarray(level.aspect_ratios, np.float32))[:, None]
     sizes = np.asarray(level.sizes, np.float32)
     h, w = (heights * sizes).ravel(), (1 / heights * sizes).ravel()

@@ -24,10 +24,10 @@ def decode(
 
     Args:
         output: [1, anchors, classes + 4], finite: logits, then box offsets.
-        described: anchors, coding and limits.
+        described: the anchors, how boxes are coded, and limits.
         input_size: height and width of the network input, in pixels.
-        image_size: height and width of the image that was resized to the input, whatever its aspect
-            ratio; None for boxes in pixels of the input.
+        image_size: height and width of the image that was resized to the input, possibly with a
+            different aspect ratio; None for boxes in pixels of the input.
 
     Raises:
         SeaformerError: the output does not fit `described`.

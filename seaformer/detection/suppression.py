@@ -13,15 +13,15 @@ def suppress(
 ) -> npt.NDArray[np.intp]:
     """Return the indices of the boxes that stay, highest score first.
 
-    A box stays unless its intersection over union with a box of its class that stays and has a
-    higher score is above `iou_threshold`. Of equal scores, the first counts as higher.
+    A box is removed if it overlaps a box that stays, of the same class and with a higher score, by
+    an intersection over union above `iou_threshold`. Of equal scores, the first counts as higher.
 
     Args:
         boxes: [N, 4]; x0, y0, x1, y1.
         scores: [N].
         classes: [N].
         iou_threshold: 0..1.
-        most: limit of the number of indices.
+        most: maximum number of indices.
     """
     order = np.argsort(-scores, kind="stable")
     kept: list[np.intp] = []

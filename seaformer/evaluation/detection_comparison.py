@@ -13,7 +13,7 @@ from seaformer.evaluation.tally import WORST, ImageScore
 from seaformer.statistics.bootstrap import draw_images, interval_of_resampled
 
 LEAST_SCORE = 0.3
-"""Score from which on a detection counts for the score of a single image."""
+"""Lowest score with which a detection counts in the score of a single image."""
 
 Ends = tuple[float, float]
 
@@ -23,15 +23,16 @@ class DetectionResult:
     """The scores of one model.
 
     Attributes:
-        scores: measure of `MEASURES` -> value, 0..1; NaN if no object of this size occurs.
+        scores: measure of `MEASURES` -> value, 0..1; NaN if no object of the measure's size occurs.
         intervals: measure -> its 95 % interval over images, 0..1; NaN if it is undefined in some
             resample.
         changes: measure -> difference from the reference on the same images, in points, and the
             ends of its interval; empty for the reference.
         classes: AP of each class, 0..1; NaN if the class does not occur.
-        class_changes: difference of these from the reference; None for the reference.
+        class_changes: difference of each of these from the reference; None for the reference.
         objects: number of annotated objects of each class.
-        worst: images with the lowest F1 score of detections from `LEAST_SCORE` on, worst first.
+        worst: images with the lowest F1 score, worst first. Only detections with a score of at
+            least `LEAST_SCORE` are counted.
     """
 
     scores: Mapping[str, float]
@@ -49,7 +50,7 @@ def compare_detections(
     found: Sequence[Sequence[Detections]],
     classes: int,
 ) -> list[DetectionResult]:
-    """Score models on the same images; the first of several is the reference of the others.
+    """Score models on the same images; if there are several, the first is the reference.
 
     Args:
         names: name of each image.

@@ -1,10 +1,11 @@
 """RetinaNet: a feature pyramid on a backbone, and two convolutional heads shared by its levels.
 
-Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, arXiv 1708.02002, of torchvision's
-parts. The SeaFormer paper has COCO results with RetinaNet in its appendix (31.5 AP for Tiny); the
-configuration was not released. Chosen here: the features of all four output strides of the
-classification network, 8 to 64; RetinaNet's fifth level, at stride 128, subsampled from the fourth;
-anchors, widths and coding of torchvision.
+Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, arXiv 1708.02002, built from
+torchvision's parts. The SeaFormer paper has COCO results with RetinaNet in its appendix (31.5 AP
+for Tiny), but its configuration was not released. The following was chosen here: the pyramid takes
+the features of the classification network at all four output strides, 8 to 64; RetinaNet's fifth
+level, at stride 128, is subsampled from the fourth; anchors, widths and box coding are those of
+torchvision.
 """
 
 from types import MappingProxyType
@@ -29,20 +30,21 @@ WIDTH = 256
 """Channels of the pyramid and of the heads."""
 
 SCALES = tuple(4 * 2 ** (third / 3) for third in range(3))
-"""Sizes of the anchors of a level in multiples of its stride: three per octave."""
+"""Sizes of the anchors of a level in multiples of the level's stride: three per octave."""
 
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
 SCORE_THRESHOLD = 0.05
 CANDIDATES_PER_LEVEL = 1000
 IOU_THRESHOLD = 0.5
 MAX_DETECTIONS = 100
-"""As many as COCO's evaluation counts."""
+"""COCO's evaluation counts at most this many per image."""
 
 
 class ClassSubnet(RetinaNetClassificationHead):
     """Torchvision's class subnet, without its rearrangement of the outputs.
 
-    That has five axes, which mobile accelerators do not support; `JoinedOutputs` has four.
+    The rearrangement uses tensors with five axes, which mobile accelerators do not support;
+    `JoinedOutputs` rearranges the outputs with four.
 
     Forward: features of every level -> logits [N, anchors * classes, H, W] of every level.
     """
@@ -56,7 +58,7 @@ class ClassSubnet(RetinaNetClassificationHead):
 
 
 class BoxSubnet(RetinaNetRegressionHead):
-    """Torchvision's box subnet, without its rearrangement like `ClassSubnet`.
+    """Torchvision's box subnet, without its rearrangement of the outputs, as in `ClassSubnet`.
 
     Forward: features of every level -> offsets [N, anchors * 4, H, W] of every level.
     """
@@ -108,10 +110,10 @@ def _by_anchor(maps: list[Tensor], values: int) -> Tensor:
 
 
 class RetinaNet(nn.Module):
-    """Detection.
+    """RetinaNet for object detection.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> float32 [N, anchors, classes + 4], the logits
-    of the classes and the offsets of the box for every anchor, see `detection_output`.
+    Forward: float32 [N, 3, H, W], normalised RGB -> float32 [N, anchors, classes + 4]: for every
+    anchor, the logits of the classes, then the offsets of the box; see `detection_output`.
 
     Args:
         backbone: returns the features at output strides 8 to 64, finest first.
@@ -124,8 +126,8 @@ class RetinaNet(nn.Module):
     paper_parts = MappingProxyType({"backbone": "backbone", "fpn": "feature pyramid (FPN)"})
 
     unequal_ranges = ("joined_outputs",)
-    """Modules whose tensors have values of different ranges, see `seaformer.export.quantize`: a
-    common 8-bit step for logits and offsets would lose the offsets."""
+    """Modules whose tensors combine values of different ranges, see `seaformer.export.quantize`: if
+    logits and offsets had one common 8-bit step, the offsets would be lost."""
 
     stem_takes_image = True
     """Whether the input of the SeaFormer's stem, if there is one, is the input of the network."""
@@ -174,7 +176,7 @@ class RetinaNet(nn.Module):
             levels=tuple(
                 AnchorLevel(
                     grid=(rows, columns),
-                    stride=(height // rows, width // columns),  # as by torchvision
+                    stride=(height // rows, width // columns),  # as in torchvision
                     sizes=tuple(map(float, sizes)),
                     aspect_ratios=tuple(ratios),
                 )
@@ -195,7 +197,7 @@ class RetinaNet(nn.Module):
 
 
 def _grid(size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """Return rows and columns of the feature at an output stride."""
+    """Return the numbers of rows and columns of the feature at an output stride."""
     rows, columns = (-(-side // stride) for side in size)
     return rows, columns
 

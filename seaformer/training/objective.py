@@ -1,4 +1,4 @@
-"""What differs in training between the kinds of tasks."""
+"""The parts of training that differ between the kinds of tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from seaformer.training.scenes import Scenes
 from seaformer.training.validation import predict, validate
 
 Batch = tuple[Tensor, Any]
-"""Normalised images, float32 [N, 3, h, w], and their targets as `loss` takes them."""
+"""Normalised images, float32 [N, 3, h, w], and their targets in the form that `loss` takes."""
 
 Augment = Callable[[Any, Any, Task, Recipe, np.random.Generator], Sequence[npt.NDArray[Any]]]
 
@@ -32,14 +32,15 @@ class Objective:
     """What a network learns from the images of one kind of task.
 
     Attributes:
-        augment: makes an example of an image and its annotation: arrays, the image first.
-        collate: makes a batch of examples, which are tuples of tensors.
+        augment: makes a training example from an image and its annotation. The example consists of
+            arrays, the first of which is the image.
+        collate: makes a batch from a list of examples, which are tuples of tensors.
         loss: computes the loss from the network, its output, the targets of a batch, and the height
             and width of its images.
         validate: evaluates a network on validation images; returns the scores.
         predict: returns what a network finds in images with annotations: masks or detections.
         score: the score, 0..1, that decides which weights are the best; NaN without annotations.
-        unlabeled: why there is no score, as the start of a sentence.
+        unlabeled: the reason if there is no score, worded as the start of a sentence.
     """
 
     augment: Augment

@@ -50,9 +50,9 @@ def build_tree(
     """Build the tree of a network with a title, from the operators of its file.
 
     A node that is the only child of a module is merged into it; a module that is missing in
-    `modules` is named by its path. Children are in the order in which the network computes them:
-    files in half precision start with operators that unpack weights, in any order, which are
-    ignored for that order.
+    `modules` is named by its path. Children are in the order in which the network computes them.
+    That order ignores the operators that unpack weights, with which files in half precision start,
+    in any order.
     """
     root = Node("", title)
     own: dict[str, list[int]] = {}

@@ -58,7 +58,7 @@ def too_hot(conditions: Conditions, below_c: float) -> str | None:
 
 
 def throttled(before: Conditions, after: Conditions) -> str | None:
-    """Return evidence in the states before and after a measurement of throttling; None without."""
+    """Return evidence of throttling in the states before and after a measurement, or None."""
     for when, conditions in (("before", before), ("after", after)):
         if conditions.thermal_status:
             return f"thermal status {_status(conditions.thermal_status)} {when} it"

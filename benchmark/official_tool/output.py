@@ -44,7 +44,7 @@ _MEMORY_MB = (
 
 
 def read_output(text: str) -> Times | None:
-    """Parse stdout and stderr of the tool; None without runs and a mean above 0."""
+    """Parse stdout and stderr of the tool; None unless they state runs and a mean above 0."""
     lines = [_PREFIX.sub("", line).rstrip() for line in text.splitlines()]
     values, runs = _times_ms(lines), _runs(lines)
     if runs is None or not values.get("mean"):

@@ -43,11 +43,13 @@ def to_trace(breakdown: Breakdown, name: str) -> str:
     """Write one inference of a named model as a trace for Perfetto and chrome://tracing.
 
     Operators are consecutive slices in file order, each with its typical time, inside the slices
-    of their modules; the unattributed time and the arg-max come last. Truncated-model timing has
-    no times of operators, so segments between truncated models replace them. Format: Trace Event
-    Format, in microseconds. Slices are pairs of events that begin and end one ("B", "E"): with
-    complete events ("X"), viewers nest slices of the same duration in any order, and slices that
-    follow each other if the rounded end of the first is later than the beginning of the second.
+    of their modules; the unattributed time and the arg-max come last. Truncated-model timing does
+    not measure single operators, so its slices are the segments between truncated models.
+
+    Format: Trace Event Format, in microseconds. Each slice is a pair of events, one for its begin
+    ("B") and one for its end ("E"). With complete events ("X"), viewers would nest slices of the
+    same duration in arbitrary order. They would also nest consecutive slices if rounding put the
+    end of the first after the beginning of the second.
     """
     events: list[dict[str, Any]] = [
         {"name": "process_name", "ph": "M", "pid": 1, "args": {"name": name}},
@@ -117,8 +119,8 @@ def _event(
 def to_node_data(breakdown: Breakdown) -> str:
     """Write the latency of operators for Model Explorer ("Load node data"), in milliseconds.
 
-    Its format: graph -> `results`, values by the name of any output tensor of a node, and a
-    `gradient` of colors between the smallest value, at stop 0, and the largest, at stop 1.
+    Its format: graph -> `results`, which maps the name of any output tensor of a node to a value,
+    and a `gradient` of colors between the smallest value, at stop 0, and the largest, at stop 1.
     Source: node_data_builder.py of google-ai-edge/model-explorer. Operators without a time are
     omitted.
     """
@@ -128,7 +130,7 @@ def to_node_data(breakdown: Breakdown) -> str:
 
 
 def write_breakdowns(folder: Path, results: Results) -> None:
-    """Write the files of all breakdowns into a folder; nothing without a breakdown.
+    """Write the files of all breakdowns into a folder; if there is none, write nothing.
 
     `breakdown.csv` has all models; each has a trace and node data under its id.
 

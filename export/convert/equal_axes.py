@@ -30,8 +30,8 @@ operator of an axis, such as a Softmax behind a position bias, would take anothe
 
     any other     of the output of these: transpose that input to channels last
 
-DepthToSpace and SpaceToDepth are computed channels last whatever the shapes are, so an input in
-the order of ONNX is transposed whatever its axes are.
+DepthToSpace and SpaceToDepth are computed with channels last for any shape, so an input in the
+order of ONNX is always transposed, even if its axes are equal.
 
 TensorFlow's converter merges consecutive transposes and drops identities, so none of these
 transposes remains in the file (a test counts them).

@@ -29,7 +29,7 @@ def conv2d(
     """Compute a convolution, see `torch.nn.functional.conv2d`."""
     outs, *kernel = static_shape(weight)
     if kernel == [1, 1, 1] and outs > groups > 1 and _pair(padding) == (0, 0):
-        weight = F.pad(weight, (1, 1, 1, 1)).reshape(outs, 1, 3, 3)  # a shape that the trace knows
+        weight = F.pad(weight, (1, 1, 1, 1)).reshape(outs, 1, 3, 3)  # constant in the trace
         padding, dilation = 1, 1
     return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
 

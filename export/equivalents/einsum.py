@@ -4,9 +4,9 @@
     labels of both factors only              summed over
     labels of one factor and the result      rows or columns
 
-The factors are permuted to [batch, rows, sum] and [batch, sum, columns], and the product to the
-order of the result. Not replaced are sums with one factor or more than two, with an ellipsis, or
-with a label that is repeated within a factor or occurs only once.
+The factors are permuted to [batch, rows, sum] and [batch, sum, columns], and the axes of the
+product to the order of the result. Sums are not replaced if they have one factor or more than two,
+an ellipsis, or a label that is repeated within a factor or occurs only once.
 """
 
 import math

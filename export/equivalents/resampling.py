@@ -5,9 +5,9 @@ All of them are linear, and separable into height and width:
     resample(x) = R_h x R_w^T
 
 R_h and R_w are computed by applying the function itself to the identity in float64, which covers
-all modes, corner alignment, antialiasing and scales. Not replaced are bilinear and nearest
-interpolation by the ratio of the sizes, which ONNX and TFLite support, and averages over cells of
-equal size.
+all modes, corner alignment, antialiasing and scales. Two cases are not replaced: bilinear and
+nearest interpolation by the ratio of the sizes, which ONNX and TFLite support, and averages over
+cells of equal size.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Quantizing a single-precision .tflite file with ai-edge-quantizer.
 
-It works on the flatbuffer itself, so operators, names and order stay as verified in single
-precision, and only the numbers change.
+It works on the flatbuffer itself, so the operators, their names and their order stay as they were
+verified in single precision, and only the numbers change.
 """
 
 import contextlib
@@ -144,11 +144,11 @@ class TFLiteEngine:
 
 
 def attention_core(operators: Sequence[MappedOperator]) -> frozenset[int]:
-    """The operators between the projections of an attention, which stay in floating point.
+    """The operators between the projections of an attention layer; they stay in floating point.
 
-    They are the operators of `FLOAT_TYPES` and those without weights in the same modules;
-    otherwise every step between two products would be rounded to eight bits and back. They process
-    only the squeezed tokens and take a thousandth of the network's latency.
+    They are the operators of `FLOAT_TYPES`, and the operators without weights in the same modules:
+    otherwise, the result of every step between two matrix products would be converted to eight bits
+    and back. They process only the squeezed tokens and take a thousandth of the network's latency.
     """
     modules = {mapped.module for mapped in operators if mapped.type in FLOAT_TYPES}
     return frozenset(

@@ -48,12 +48,12 @@ class Predicted:
 
     @property
     def mask(self) -> npt.NDArray[np.unsignedinteger] | None:
-        """Class indices [H, W] at the size of the image; None unless for segmentation."""
+        """Class indices [H, W] at the size of the image; None for tasks other than segmentation."""
         return self.details.mask
 
     @property
     def detections(self) -> Detections | None:
-        """Boxes in pixels of the image, with scores and classes; None unless for detection."""
+        """Boxes in pixels of the image, with scores and classes; None for other tasks."""
         return self.details.detections
 
     @cached_property
@@ -89,7 +89,7 @@ class Predicted:
 
     @cached_property
     def overlay(self) -> Image.Image | None:
-        """The image with its classes in colour and a legend, or boxes; None for classification."""
+        """The image with coloured classes and a legend, or with boxes; None for classification."""
         return self.draw()
 
     def draw(self, opacity: float = OPACITY) -> Image.Image | None:
@@ -114,7 +114,7 @@ class Predicted:
         )
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return one row per class: its share of the mask, or its probability; or per detection."""
+        """Return one row per class, with its share or probability, or one row per detection."""
         if self.detections is not None:
             return _frame(
                 {"class": self.labels[index], "score": score}

@@ -57,7 +57,7 @@ class Golden:
     values: Array
 
     def text(self, image: npt.NDArray[np.uint8]) -> str:
-        """Return all but the values as JSON; `image` is the input, [height, width, 3]."""
+        """Return everything except the values as JSON; `image` is the input, [height, width, 3]."""
         members = {key: value for key, value in asdict(self).items() if key != "values"}
         height, width, _ = image.shape
         described = {"schema_version": SCHEMA_VERSION, "height": height, "width": width, **members}
@@ -112,7 +112,7 @@ def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str
 
 
 def _step(positions: int, classes: int, width: int) -> int:
-    """Return a distance between positions that keeps the limit and reaches all grid columns."""
+    """Return a distance between positions that fits `MAX_VALUES` and reaches all grid columns."""
     step = math.ceil(positions * classes / MAX_VALUES)
     while step > 1 and math.gcd(step, width) > 1:
         step += 1

@@ -42,8 +42,8 @@ class _Ranking:
         images: index of the image of each detection, int64 [D].
         scores: score of each detection, [D].
         hits: whether it is matched with an object, for each threshold, bool [T, D].
-        counted: whether it counts, for each threshold, bool [T, D]; others are of another size, or
-            in a group.
+        counted: whether it counts, for each threshold, bool [T, D]. Detections that
+            belong to another size or lie in a group do not count.
         objects: number of objects that count in each image, [images].
     """
 
@@ -124,8 +124,8 @@ class DetectionScores:
     def image_scores(self, least_score: float) -> Floats:
         """Return the F1 score of each image, [images], over detections above a score.
 
-        The F1 score is twice the hits at an intersection over union of 0.5, over the number of
-        detections plus objects; 1 for an image without any.
+        The F1 score is twice the hits at an intersection over union of 0.5, divided by the number
+        of detections plus the number of objects; 1 for an image with neither.
         """
         hits, others = np.zeros(self._count), np.zeros(self._count)
         for ranking in (of_class[_ALL_SIZES] for of_class in self._rankings):

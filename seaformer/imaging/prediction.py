@@ -26,9 +26,10 @@ class Prediction:
 
     Attributes:
         photograph: uint8 [H, W, 3], the part of the photo that the model saw, at full resolution.
-        mask: class indices [H, W], uint8 or uint16; None unless for segmentation.
-        detections: with boxes in pixels of `photograph`; None unless for detection.
-        probabilities: float64 [classes]; None unless for classification, or if `decided` is set.
+        mask: class indices [H, W], uint8 or uint16; None for tasks other than segmentation.
+        detections: their boxes are in pixels of `photograph`; None for tasks other than detection.
+        probabilities: float64 [classes]; None for tasks other than classification, or if `decided`
+            is set.
         decided: class index, if the output of a classifier is one; None otherwise.
         prepare_ms: latency of preprocessing, measured once.
         run_ms: latency of inference, median of the timed runs after a warm-up; None if not timed.

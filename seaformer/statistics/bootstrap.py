@@ -17,14 +17,14 @@ contains the true value in 94 to 97 of 100 cases, for any share of the variance 
 66.
 
 **Pairs.** Models of one benchmark are compared round by round: drift of clock frequency and
-temperature affects both alike and cancels in the ratio of their medians in that round. The ratio is
-the median of those ratios, with the same bootstrap over rounds for the interval. Benchmarks made at
-different times have no rounds in common: their rounds are drawn separately, and the ratio is that
-of the medians.
+temperature affects both models alike and cancels in the ratio of their medians in that round. The
+ratio is the median of those ratios, with the same bootstrap over rounds for the interval.
+Benchmarks made at different times have no rounds in common: their rounds are drawn separately, and
+the ratio is that of the medians.
 
 **Images.** Images are independent and numerous: they are drawn individually, and the plain
-percentiles are used. Most scores are functions of sums over images; average precision, which ranks
-the detections of all images, takes how often each image was drawn.
+percentiles are used. Most scores are functions of sums over images. Average precision, which ranks
+the detections of all images, is computed from how often each image was drawn.
 
 This is the only module that draws resamples and computes intervals.
 """
@@ -139,7 +139,7 @@ def summarize(rounds: Rounds, seed: int | None) -> Summary:
     `seed` is for the bootstrap, which can take seconds; None for no bootstrap and no interval.
 
     Raises:
-        SeaformerError: there is no round, or an empty one.
+        SeaformerError: there are no rounds, or one of them is empty.
     """
     _require_rounds(rounds)
     runs = np.concatenate(rounds)
@@ -201,8 +201,8 @@ def unpaired_ratio(
 def separate_ratio(one: Summary, base: Summary) -> Ratio:
     """Compare two summaries without their rounds.
 
-    The ends of the interval are the ratios of opposite ends of both intervals, so that it is wider
-    than one from the rounds would be. It is None unless both have an interval.
+    The ends of the interval are the ratios of opposite ends of the two intervals, so it is wider
+    than one computed from the rounds would be. It is None unless both have an interval.
     """
     value, ends, others = one.median_ms / base.median_ms, one.interval_ms, base.interval_ms
     if ends is None or others is None:
@@ -238,7 +238,7 @@ def draw_rounds(rounds: int, random: np.random.Generator) -> Indices:
 def interval_of_draws(
     values: Floats, rounds: int, confidence: float = CONFIDENCE
 ) -> Interval | None:
-    """Return the expanded interval, see above, of values computed from drawn rounds.
+    """Return the expanded interval (see above) of values computed from drawn rounds.
 
     Args:
         values: [`RESAMPLES`], one value per draw.
@@ -270,7 +270,7 @@ def interval_over_images(
 
 
 def draw_images(images: int, seed: int) -> Floats:
-    """Draw as many images as there are, with replacement, for scores that are not of sums.
+    """Draw as many images as there are, with replacement, for scores that sums do not determine.
 
     Returns:
         How often each image is drawn in each resample, [`IMAGE_RESAMPLES`, images].
@@ -284,7 +284,7 @@ def draw_images(images: int, seed: int) -> Floats:
 def interval_of_resampled(values: Floats) -> Interval:
     """Return the interval of a score from its values for drawn images, [`IMAGE_RESAMPLES`].
 
-    The ends are NaN if a value is: the score of some resample is undefined.
+    The ends are NaN if one of the values is, because the score of that resample is undefined.
     """
     return Interval(*_percentiles(values, CONFIDENCE), CONFIDENCE)
 

@@ -53,21 +53,21 @@ def train(
         model: the network with its initial weights, on the CPU.
         training: training images with their annotations.
         validation: validation images with their annotations.
-        folder: where checkpoints are written; recipe, random seed, and interval of validations,
-            each of which writes checkpoints.
+        folder: where checkpoints are written. It states the recipe, the random seed, and the
+            interval between validations, each of which writes checkpoints.
         accelerator: the processes and their devices.
         console: where the first process prints progress.
         workers: processes that load images, per training process; 0 to load in the process itself.
-        state: state of the run in the folder, to resume it; None to start.
+        state: state of the run in the folder, to resume it; None to start a new run.
 
     Returns:
         The highest score, 0..1.
 
     Raises:
-        UsageError: the batch size is not a multiple of the number of processes, or the state is of
-            another run.
-        SeaformerError: the loss became NaN or infinite, nothing is annotated in the validation
-            images, a file cannot be read or written, or the state is damaged.
+        UsageError: the batch size is not a multiple of the number of processes, or the state
+            belongs to another run.
+        SeaformerError: the loss became NaN or infinite, the validation images have no
+            annotations, a file cannot be read or written, or the state is damaged.
         KeyboardInterrupt: the run was stopped.
     """
     recipe = folder.recipe
@@ -196,8 +196,8 @@ def _keep_freed_memory() -> None:
     """Make the C library reuse freed memory instead of returning it to the system.
 
     Each step allocates the same large blocks, and the system clears every page it provides, which
-    takes nearly half of a step on a CPU (Tiny, 16 images of 256 x 256, one core: 1.0 s, with this
-    0.6 s). No effect if the C library is not glibc.
+    takes nearly half of a step on a CPU (Tiny, 16 images of 256 x 256, one core: 1.0 s per step, or
+    0.6 s with this function). It has no effect if the C library is not glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

@@ -1,8 +1,8 @@
 """The running statistics of BatchNorms, measured as training would: on the input of each norm.
 
 Random statistics work for a network whose layers have random weights of a known gain. In a network
-of another library, whose gains are unknown, each block would multiply the values by a factor, which
-made the outputs of RepViT 10^12 and no two float32 computations of them agree.
+of another library, the gains are unknown, and each block would multiply the values by some factor.
+For RepViT, the outputs reached 10^12, and no two float32 computations of them agreed.
 """
 
 import copy
@@ -25,10 +25,10 @@ the statistics of one of them amplifies the other."""
 
 
 def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
-    """Set the running statistics of every norm that has them from one run.
+    """Run the model once, and set the running statistics of every norm that has them.
 
-    The run is on noise, in float64. Deviations are rounded to powers of two and means to steps, so
-    that the result is the same on every machine.
+    The input is noise, in float64. Deviations are rounded to powers of two, and means to multiples
+    of `STEP` deviations, so that the result is the same on every machine.
 
     Args:
         model: a model in eval mode, float32; its weights are not changed.
@@ -45,7 +45,7 @@ def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> N
 
 
 def _noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Return an image for each of `BLOCKS`, float64 [images, channels, height, width]."""
+    """Return noise for each block size in `BLOCKS`, float64 [images, channels, height, width]."""
     random = np.random.RandomState(seed)
     _, channels, height, width = shape
     images = []
@@ -56,11 +56,11 @@ def _noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def _measuring(norm: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    """Return a hook that sets the statistics of a module, and of the norm that it is a copy of."""
+    """Return a hook that sets the statistics of its module, and of `norm`, its original."""
 
     def measure(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         x = inputs[0]
-        if x.dim() == 2:  # pooled: two values are too few for a deviation of each channel
+        if x.dim() == 2:  # pooled: too few values per channel for a deviation of each
             x = x.flatten()[:, None, None].expand(-1, x.shape[1], 1)
         axes = [axis for axis in range(x.dim()) if axis != 1]
         mean, variance = x.mean(axes), x.var(axes, correction=0)

@@ -230,7 +230,7 @@ def unwrapped(
 
 
 def _wrapper(names: Sequence[str], parts: Sequence[str]) -> str | None:
-    """Return a prefix that nearly all names have and that is a wrapper's; None without one."""
+    """Return a wrapper's prefix that nearly all names have; None if there is none."""
     firsts = Counter(f"{first}." for first, dot, _ in (n.partition(".") for n in names) if dot)
     for prefix, wrapped in firsts.most_common():
         is_wrapper = prefix not in parts and (prefix in PREFIXES or len(names) >= MANY)

@@ -1,4 +1,4 @@
-"""The command `seaformer-export`: its list, export of a user's network, and interruptions.
+"""The command `seaformer-export`: list of networks, export of a user's network, interruptions.
 
 Errors are tested in test_export_bad_input.py, exported files in test_exported_files.py.
 """
@@ -61,7 +61,7 @@ def test_list_has_every_variant_of_every_task(tmp_path: Path) -> None:
     assert ("pascal-context-60", "tiny", "480x480", "1.66", "0.501") in rows
     for name, row in REGISTRY.items():
         assert row.variant or re.search(rf"^{name} ", done.stdout, re.M), name
-    assert "…" not in done.stdout  # nothing is truncated at the width of 80 of a pipe
+    assert "…" not in done.stdout  # nothing is truncated to the 80 columns of a pipe
     assert names(tmp_path) == []
 
 
@@ -209,7 +209,7 @@ def test_each_format_has_its_own_json(users_export: Path, tmp_path: Path) -> Non
         tflite: "tflite",
         by_onnx: "onnx",
     }
-    # A .tflite that is changed and gets new metadata.
+    # The .tflite is changed, and its new metadata is written.
     with tflite.open("ab") as file:
         file.write(b" ")
     inside = described[tflite]
@@ -228,7 +228,7 @@ def test_each_format_has_its_own_json(users_export: Path, tmp_path: Path) -> Non
     "name", ["../other.tflite", "/other.tflite", "..", "other.tflite", "a.txt", "x\0.onnx", ""]
 )
 def test_names_in_the_json_cannot_refer_to_other_files(tmp_path: Path, name: str) -> None:
-    """In a .json of the earlier schema, which both formats shared."""
+    """The names are in a .json of the earlier schema, which both formats shared."""
     for path in OLD.glob("make_tiny*"):
         shutil.copy(path, tmp_path)
     model = tmp_path / "make_tiny_64x64_fp32.onnx"
@@ -263,8 +263,8 @@ def test_a_classifier_is_exported(tmp_path: Path) -> None:
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that is not writable: by its mode or, for root, which ignores the mode, by
-    its file system."""
+    """A folder that is not writable because of its mode or, for root, which ignores the mode,
+    because of its file system."""
     folder = tmp_path / "out"
     folder.mkdir()
     if os.geteuid() != 0:

@@ -298,7 +298,7 @@ def test_drift_of_all_modules_changes_no_share(
 
 
 def test_an_interruption_in_every_run_is_attributed() -> None:
-    runs = np.ones((8, 1, 8)) + 8 * np.eye(8)[:, None, :]  # 16 in all, in every run
+    runs = np.ones((8, 1, 8)) + 8 * np.eye(8)[:, None, :]  # every run takes 16 in total
     assert middle_half(runs).sum() == pytest.approx(16)
     shares = runs[:, 0, :]
     found = Estimates(shares, np.full(8, 16.0), 16.0, 0, middle_rounds)
@@ -345,7 +345,7 @@ def test_every_operator_is_in_one_child_of_every_row_with_children(paths: list[s
 def test_half_precision_has_the_modules_in_the_order_of_the_network(
     tiny_export: Path, suffix: str
 ) -> None:
-    """Its weights are unpacked first, in any order."""
+    """A half-precision file starts with operators that unpack weights, in any order."""
     trees = []
     for precision in ("fp32", "fp16"):
         path = next(tiny_export.glob(f"*{precision}.{suffix}"))

@@ -208,7 +208,7 @@ def test_tables_are_sorted_by_the_keyboard(folder: Path, opened: Browser) -> Non
     opened.press("Tab")
     assert opened.evaluate("document.activeElement.innerText").startswith("median ms")
     opened.press("Enter")
-    # Without a latency is the model with wrong output, which is last in both orders.
+    # The model with wrong output has no latency, and is last in both orders.
     *measured, wrong = given
     assert opened.evaluate(names) == [*reversed(measured), wrong]
     assert opened.evaluate(order) == "descending"
@@ -255,7 +255,7 @@ def test_points_are_reached_by_the_keyboard_and_show_their_values(
     box = opened.evaluate(f"(({tip}).getBoundingClientRect()).toJSON()")
     assert box["left"] >= 0
     assert box["right"] <= 390
-    # One stop of the Tab key for each plot.
+    # Each plot is one stop of the Tab key.
     stops = "document.querySelector('.plot').querySelectorAll('[tabindex=\"0\"]').length"
     assert opened.evaluate(stops) == 1
     opened.press("Tab")
@@ -291,7 +291,7 @@ def test_print_unfolds_sections_and_omits_buttons(folder: Path, opened: Browser)
     table, button = ".folded table", ".copy"
 
     def is_visible(selector: str) -> bool:
-        """Whether an element is in the next frame but one."""
+        """Whether an element is visible two frames later."""
         check = f"done(document.querySelector('{selector}').checkVisibility())"
         frames = f"requestAnimationFrame(() => requestAnimationFrame(() => {check}))"
         return bool(opened.evaluate(f"new Promise(done => {frames})"))
@@ -308,7 +308,7 @@ def test_print_unfolds_sections_and_omits_buttons(folder: Path, opened: Browser)
 def test_the_accessibility_tree_has_tables_and_values_on_a_phone(
     folder: Path, opened: Browser
 ) -> None:
-    """Rows that are shown as lists remain rows, and points in a plot are not hidden by it."""
+    """Rows that are shown as lists remain rows, and a plot does not hide its points."""
     opened.open(folder / "accelerators.html", 390)
     nodes = opened.call("Accessibility.getFullAXTree")["nodes"]
     found = [

@@ -240,7 +240,7 @@ def test_the_loss_is_the_cross_entropy_of_all_pixels() -> None:
 
 
 def marked(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a mask with stripes of classes, and an image whose red is 20 times the class."""
+    """Return a mask with stripes of classes, and an image whose red is 20 times the class index."""
     mask = np.broadcast_to(np.arange(width, dtype=np.uint8) * 11 // width, (height, width)).copy()
     image = np.zeros((height, width, 3), np.uint8)
     image[:, :, 0] = 20 * mask
@@ -451,7 +451,7 @@ def test_a_run_can_be_extended(tmp_path: Path) -> None:
 
 @contextmanager
 def largest_file(size_bytes: int) -> Iterator[None]:
-    """Limit the size of files of this process, as on a full disk."""
+    """Limit the size of the files that this process writes, as if the disk were full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
@@ -553,7 +553,7 @@ def test_a_state_without_a_member_is_refused(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        # From before versions: without entries of the loss, and with flat settings.
+        # Written before states had a version: without losses, and with flat settings.
         (
             lambda state: (state.pop("version"), state.pop("losses"), state.update(settings="{}")),
             r"earlier version of seaformer .* \(losses: Field required\)",
@@ -735,8 +735,9 @@ def test_two_processes_train_the_same_model_as_one(tmp_path: Path) -> None:
         torch.cat([(alone["model"][name] - other[name]).flatten() for name in start])
         for other in (start, together["model"])
     )
-    # Not each value: where a gradient is nearly 0, rounding determines the sign of AdamW's step.
-    # Thresholds are for float32, whose rounding is amplified by norms; in float64 it was 1e-13.
+    # Values are not compared one by one: where a gradient is nearly 0, rounding determines the
+    # sign of AdamW's step. The thresholds are for float32, whose rounding errors are amplified by
+    # the norms; in float64, the difference was 1e-13.
     assert apart.norm() < 0.05 * moved.norm()
     # AdamW hides the scale of the gradients; their running mean shows it.
     gradients, others = (

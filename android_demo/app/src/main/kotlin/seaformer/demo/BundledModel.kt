@@ -28,7 +28,7 @@ class NoModelException : Exception()
 
 /**
  * The user's choice of a model, by file name, and of what runs it. A null [model] stands for the first
- * model, a null [accelerator] for the best working one.
+ * model, and a null [accelerator] for the best accelerator that works.
  */
 data class Choice(
     val model: String?,
@@ -53,7 +53,7 @@ class BundledModel private constructor(
      *
      * @param logs accelerators to skip because they crashed the app before.
      * @param system versions of the app and of the phone's system, which affect what can run.
-     * @throws MetadataException the file is not the described one.
+     * @throws MetadataException the file differs from what its JSON describes.
      */
     fun open(
         context: Context,

@@ -37,7 +37,7 @@ class MainActivity :
     private lateinit var settings: Settings
     private lateinit var legend: LegendAdapter
 
-    /** A header that scrolls with the legend, as there may be no room for both with large text. */
+    /** A header that scrolls with the legend, because with large text they may not fit together. */
     private lateinit var controls: View
     private val reading = Executors.newSingleThreadExecutor()
     private var camera: CameraFeed? = null

@@ -70,7 +70,7 @@ class Analyzer(
         return ids.resized(width, height)
     }
 
-    /** Cached, as all frames of a camera have the same size. */
+    /** Cached, because all frames of a camera have the same size. */
     private fun upsamplingTo(
         width: Int,
         height: Int,

@@ -53,7 +53,7 @@ fun backend(
     }
 
 /**
- * A benchmark of the app as a results.json of seaformer-benchmark (schema version 1), which makes the
+ * A benchmark in the app, as a results.json of seaformer-benchmark (schema version 1), which makes the
  * app and the command-line benchmark comparable.
  *
  * All runs share a process and form one round. Members that the app cannot measure are null. The

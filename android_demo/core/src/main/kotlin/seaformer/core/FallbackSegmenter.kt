@@ -62,7 +62,7 @@ class FallbackSegmenter(
         }
     }
 
-    /** Records the first runs too, as a driver may pass the check but crash on another image. */
+    /** Records the first runs too, because a driver may pass the check but crash on another image. */
     private fun runRecorded(
         segmenter: Segmenter,
         input: TensorData,
@@ -86,8 +86,8 @@ class FallbackSegmenter(
             try {
                 return attempts.record(accelerator) { checked(open(accelerator)) }.also { unproven = FIRST_RUNS }
             } catch (error: Throwable) {
-                // Errors are caught too: the runtime or its native library may be missing or not
-                // support this phone, and memory that one accelerator lacks may suffice for the next.
+                // Errors are caught too: the runtime or its native library may be missing or may not
+                // support this phone, and an accelerator that needs less memory may still work.
                 reject(accelerator, error)
             }
         }
@@ -119,7 +119,7 @@ class FallbackSegmenter(
     }
 
     private companion object {
-        /** At most the number of warm-up runs, as recording takes time. */
+        /** Not more than the number of warm-up runs, because recording would add to the measured latencies. */
         const val FIRST_RUNS = 3
         const val SKIPPED = "skipped because the app crashed in an earlier attempt"
     }

@@ -29,8 +29,8 @@ enum class NpuRuntime(
     /**
      * Returns the library of the NPU's backend.
      *
-     * @param folder folder of the app's native libraries. They must be extracted from the APK, as another
-     *     process, which cannot read an APK, loads the Hexagon's library.
+     * @param folder folder of the app's native libraries. They must be extracted from the APK,
+     *     because the Hexagon's library is loaded by another process, which cannot read an APK.
      * @throws NpuUnavailableException a library is missing.
      */
     fun backend(folder: File): File {

@@ -25,7 +25,7 @@ class Preprocessor(
     private val width = input.width
     private val height = input.height
 
-    // A resized image has integers of 0..255, so all later steps are a lookup table per channel.
+    // The values of a resized image are integers 0..255, so a lookup table per channel does all later steps.
     private val channels = input.channels
     private val floats = List(channels) { channel -> FloatArray(256) { level -> real(level, channel) } }
     private val bytes = if (input.type == DataType.FLOAT32) emptyList() else floats.map(::quantized)

@@ -16,7 +16,7 @@ class BackgroundWorkTest {
     @After
     fun close() = work.close()
 
-    /** Runs posted functions, as the main thread would, until the state is as wanted. */
+    /** Runs posted functions, as the main thread would, until [isWanted] accepts the state. */
     private fun await(isWanted: (WorkState<String>) -> Boolean) {
         while (!isWanted(work.state)) {
             val next = posted.poll(20, TimeUnit.SECONDS) ?: throw AssertionError("it stays ${work.state}")

@@ -10,7 +10,7 @@ import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import java.io.File
 
-/** Sums its input, which takes a measurable time. */
+/** Sums its input, which takes long enough to be measured. */
 private class Summing(
     private val size: Int,
 ) : Segmenter {

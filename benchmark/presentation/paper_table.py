@@ -29,7 +29,7 @@ class PaperTable:
 
 
 def paper_table(results: Results) -> PaperTable | None:
-    """Lay out the table for which results were measured; None without --table."""
+    """Lay out the table that results were measured for; None without --table."""
     if results.table is None:
         return None
     kind = KINDS[results.table]
@@ -75,7 +75,7 @@ class Row:
 
     @property
     def latency_ms(self) -> float | None:
-        """The typical latency; None without one, as on an emulated device."""
+        """The typical latency; None if there is none, as on an emulated device."""
         return None if self.model.latency is None else self.model.latency.typical_ms
 
     @property

@@ -172,7 +172,7 @@ def _require_machine(path: Path, number: int) -> None:
 
 
 def _common_version(files: Sequence[Path]) -> str | None:
-    """Return the common version of QNN of files with a version; None without any."""
+    """Return the QNN version that the files have in common; None if no file states one."""
     known = {path: version for path in files if (version := _version(path)) is not None}
     for path, version in known.items():
         first = next(iter(known))

@@ -1,12 +1,12 @@
 """Average precision of detections, as COCO defines it, and its values for resampled images.
 
-pycocotools matches detections with annotated objects and computes the scores. Its matches do not
-depend on which other images there are: with them, a score of resampled images only needs each
-detection and object to count as often as its image was drawn.
+pycocotools matches detections with annotated objects and computes the scores. The matches in one
+image do not depend on the other images. For a score of resampled images, it is therefore enough to
+count each detection and object as often as its image was drawn.
 
 AP is the mean over ten thresholds of the intersection over union, 0.5 to 0.95, and over the classes
-that occur; AP50 and AP75 are those of one threshold. AP of small, medium and large objects is that
-of objects below 32 x 32, up to 96 x 96 and above 96 x 96 pixels.
+that occur; AP50 and AP75 use a single threshold. AP of small, medium and large objects is computed
+from objects below 32 x 32, up to 96 x 96 and above 96 x 96 pixels.
 """
 
 import io
@@ -67,7 +67,7 @@ class _Ranking:
             if not len(of_hits):
                 found[objects > 0, threshold] = 0
                 continue
-            # Precision is highest at hits, so that only their places are needed.
+            # Precision is highest at hits, so only their places are needed.
             images = self.images[places[: of_hits[-1] + 1]]
             starts = np.concatenate([[0], of_hits[:-1] + 1])
             columns = max(1, _ELEMENTS_AT_ONCE // len(images))
@@ -122,7 +122,7 @@ class DetectionScores:
         return _measures(np.array(found).transpose(2, 1, 0, 3))
 
     def image_scores(self, least_score: float) -> Floats:
-        """Return the F1 score of each image, [images], over detections above a score.
+        """Return the F1 score of each image, [images], over detections with at least this score.
 
         The F1 score is twice the hits at an intersection over union of 0.5, divided by the number
         of detections plus the number of objects; 1 for an image with neither.
@@ -169,11 +169,12 @@ def _average_precisions(
 ) -> Floats:
     """Return the average precision of each row, [rows].
 
-    `hits` and `detections` are the numbers of both up to and including each hit, [rows, hits].
+    `hits` and `detections` are the numbers of hits and detections up to and including each hit,
+    [rows, hits].
     """
     precision = np.divide(hits, detections, out=np.zeros(hits.shape), where=detections > 0)
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    # Beyond the highest recall, precision is 0.
+    # Above the highest recall that is reached, precision is 0.
     precision = np.pad(precision, ((0, 0), (0, 1)))
     places = _first_places(hits, _needed_hits(objects, recalls))
     found = np.take_along_axis(precision, places, axis=1).mean(axis=1)
@@ -184,19 +185,19 @@ def _needed_hits(objects: Floats, recalls: Floats) -> Floats:
     """Return the smallest number of hits that reaches each recall, [rows, recalls]."""
     whole = np.maximum(objects, 1)[:, None]
     needed = np.ceil(recalls * whole)
-    # The product may be rounded across a whole number.
+    # Rounding may move the product to the other side of a whole number.
     needed -= (needed - 1) / whole >= recalls
     needed += needed / whole < recalls
     return needed
 
 
 def _first_places(values: Floats, least: Floats) -> npt.NDArray[np.int64]:
-    """Return for each row the first places of ascending whole numbers that reach `least`.
+    """Return, for each row of ascending whole numbers, the first places that reach `least`.
 
-    They are the number of columns if no value does.
+    A place is the number of columns if no value reaches it.
     """
     rows, columns = values.shape
-    # With an offset for each row, all rows together are in ascending order, and are whole numbers.
+    # With an offset for each row, all rows together are ascending whole numbers.
     largest = max(values.max(initial=0), least.max(initial=0))
     offsets = (largest + 1) * np.arange(rows)[:, None]
     places = np.searchsorted((values + offsets).ravel(), (least + offsets).ravel())

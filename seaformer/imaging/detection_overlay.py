@@ -36,7 +36,7 @@ def draw_detections(
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        detections: with boxes in pixels of the image.
+        detections: their boxes are in pixels of the image.
         labels: name of each class.
         palette: as in `seaformer.imaging.overlay.class_shares`.
         note: a warning to show above the photo.
@@ -49,11 +49,11 @@ def draw_detections(
     for box, score, index in reversed(list(detections)):
         left, top, right, bottom = (round(float(value)) for value in box)
         color = class_color(index, palette)
-        # A box that ends between two pixels includes the first only.
+        # A box that ends between two pixels includes only the first of them.
         corners = (left, top, max(left, right - 1), max(top, bottom - 1))
         draw.rectangle(corners, outline=color, width=max(1, letter // _LETTERS_PER_OUTLINE))
         text = f"{drawable(labels[index], f'class {index}')} {100 * score:.0f} %"
-        # Above the box, or inside where there is no space; never beyond the edges of the photo.
+        # Above the box, or inside it if there is no space above; never beyond the photo's edges.
         width = round(font.getlength(text)) + 2 * padding + 1
         x = max(0, min(left, canvas.width - width))
         y = top - height if top >= height else min(top, canvas.height - height)

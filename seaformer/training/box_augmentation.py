@@ -24,18 +24,19 @@ def augment_boxes(
     recipe: Recipe,
     random: np.random.Generator,
 ) -> tuple[npt.NDArray[np.float32], _Corners, npt.NDArray[np.int64]]:
-    """Augment an image and its boxes to a training example.
+    """Make a training example by augmenting an image and its boxes.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        truth: its boxes; groups are left out.
+        truth: its boxes; those of groups are omitted.
         task: normalisation and channel order, and the size that scales refer to.
         recipe: which augmentations are applied, and how strongly.
         random: random number generator.
 
     Returns:
-        Normalised float32 [3, h, w] in the size of the recipe's crop; the boxes, float32 [N, 4],
-        left, top, right, bottom in pixels of the crop; and their classes, int64 [N].
+        The normalised image, float32 [3, h, w], at the size of the recipe's crop; the boxes,
+        float32 [N, 4], left, top, right, bottom in pixels of the crop; and their classes, int64
+        [N].
     """
     single = truth.single()
     corners, classes = single.corners(), single.classes()
@@ -62,7 +63,7 @@ def augment_boxes(
 def _cropped(
     corners: _Corners, origin: tuple[int, int], size: tuple[int, int]
 ) -> tuple[_Corners, npt.NDArray[np.bool_]]:
-    """Return the boxes that stay, in pixels of the crop, and which they are; (x, y) everywhere."""
+    """Return the boxes that stay, in pixels of the crop, and a mask of them; pairs are (x, y)."""
     moved = corners - np.tile(np.asarray(origin, np.float32), 2)
     inside = moved.clip(0, np.tile(np.asarray(size, np.float32), 2))
     whole, sides = moved[:, 2:] - moved[:, :2], inside[:, 2:] - inside[:, :2]

@@ -41,7 +41,7 @@ def detection_loss(model: nn.Module, output: Tensor, targets: Targets, size: Any
 
 
 def _matched(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Return for each anchor the index of its box, or a negative number as torchvision's matcher.
+    """Return the index of each anchor's box, or the negative number of torchvision's matcher.
 
     Without boxes, all anchors are background.
     """

@@ -22,7 +22,7 @@ def validate_boxes(
     """Evaluate a network on the validation images, which are distributed over all processes.
 
     `model` is not wrapped, is on the device of `accelerator`, and is left in eval mode. The scores
-    returned are over all images, and the same in every process.
+    that it returns cover all images, and are the same in every process.
     """
     mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
     outcomes: list[tuple[int, Boxes, Detections]] = []

@@ -1,7 +1,7 @@
-"""Golden detections: outputs of a detection network and what torchvision's RetinaNet makes of them.
+"""Golden detections: outputs of a detection network, decoded by torchvision's RetinaNet.
 
-`python -m detection_golden` writes tests/golden/detections.json, which the decoding in Python and
-in Kotlin is compared with where there is no torchvision.
+`python -m detection_golden` writes tests/golden/detections.json, with which the
+decoding in Python and in Kotlin is compared where torchvision is not installed.
 """
 
 import json

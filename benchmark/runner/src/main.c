@@ -14,7 +14,7 @@
 #include "runtime.h"
 #include "system.h"
 
-/* VERSION and TARGET are texts given by build.py. */
+/* VERSION and TARGET are strings that build.py defines. */
 #define NAME_AND_VERSION "seaformer-runner " VERSION " " TARGET "\n"
 
 static const runtime *find_runtime(const char *name) {
@@ -73,6 +73,6 @@ int main(int argc, char **argv) {
     write_header(&planned, version, clock_ns() - start);
     measure(&planned, with);
     report_end();
-    /* Not exit: cleanup by the runtimes is not needed any more. */
+    /* Not exit(): the runtimes no longer need to clean up. */
     _exit(STATUS_DONE);
 }

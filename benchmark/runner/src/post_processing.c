@@ -74,7 +74,7 @@ DEFINE_ARGMAX(argmax_float_wide, float, uint16_t)
 DEFINE_ARGMAX(argmax_int8_wide, int8_t, uint16_t)
 DEFINE_ARGMAX(argmax_uint8_wide, uint8_t, uint16_t)
 
-/* Returns the input of the arg-max: integers themselves are the logits, as in argmax.h. */
+/* Returns the input of the arg-max; integers are not dequantized, as in argmax.h. */
 static const void *scores_of(const post_processing *of, const void *logits) {
     if (of->scores == NULL) return logits;
     if (of->is_signed)

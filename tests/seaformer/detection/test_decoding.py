@@ -1,4 +1,4 @@
-"""Anchors, decoding and suppression in NumPy, by hand-made cases."""
+"""Anchors, decoding and suppression in NumPy, tested with hand-made cases."""
 
 import math
 from typing import Any
@@ -36,7 +36,7 @@ def described(**changes: Any) -> DetectionOutput:
 
 
 def silent() -> np.ndarray:
-    """Return an output without any detection: 12 + 4 anchors."""
+    """Return an output without detections, for 12 + 4 anchors."""
     output = np.zeros((1, 16, CLASSES + 4), np.float32)
     output[..., :CLASSES] = NEVER
     return output
@@ -111,7 +111,7 @@ def test_suppression_is_within_a_class_and_by_the_best() -> None:
         np.float32,
     )
     scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.5], np.float32)
-    # The second overlaps the first by 0.6; the third only the second, which is not there any more.
+    # The second overlaps the first by 0.6; the third only the second, which was removed.
     # Empty boxes overlap nothing, not even each other.
     classes = np.array([1, 1, 1, 2, 1, 1])
     assert suppress(boxes, scores, classes, 0.5, 100).tolist() == [0, 2, 3, 4, 5]

@@ -54,9 +54,9 @@ def test_detections_in_common() -> None:
     assert shared(one, detections((0.9, 3, shifted), (0.8, 4, elsewhere))) == (4, 4)
     # Another class, and another place.
     assert shared(one, detections((0.9, 5, box), (0.8, 4, box))) == (0, 4)
-    # What is confident in one may be faint in the other.
+    # A confident detection of one model may have a low score in the other.
     assert shared(one, detections((0.4, 3, box))) == (1, 2)
-    # Faint in both, or outside of the image.
+    # No detection is both confident and inside the image.
     assert shared(detections((0.4, 3, box)), detections((0.9, 3, [10, 10, 10, 20]))) == (0, 0)
     both = DetectionAgreement()
     for _ in range(2):

@@ -71,7 +71,7 @@ def write_detector(path: Path, least: float) -> Path:
 
 
 def paint(cells: dict[tuple[int, int], tuple[int, int]]) -> Image.Image:
-    """Draw cells (row, column) -> (channel, value) on black."""
+    """Draw cells on black; `cells` maps (row, column) to (channel, value)."""
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
     for (row, column), (channel, value) in cells.items():
         pixels[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL, channel] = value

@@ -46,7 +46,7 @@ class ResNet(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """A backbone as torchvision's RetinaNet takes it, with the modules of ours."""
+    """A backbone in the form that torchvision's RetinaNet takes, with the modules of ours."""
 
     def __init__(self, ours: RetinaNet, width: int) -> None:
         super().__init__()

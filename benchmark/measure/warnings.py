@@ -85,7 +85,7 @@ def wide_intervals(models: Sequence[ModelResult], until: float) -> Iterator[str]
 
 
 def _is_single(other: ModelResult, model: ModelResult) -> bool:
-    """Whether `other` is the quantized `model` in single precision, by their metadata."""
+    """Whether the metadata shows that `other` is the quantized `model` in single precision."""
     quantized = model.precision in PRECISIONS and PRECISIONS[model.precision].is_quantized
     return quantized and other.precision == "fp32" and _identity(model) == _identity(other)
 

@@ -198,7 +198,7 @@ def open_image(
 
 
 def _check_size(image: Image.Image, path: Path) -> None:
-    """Refuse an image that would take too much memory to decode, by its header."""
+    """Refuse an image whose header shows that decoding would take too much memory."""
     width, height = image.size
     if isinstance(image, TiffImageFile):
         # Each tile is decoded completely, even if most of it is outside the image.

@@ -1,7 +1,7 @@
 """Seeded random weights for networks of other libraries, chosen by the type of each module.
 
-The names of their modules say nothing that `random_weights` could go by. What it says about good
-values holds here too.
+`random_weights` chooses values by the names of modules. Other libraries use other names, so these
+are of no help here, but what it says about good values applies here too.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""No process reports to anyone, whatever the user's environment variables are."""
+"""No process sends data to anyone, whatever the user's environment variables are."""
 
 import subprocess
 import sys

@@ -1,9 +1,9 @@
 """Growth of latency with the side: exponent b of a * side^b, by least squares of the logarithms.
 
-The fit uses the larger half of the sides: at small sides, operator calls and projections dominate,
-whatever the attention. The interval covers only measurement noise, by the bootstrap over rounds of
-`seaformer.statistics.bootstrap`, separately for each side; it does not cover that a curve may not
-be a power law and may have a different exponent at other sides.
+The fit uses the larger half of the sides: at small sides, operator calls and projections dominate
+in every attention. The interval is from the bootstrap over rounds of
+`seaformer.statistics.bootstrap`, separately for each side. It covers only measurement noise, not
+the possibility that a curve is not a power law or has a different exponent at other sides.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Opening models for an evaluation: what a network declares goes before what the data set says."""
+"""Opening models for an evaluation: what a network declares overrides the data set."""
 
 from dataclasses import replace
 

@@ -45,5 +45,5 @@ fun <T> withinMemory(
 private const val MOST_REDUCTIONS = 8
 private const val MOST_PIXELS = 4_000_000L
 
-/** Decoded, rotated, cropped, mask, blended, bitmap; twice as many, as the app needs the other half. */
+/** Six copies: decoded, rotated, cropped, mask, blended, bitmap. Doubled, to leave half to the app. */
 private const val COPIES = 12

@@ -11,8 +11,8 @@ new ones. The rules:
    MACs, so a convolution gets all of it and the activation after it nothing; if no node has MACs,
    the node of rule 1 gets all of it.
 3. Nodes inserted by ONNX Runtime, which change layout or type, have no name from the file. Their
-   time is attributed like the next event, for which they were inserted; the time of
-   `ReorderOutput`, which restores a layout, like the preceding event.
+   time goes to the node of the next event, for which they were inserted; the time of
+   `ReorderOutput`, which restores a layout, goes to the node of the preceding event.
 
 Every node with MACs must have an event, and every event a node; anything else is an error.
 """

@@ -149,7 +149,7 @@ class Phone(Device):
         return self.run(command).stdout.decode("utf-8", "replace")
 
     def twice(self, work: Callable[[], _T]) -> _T:
-        """Do idempotent work, and repeat it once if the adb server was restarted meanwhile."""
+        """Do idempotent work, and repeat it once if the adb server is restarted during it."""
         try:
             return work()
         except (errors.ServerLost, errors.CutOff):
@@ -201,7 +201,7 @@ class PhoneWorkspace(Workspace):
     ) -> Finished:
         """Run a program in the folder, as `Workspace.execute` describes.
 
-        Raises TakenOver if another process has reserved the phone meanwhile.
+        Raises TakenOver if another process has reserved the phone in the meantime.
         """
         path = self.path_of(program)
         if "\0" in "".join(arguments):

@@ -90,7 +90,7 @@ class RunnerSession(Session):
     _turns = 0
 
     def run(self) -> Results:
-        """Measure, keeping the files of a breakdown on this computer meanwhile."""
+        """Measure, with a temporary folder on this computer for the files of a breakdown."""
         with temporary_folder("profiling") as folder:
             if self.options.breakdown:
                 for one in self.candidates:

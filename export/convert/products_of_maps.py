@@ -1,9 +1,9 @@
 """Correcting the layout of feature maps that are multiplied as matrices.
 
-onnx2tf stores the outputs of convolutions and the like channels last, but passes them to MatMul
-without restoring the order of ONNX. A Reshape restores that order, even if the shape is unchanged.
-Therefore each factor of three axes or more that is stored channels last is reshaped to its own
-shape, which TensorFlow's converter turns into a transpose.
+onnx2tf stores the outputs of convolutions and similar operators with channels last, but passes them
+to MatMul without restoring the order of ONNX. A Reshape restores that order, even if the shape is
+unchanged. Therefore, each factor of three axes or more that is stored with channels last is
+reshaped to its own shape, which TensorFlow's converter turns into a transpose.
 """
 
 import numpy as np

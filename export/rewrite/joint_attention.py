@@ -188,7 +188,7 @@ def _stacked(tokens: Tensor, masks: Tensor) -> Tensor:
 
 
 def _stack(*convolutions: nn.Module) -> nn.Conv2d:
-    """One 1x1 convolution whose output is the concatenation of theirs."""
+    """Return one 1x1 convolution whose output concatenates the outputs of these."""
     pairs = [folded(conv) for conv in convolutions]
     channels = sum(conv.out_channels for conv, _ in pairs)
     joint = nn.Conv2d(pairs[0][0].in_channels, channels, 1)

@@ -180,5 +180,5 @@ class ImageSession(Closable):
         return self.session.inputs[0].encode(x)
 
     def close(self) -> None:
-        """Free the memory of the model; the session cannot run any more."""
+        """Free the memory of the model; after this, the session cannot run."""
         self.session.close()

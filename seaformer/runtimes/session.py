@@ -66,7 +66,7 @@ class Closable(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Free the memory of the model; the session cannot run any more."""
+        """Free the memory of the model; after this, the session cannot run."""
 
     def __enter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ class TrainingRun:
         optimizer = build_optimizer(model, folder.recipe, folder.network.backbone)
         if state is not None and state.step:
             try:
-                # Learning rates and the like come from the recipe.
+                # Settings such as learning rates come from the recipe.
                 moments = {"state": state.optimizer.get("state", {})}
                 optimizer.load_state_dict(optimizer.state_dict() | moments)
                 _check_moments(optimizer)

@@ -119,7 +119,7 @@ def make():
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.slow
 def test_a_file_that_is_wrong_only_on_the_gpu(tmp_path: Path) -> None:
-    """It is marked by default, and not written if the GPU is requested."""
+    """By default, the file is marked; if the GPU is requested, it is not written."""
     (tmp_path / "heads.py").write_text(HEADS)
     network = ("--model", "heads:make", "--task", "cityscapes", "--input-size", "64x128")
     done = run_export(*network, cwd=tmp_path)

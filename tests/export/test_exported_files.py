@@ -232,7 +232,7 @@ def with_the_standard_reader(program: str, *arguments: Path) -> subprocess.Compl
 
 
 def test_the_task_library_segments_with_a_file(tiny_export: Path, tmp_path: Path) -> None:
-    """It needs only the file, which contains input, normalisation and labels."""
+    """The library needs only the file, which contains input, normalisation and labels."""
     if not os.environ.get(SUPPORT):
         pytest.skip(f"{SUPPORT} names no folder with the Task Library")
     file = tiny_export / f"{TINY}_fp32.tflite"
@@ -338,7 +338,7 @@ def test_half_precision_halves_the_size_of_the_file(tiny_export: Path) -> None:
 
 @pytest.mark.slow
 def test_the_mean_of_the_normalisation_is_not_rounded_to_half(tmp_path: Path) -> None:
-    """It is stored once per column: 512 columns are as large as a weight."""
+    """The mean is stored once per column, so with 512 columns it is as large as a weight."""
     done = run_export(
         "--weights", "shapes", "--input-size", "64x512", "--precision", "fp16", "--format", "onnx",
         "--format", "tflite", "--output", ".", cwd=tmp_path,

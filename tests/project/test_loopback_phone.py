@@ -189,7 +189,7 @@ def running(phone: LoopbackPhone, command: str) -> threading.Thread:
 
 
 def test_unplugging_hangs_up_the_shell_but_not_its_children(loopback_phone):
-    """As with the real daemon; more is up to the commands."""
+    """The real daemon does the same; a command has to end its children itself."""
     thread = running(loopback_phone, "sleep 1000 & wait")
     loopback_phone.unplug()
     thread.join()

@@ -192,7 +192,7 @@ def test_a_label_far_from_its_point_has_a_line_to_it() -> None:
 
 @in_a_browser
 def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
-    """With all networks of the paper."""
+    """The plot has all networks of the paper."""
     names = [name.removeprefix("seaformer-") for name in FIGURES]
     times = {name: FIGURES[key].latency_ms / 3 for name, key in zip(names, FIGURES, strict=True)}
     path, widths = tmp_path / f"{STEM}.html", (390, 1280)

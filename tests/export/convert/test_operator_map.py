@@ -216,7 +216,7 @@ def test_operators_of_a_users_export(users_export: Path) -> None:
 
 
 def test_equal_values_behind_several_layers_are_left_out() -> None:
-    """As if one operator had the values of both norms: it does not compute the layers between."""
+    """An operator with the values of both norms does not compute the layers between them."""
     size = (8, 8)
     branch = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1), nn.ReLU())
     graph = to_onnx(branch.eval(), size, "logits").graph

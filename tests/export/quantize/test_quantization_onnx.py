@@ -68,7 +68,7 @@ def test_the_output_is_close_to_single_precision(tiny: Quantized, precision: str
 
 
 def test_integer_kernels_match_the_graph(tiny: Quantized) -> None:
-    """They do not saturate: running each node in floating point gives nearly the same output."""
+    """They do not saturate: if each node runs in floating point, the output is nearly the same."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     by_node = onnxruntime.InferenceSession(tiny.files["int8"], options)

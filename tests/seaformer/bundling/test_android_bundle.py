@@ -425,7 +425,7 @@ def test_a_folder_that_is_not_the_app_is_refused(copy: Path, tmp_path: Path) -> 
 def test_the_error_about_a_missing_app_names_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None, expected: str
 ) -> None:
-    """With records in the format of pip, of an installed package."""
+    """The records are in pip's format for an installed package."""
     records = tmp_path / "seaformer-0.1.0.dist-info"
     records.mkdir()
     (records / "METADATA").write_text("Metadata-Version: 2.1\nName: seaformer\nVersion: 0.1.0\n")

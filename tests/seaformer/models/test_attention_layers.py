@@ -149,7 +149,7 @@ def test_mixing_attention_has_two_branches_that_gate_each_other(size: tuple[int,
 
 @torch.no_grad()
 def test_acmix_attends_to_neighbours_and_convolves_the_same_maps() -> None:
-    """As in the paper: with the query's own encoding, by unfolding, and tap by tap."""
+    """The reference follows the paper: the query's own encoding, unfolding, and tap by tap."""
     layer, x = exact("acmix"), features(8, 10)
     height, width, head_dim = 8, 10, CHANNELS // HEADS
     maps = [layer.query(x), layer.key(x), layer.value(x)]

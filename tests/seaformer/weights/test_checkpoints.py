@@ -251,7 +251,7 @@ def test_prefixes_of_wrappers_are_removed_and_reported(
 def test_of_several_networks_the_student_or_the_requested_one_is_loaded(
     tmp_path: Path, nested: bool
 ) -> None:
-    """As saved by distillation: the same tensors twice, in one dictionary."""
+    """Distillation saves two networks with the same tensor names in one dictionary."""
     networks = {"teacher": torch.zeros(1), "student": torch.ones(1)}
     state = {f"{name}.layer.w": tensor for name, tensor in networks.items()}
     torch.save({"state_dict": state} if nested else state, tmp_path / "a.pth")

@@ -155,7 +155,7 @@ def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter
         "permute/permute",
         pytest.param("permute/flat", marks=pytest.mark.slow),
         pytest.param("flat/permute", marks=pytest.mark.slow),
-        "flat/flat",
+        pytest.param("flat/flat", marks=pytest.mark.slow),
     ],
 )
 def test_tokens_of_equal_axes_are_not_transposed(conversion: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from native_argmax import Job, NativeArgmax, NoCompilerError
+from sampling import sampled
 
 from seaformer.errors import SeaformerError
 from seaformer.imaging.upsampling import argmax, upsample_argmax
@@ -161,7 +162,7 @@ def test_is_the_best_class_up_to_the_bound(
         ((1, 5, 5), (9, 9)),
     ],
 )
-@pytest.mark.parametrize("kind", ["smooth", "noise"])
+@pytest.mark.parametrize("kind", sampled(["smooth", "noise"]))
 def test_shapes(
     upsample: Upsample, shape: tuple[int, int, int], size: tuple[int, int], kind: str
 ) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.datasets import Dataset, fault_of, open_dataset, read_mask
+from seaformer.datasets.shapes import DETECTION_TASK, ShapesDataset
 from seaformer.datasets.shapes import TASK as SHAPES
-from seaformer.datasets.shapes import ShapesDataset
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.imaging.image_files import SUFFIXES, find_images, listed
 from seaformer.imaging.images import read_image, unreadable
@@ -23,7 +23,7 @@ from seaformer.tasks import Preprocessing, Task
 RANDOM = "random"
 """The value of --calibration that does not name a folder."""
 
-DRAWN = (SHAPES, "shapes-detection")
+DRAWN = (SHAPES, DETECTION_TASK)
 """Tasks that have procedural scenes."""
 
 FEW_SAMPLES = 100

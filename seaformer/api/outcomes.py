@@ -16,6 +16,7 @@ from PIL import Image
 from seaformer.artifact.metadata import Interface, Metadata
 from seaformer.benchmark.presentation.results_csv import rows
 from seaformer.benchmark.results.schema import Results as BenchmarkResults
+from seaformer.detection import SHOWN_SCORE
 from seaformer.detection.detections import Detections
 from seaformer.evaluation.results import Difference, Scores
 from seaformer.evaluation.results import Results as EvaluationResults
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     import pandas
 
 OPACITY = 0.5
-DRAWN_SCORE = 0.3
-"""Lowest score of the boxes in an overlay."""
 REPR_CLASSES = 3
 """Number of classes in the representation of a prediction."""
 
@@ -97,7 +96,7 @@ class Predicted:
         if self.detections is not None:
             return detection_overlay.draw_detections(
                 self.details.photograph,
-                self.detections.above(DRAWN_SCORE),
+                self.detections.above(SHOWN_SCORE),
                 self.interface.labels,
                 self.interface.palette,
                 note=detection_overlay.RANDOM_WEIGHTS_NOTE if self.interface.is_random else None,

@@ -17,6 +17,7 @@ from seaformer.cli.processor_options import (
     read_processor,
 )
 from seaformer.cli.statement_options import read_statement, statement_options
+from seaformer.detection import SHOWN_SCORE
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import atomic_write
 from seaformer.imaging.input_size import parse_input_size
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 LISTED_CLASSES = 12
 TOP = 5
-MIN_SCORE = 0.3
 
 
 @click.command(cls=Command)
@@ -101,7 +101,7 @@ MIN_SCORE = 0.3
 @click.option(
     "--min-score",
     type=click.FloatRange(0, 1),
-    help=f"Lowest score of the boxes to show, for a detection model. [default: {MIN_SCORE}]",
+    help=f"Lowest score of the boxes to show, for a detection model. [default: {SHOWN_SCORE}]",
 )
 @processor_options
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
@@ -203,7 +203,7 @@ def main(
         for note in filter(None, notes):
             console.print(note, style="bold yellow")
         runs = 0 if processor.is_emulated else TIMED_RUNS if given.is_one else 1
-        least = MIN_SCORE if min_score is None else min_score
+        least = SHOWN_SCORE if min_score is None else min_score
         prediction_run = _PredictionRun(model, session, interface, runs, opacity, least, force)
         for photo in chain([first], reading):
             outputs = requested.of_image(photo.stem, given.is_one, has_overlay)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from seaformer.datasets import Boxes
+from seaformer.detection import SHOWN_SCORE
 from seaformer.detection.detections import Detections
 from seaformer.evaluation.average_precision import MEASURES, DetectionScores, Floats
 from seaformer.evaluation.paired_scores import SEED
 from seaformer.evaluation.tally import WORST, ImageScore
 from seaformer.statistics.bootstrap import draw_images, interval_of_resampled
-
-LEAST_SCORE = 0.3
-"""Lowest score with which a detection counts in the score of a single image."""
 
 Ends = tuple[float, float]
 
@@ -32,7 +30,7 @@ class DetectionResult:
         class_changes: difference of each of these from the reference; None for the reference.
         objects: number of annotated objects of each class.
         worst: images with the lowest F1 score, worst first. Only detections with a score of at
-            least `LEAST_SCORE` are counted.
+            least `SHOWN_SCORE` are counted.
     """
 
     scores: Mapping[str, float]
@@ -59,6 +57,7 @@ def compare_detections(
         classes: number of classes.
     """
     models = [DetectionScores(truths, one, classes) for one in found]
+    reference = models[0]
     drawn = draw_images(len(truths), SEED)
     resampled = [model.resampled(drawn) for model in models]
     return [
@@ -66,18 +65,18 @@ def compare_detections(
             scores=dict(zip(MEASURES, model.values.tolist(), strict=False)),
             intervals={name: _ends(of_model, place) for place, name in enumerate(MEASURES)},
             changes={}
-            if model is models[0]
+            if model is reference
             else {
                 name: (
-                    100 * float(model.values[place] - models[0].values[place]),
+                    100 * float(model.values[place] - reference.values[place]),
                     *_ends(100 * (of_model - resampled[0]), place),
                 )
                 for place, name in enumerate(MEASURES)
             },
             classes=tuple(model.values[len(MEASURES) :].tolist()),
             class_changes=None
-            if model is models[0]
-            else tuple((model.values - models[0].values)[len(MEASURES) :].tolist()),
+            if model is reference
+            else tuple((model.values - reference.values)[len(MEASURES) :].tolist()),
             objects=model.objects,
             worst=_worst(names, model),
         )
@@ -91,6 +90,6 @@ def _ends(resampled: Floats, place: int) -> Ends:
 
 
 def _worst(names: Sequence[str], model: DetectionScores) -> tuple[ImageScore, ...]:
-    scores = model.image_scores(LEAST_SCORE)
+    scores = model.image_scores(SHOWN_SCORE)
     order = np.argsort(scores, kind="stable")[:WORST]
     return tuple(ImageScore(float(scores[place]), names[place]) for place in order)

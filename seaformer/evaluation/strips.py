@@ -8,8 +8,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from seaformer.datasets import IGNORED, Boxes, Dataset, Item, read_mask
+from seaformer.detection import SHOWN_SCORE
 from seaformer.detection.detections import Detections
-from seaformer.evaluation.detection_comparison import LEAST_SCORE
 from seaformer.evaluation.models import Candidate
 from seaformer.imaging.box_outlines import draw_outlines
 from seaformer.imaging.images import read_image
@@ -141,7 +141,7 @@ def _detection_strip(
     palette = task.palette or models[0].interface.palette
     drawn = [("ground truth", truth.corners(), truth.classes())]
     for model, detections in zip(models, found, strict=True):
-        shown = detections.above(LEAST_SCORE)
+        shown = detections.above(SHOWN_SCORE)
         drawn.append((model.name, shown.boxes, shown.classes))
     small = _thumbnail(image)
     scale = small.shape[1] / image.shape[1]

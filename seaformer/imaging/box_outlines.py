@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from seaformer.imaging.overlay import class_color
+from seaformer.imaging.overlay import Color, class_color
 
 _SIDE_PER_WIDTH = 120
 """Shorter side of an image, in pixels, for each pixel of the width of an outline."""
@@ -29,8 +29,15 @@ def draw_outlines(
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas)
     width = max(1, round(min(canvas.size) / _SIDE_PER_WIDTH))
-    for (left, top, right, bottom), index in zip(boxes, classes, strict=True):
-        # A box that ends between two pixels includes the second.
-        corners = (left, top, max(left, right - 1), max(top, bottom - 1))
-        draw.rectangle(corners, outline=class_color(index, palette), width=width)
+    for box, index in zip(boxes, classes, strict=True):
+        draw_outline(draw, box, class_color(index, palette), width)
     return np.asarray(canvas)
+
+
+def draw_outline(draw: ImageDraw.ImageDraw, box: Sequence[float], color: Color, width: int) -> None:
+    """Draw the outline of one box; `width` is the width of the line in pixels."""
+    left, top, right, bottom = box
+    # The right and bottom edges lie just past the last pixels of the box.
+    draw.rectangle(
+        (left, top, max(left, right - 1), max(top, bottom - 1)), outline=color, width=width
+    )

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from seaformer.detection.detections import Detections
+from seaformer.imaging.box_outlines import draw_outline
 from seaformer.imaging.overlay import (
     Color,
     class_color,
@@ -47,11 +48,10 @@ def draw_detections(
     font = font_of_size(letter)
     padding, height = letter // 4, sum(font.getmetrics())
     for box, score, index in reversed(list(detections)):
-        left, top, right, bottom = (round(float(value)) for value in box)
+        corners = [round(float(value)) for value in box]
         color = class_color(index, palette)
-        # A box that ends between two pixels includes only the first of them.
-        corners = (left, top, max(left, right - 1), max(top, bottom - 1))
-        draw.rectangle(corners, outline=color, width=max(1, letter // _LETTERS_PER_OUTLINE))
+        draw_outline(draw, corners, color, max(1, letter // _LETTERS_PER_OUTLINE))
+        left, top, *_ = corners
         text = f"{drawable(labels[index], f'class {index}')} {100 * score:.0f} %"
         # Above the box, or inside it if there is no space above; never beyond the photo's edges.
         width = round(font.getlength(text)) + 2 * padding + 1

@@ -13,7 +13,7 @@ from seaformer.detection.detections import Detections
 from seaformer.evaluation.average_precision import DetectionScores
 from seaformer.tasks import Task
 from seaformer.training.scenes import Scenes
-from seaformer.training.validation import BATCH_SIZE, prepared
+from seaformer.training.validation import predictions, prepared
 
 
 def validate_boxes(
@@ -24,15 +24,7 @@ def validate_boxes(
     `model` is not wrapped, is on the device of `accelerator`, and is left in eval mode. The scores
     that it returns cover all images, and are the same in every process.
     """
-    mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
-    outcomes: list[tuple[int, Boxes, Detections]] = []
-    for start in range(0, len(mine), BATCH_SIZE):
-        places = mine[start : start + BATCH_SIZE]
-        images = [scenes[index] for index in places]
-        with accelerator.autocast():
-            found = predict_boxes(model, images, task, accelerator.device)
-        for index, (_, truth), detections in zip(places, images, found, strict=True):
-            outcomes.append((index, truth, detections))
+    outcomes = list(predictions(predict_boxes, model, scenes, task, accelerator))
     if accelerator.num_processes > 1:
         outcomes = gather_object(outcomes)
     outcomes.sort(key=lambda outcome: outcome[0])

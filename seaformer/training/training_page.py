@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.datasets import Boxes
+from seaformer.detection import SHOWN_SCORE
 from seaformer.detection.detections import Detections
 from seaformer.evaluation.average_precision import MEASURES, DetectionScores
 from seaformer.evaluation.metrics import SegmentationScores
@@ -36,9 +37,6 @@ _CURVES = (
 
 _MAX_DOTS = 40
 """The dots of curves with more values are drawn only under the pointer or with the focus."""
-
-_LEAST_SCORE = 0.3
-"""Detections with a lower score are not drawn."""
 
 Pixels = npt.NDArray[np.uint8]
 Scores = SegmentationScores | DetectionScores
@@ -169,7 +167,7 @@ def _drawn(folder: RunFolder, image: Pixels, annotation: Annotation) -> Pixels:
         classes = annotation.classes().tolist()
         return _small(draw_outlines(image, annotation.corners().tolist(), classes, palette))
     if isinstance(annotation, Detections):
-        shown = annotation.above(_LEAST_SCORE)
+        shown = annotation.above(SHOWN_SCORE)
         boxes, classes = shown.boxes.tolist(), shown.classes.tolist()
         return _small(draw_outlines(image, boxes, classes, palette))
     mask = _small(annotation)

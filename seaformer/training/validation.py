@@ -4,7 +4,8 @@ Each image is resized by the task's `preprocessing`, and its logits are resized 
 mIoU is for the deployed network, not for the official protocol.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,16 +33,28 @@ def validate(
     returned are over all images, and the same in every process.
     """
     matrix = ConfusionMatrix(task.num_classes, IGNORED)
-    mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
-    for start in range(0, len(mine), BATCH_SIZE):
-        images = [scenes[index] for index in mine[start : start + BATCH_SIZE]]
-        with accelerator.autocast():
-            masks = predict(model, images, task, accelerator.device)
-        for predicted, (_, truth) in zip(masks, images, strict=True):
-            matrix.update(truth, predicted)
+    for _, truth, predicted in predictions(predict, model, scenes, task, accelerator):
+        matrix.update(truth, predicted)
     counts = torch.from_numpy(matrix.counts).to(accelerator.device)
     matrix.counts = accelerator.reduce(counts, "sum").cpu().numpy()
     return matrix.scores()
+
+
+def predictions(
+    predict: Callable[[nn.Module, list[Any], Task, torch.device], Sequence[Any]],
+    model: nn.Module,
+    scenes: Scenes,
+    task: Task,
+    accelerator: Accelerator,
+) -> Iterator[tuple[int, Any, Any]]:
+    """Yield the index, the annotation and the prediction of each image of this process."""
+    mine = range(accelerator.process_index, len(scenes), accelerator.num_processes)
+    for start in range(0, len(mine), BATCH_SIZE):
+        indices = mine[start : start + BATCH_SIZE]
+        images = [scenes[index] for index in indices]
+        with accelerator.autocast():
+            found = predict(model, images, task, accelerator.device)
+        yield from zip(indices, (truth for _, truth in images), found, strict=True)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from bench.breakdown import run
 from bench.machine import write_section
 from seaformer.artifact.precisions import FORMATS
-from seaformer.benchmark.results.schema import Results, read_results
+from seaformer.benchmark.results.schema import ModelResult, Results, read_results
 from seaformer.export.quantize.latency import processor
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.reporting.numbers import median, ratio
@@ -47,17 +47,17 @@ def main() -> None:
 
 def rows(folder: Path, suffix: str) -> list[str]:
     """Benchmark all variants in one format; return a line of the table for each."""
-    stems = {name: f"seaformer_{name}_ade20k_512x512" for name in VARIANTS}
-    files = [folder / f"{s}_{p}{suffix}" for s in stems.values() for p in PRECISIONS]
+    stems = [f"seaformer_{name}_ade20k_512x512" for name in VARIANTS]
+    files = [folder / f"{stem}_{precision}{suffix}" for stem in stems for precision in PRECISIONS]
     output = folder / f"benchmark{suffix}"
     run("seaformer-benchmark", *files, "--device", "host", "--output", output, "--force")
     results = read_results(output)
-    return [row(results, folder, f"{stem}_{{}}{suffix}") for stem in stems.values()]
+    pairs = zip(results.models[::2], results.models[1::2], strict=True)
+    return [row(results, folder, *pair) for pair in pairs]
 
 
-def row(results: Results, folder: Path, name: str) -> str:
-    """Format the two files of a variant; `name` has a place for the precision."""
-    fp32, int8 = ({m.file: m for m in results.models}[name.format(p)] for p in PRECISIONS)
+def row(results: Results, folder: Path, fp32: ModelResult, int8: ModelResult) -> str:
+    """Format the two files of a variant."""
     paired = results.ratio(int8.id, fp32.id)
     assert paired is not None
     path = folder / int8.file

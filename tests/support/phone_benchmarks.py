@@ -54,7 +54,7 @@ class Benchmark:
             self._process = subprocess.Popen(
                 [*command, *map(str, (*arguments, *output))],
                 cwd=folder,
-                env=environment(),
+                env=environment(COLUMNS="200"),  # tables that are not wrapped
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -30,6 +30,11 @@ operator of an axis, such as a Softmax behind a position bias, would take anothe
 
     any other     of the output of these: transpose that input to channels last
 
+A Concat of such tensors whose output has axes of different length is not ambiguous for the next
+operator, but onnx2tf converts its axis as if its inputs were channels last:
+
+    Concat        axis' = axis
+
 DepthToSpace and SpaceToDepth are computed with channels last for any shape, so an input in the
 order of ONNX is always transposed, even if its axes are equal.
 
@@ -83,6 +88,10 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                     )
                 continue
         kept = [name for name in given if name in multiplied and name not in products]
+        if kept and node.op_type == "Concat" and not written and in_order.issuperset(node.input):
+            (axis,) = (one.i for one in node.attribute if one.name == "axis")
+            operations.append(_override(node, "attributes", "axis", values=axis))
+            continue
         if kept and node.op_type not in READ_ANY_ORDER:
             operations += [
                 _override(
@@ -145,7 +154,9 @@ def has_equal_axes(shape: Sequence[int]) -> bool:
     return len(shape) > 2 and len(set(shape[1:])) == 1
 
 
-def _override(node: onnx.NodeProto, target: str, name: str, **value: list[int]) -> dict[str, Any]:
+def _override(
+    node: onnx.NodeProto, target: str, name: str, **value: int | list[int]
+) -> dict[str, Any]:
     return {"op_name": node.name, "param_target": target, "param_name": name, **value}
 
 

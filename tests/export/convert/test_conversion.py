@@ -212,14 +212,18 @@ def test_attention_of_equal_axes_has_no_extra_operators(tmp_path: Path) -> None:
     assert operators[SIDE] == operators[2 * SIDE]
 
 
-@pytest.mark.slow
-def test_stacked_keys_with_as_many_rows_as_channels(tmp_path: Path) -> None:
-    """Keys of all heads, stacked along the tokens, are square if a head has SIDE channels."""
+@pytest.mark.parametrize(
+    ("heads", "key_dim"), [pytest.param(2, SIDE, marks=pytest.mark.slow), (8, SIDE // 2)]
+)
+def test_stacked_keys_with_as_many_rows_as_channels(
+    heads: int, key_dim: int, tmp_path: Path
+) -> None:
+    """Keys are stacked along the tokens, in groups of four heads: a group of either is square."""
     operators = {}
     for side in (SIDE, 24):
         folder = tmp_path / str(side)
         folder.mkdir()
-        attention = SqueezeEnhancedAxialAttention(SIDE, key_dim=SIDE, heads=2).eval()
+        attention = SqueezeEnhancedAxialAttention(SIDE, key_dim, heads).eval()
         joint = nn.Sequential(attention)
         fold_batch_norm(joint)
         join_attention(joint, {"0": (SIDE, side)})

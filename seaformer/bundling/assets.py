@@ -44,7 +44,7 @@ def write_assets(models: Sequence[Model], images: Sequence[Path], app: Path) -> 
     """Put models into the app, and remove the models of earlier bundles.
 
     The first sample is the bundled photo, which the app's benchmark uses. For models of the
-    task "shapes", which are not trained on photos, generated scenes are added.
+    procedural scenes, which are not trained on photos, scenes are added.
 
     Returns:
         The files that were written.
@@ -90,7 +90,7 @@ def write_models(models: Sequence[Model], folder: Path) -> None:
 
 def _write_samples(folder: Path, models: Sequence[Model], images: Sequence[Path]) -> None:
     shutil.copyfile(sample_photograph(), folder / "00_photograph.jpg")
-    if any(model.metadata.task == "shapes" for model in models):
+    if any(model.metadata.task in ("shapes", "shapes-detection") for model in models):
         from seaformer.datasets.shapes import ShapesDataset
 
         scenes = ShapesDataset("val")

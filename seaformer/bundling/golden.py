@@ -24,7 +24,7 @@ from seaformer.imaging.prediction import prepare_input
 from seaformer.runtimes import open_model
 from seaformer.runtimes.session import Array
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 IMAGE_NAME = "image.rgb"
 IMAGE_SIDE = 160
 """Longer side in pixels; like any other image, it is resized to the model's input."""
@@ -42,17 +42,18 @@ class Golden:
         reference: description of the runtime that computed it.
         step: distance between stored positions in row-major order.
         positions: number of stored positions.
-        classes: values per position; 1 for class ids.
+        channels: values per position: one per class, or 1 for class ids; for boxes also the four
+            offsets. Positions of boxes are anchors.
         thresholds: accelerator -> the thresholds that it has to reach.
-        values: [positions, classes], float32 scores, where the largest wins, or int32 class ids;
-            quantized scores are stored dequantized.
+        values: [positions, channels], float32 scores, where the largest wins, logits and offsets of
+            boxes, or int32 class ids; quantized values are stored dequantized.
     """
 
     model_sha256: str
     reference: str
     step: int
     positions: int
-    classes: int
+    channels: int
     thresholds: dict[str, DeviceThreshold]
     values: Array
 
@@ -89,20 +90,18 @@ def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
 
 
 def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str) -> Golden:
-    """Sample an output, scores or class ids, at evenly spaced positions."""
-    found = metadata.class_scores(output)
-    grid = output[0, ..., None] if found is None else np.moveaxis(found[0], found[1], -1)[0]
-    classes = grid.shape[-1]
-    rows = grid.reshape(-1, classes)
-    step = _step(len(rows), classes, width=grid.shape[-2] if grid.ndim == 3 else 1)
-    values = rows[::step].astype("<f4" if metadata.meaning.gives_scores else "<i4")
+    """Sample an output, scores, boxes or class ids, at evenly spaced positions."""
+    rows, width = _rows(output, metadata)
+    channels = rows.shape[-1]
+    step = _step(len(rows), channels, width)
+    values = rows[::step].astype("<i4" if metadata.meaning.gives_ids else "<f4")
     precision = look_up(PRECISIONS, "precision", metadata.precision)
     return Golden(
         model_sha256=sha256,
         reference=reference,
         step=step,
         positions=len(values),
-        classes=classes,
+        channels=channels,
         thresholds={
             name: accelerator.device_threshold(precision)
             for name, accelerator in ACCELERATORS.items()
@@ -111,9 +110,19 @@ def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str
     )
 
 
-def _step(positions: int, classes: int, width: int) -> int:
+def _rows(output: Array, metadata: Metadata) -> tuple[Array, int]:
+    """Return an output as [positions, channels], and the number of positions in a grid row."""
+    if metadata.detection is not None:
+        level = metadata.detection.levels[0]
+        return output[0], level.grid[1] * len(level.sizes) * len(level.aspect_ratios)
+    found = metadata.class_scores(output)
+    grid = output[0, ..., None] if found is None else np.moveaxis(found[0], found[1], -1)[0]
+    return grid.reshape(-1, grid.shape[-1]), grid.shape[-2] if grid.ndim == 3 else 1
+
+
+def _step(positions: int, channels: int, width: int) -> int:
     """Return a distance between positions that fits `MAX_VALUES` and reaches all grid columns."""
-    step = math.ceil(positions * classes / MAX_VALUES)
+    step = math.ceil(positions * channels / MAX_VALUES)
     while step > 1 and math.gcd(step, width) > 1:
         step += 1
     return step

@@ -16,7 +16,7 @@ from seaformer.tasks.statement import NOTHING, Statement
 RUNTIMES: Mapping[str, str] = {".tflite": "LiteRT", ".onnx": "ONNX Runtime"}
 """Suffix -> runtime in the app."""
 
-KINDS = ("segmentation", "classification")
+KINDS = ("segmentation", "classification", "detection")
 INPUT_TYPES = ("float32", "int8", "uint8")
 OUTPUT_TYPES = (*INPUT_TYPES, "int32", "int64")
 
@@ -119,6 +119,8 @@ def _fits_labels(model: Metadata) -> bool:
     shape = model.output.shape
     if shape[:1] != (1,):
         return False
+    if model.detection is not None:
+        return shape[1:] == (model.detection.anchors, len(model.labels) + 4)
     if model.meaning.gives_ids:
         return len(shape) == 3 and model.kind == "segmentation"
     return model.class_scores(np.zeros(shape, np.int8)) is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from android_app import APP, SCENE, SharedBuild, require_tools
+from exported_detector import write_exported_detector
 from link_check import check_links
 from once import Once
 from PIL import Image
@@ -101,6 +102,7 @@ MODELS = {
     "int8": ("integer_export", "*_int8.onnx"),
     "ids": ("mask_export", "*_fp32_mask.onnx"),
     "classes": ("classifier_export", "*_fp32.onnx"),
+    "boxes": ("detector_export", "*.onnx"),
 }
 
 
@@ -132,6 +134,14 @@ class AppRun:
     @property
     def mask(self) -> np.ndarray:
         return np.fromfile(self.folder / "mask.bin", "<i4").reshape(self.image.shape[:2])
+
+
+@pytest.fixture(scope="session")
+def detector_export(once: Once) -> Path:
+    def fill(folder: Path) -> None:
+        write_exported_detector(folder)
+
+    return once("detector", fill)
 
 
 @pytest.fixture(scope="session")
@@ -204,6 +214,33 @@ def test_the_ranking_of_a_classifier_matches_python(ran: Callable[[str], AppRun]
     assert sorted(ids) == list(range(len(model.metadata.labels)))
     assert (np.diff(probabilities) <= 0).all()
     np.testing.assert_allclose(probabilities, expected[ids.astype(int)], rtol=1e-3)
+
+
+def test_detections_match_python(ran: Callable[[str], AppRun]) -> None:
+    model = ran("boxes")
+    found = np.loadtxt(model.folder / "detections.txt", ndmin=2)
+    expected = model.expected.detections
+    assert expected is not None
+    assert len(expected) > 10
+    assert found[:, 0].tolist() == expected.classes.tolist()
+    np.testing.assert_allclose(found[:, 1], expected.scores, atol=1e-5)
+    np.testing.assert_allclose(found[:, 2:], expected.boxes, atol=1e-3)
+    assert re.fullmatch(r"\d+\.\d dB", lines_of(model.folder / "check.txt")[1])
+
+
+def test_boxes_are_drawn_in_the_colors_of_their_classes(ran: Callable[[str], AppRun]) -> None:
+    model = ran("boxes")
+    drawn = read_image(model.folder / "overlay.png")  # twice the size of the scene
+    assert drawn.shape[:2] == (2 * model.image.shape[0], 2 * model.image.shape[1])
+    assert model.expected.detections is not None
+    assert model.metadata.palette is not None
+    # The best box is drawn last.
+    (left, top, right, bottom), _, index = next(iter(model.expected.detections))
+    middle = round(float(left + right)), round(float(top + bottom))
+    color = model.metadata.palette[index]
+    edges = [(middle[1], round(2 * float(right)) - 1), (round(2 * float(bottom)) - 1, middle[0])]
+    assert [tuple(drawn[y, x].tolist()) for y, x in edges] == [color, color]
+    assert not np.array_equal(drawn[middle[1], middle[0]], color)
 
 
 def test_unavailable_accelerators_are_listed_with_reasons(

@@ -14,7 +14,7 @@ from pathlib import Path
 import android_golden
 import android_jvm_runtime
 from android_app import APP
-from locations import SUPPORT
+from locations import ROOT, SUPPORT
 
 from seaformer.bundling.jni_library import NAME
 from smoke_build.build import JVM_FLAGS, SmokeBuild, drop_declarations
@@ -48,14 +48,24 @@ def make_app(folder: Path, module: Path) -> ModuleApp:
     main = app / "app/src/main"
     for name in ("assets", "jniLibs"):
         shutil.copytree(module / "src/main" / name, main / name)
-    (main / "kotlin/example/Describe.kt").write_text(f"package example\n\n{example(module)}")
+    for name, code in (("Describe", example(module)), ("DrawObjects", example_of_guide())):
+        (main / f"kotlin/example/{name}.kt").write_text(f"package example\n\n{code}")
     (folder / "work").mkdir()
     return ModuleApp(app, folder / "work", "example.app")
 
 
 def example(module: Path) -> str:
     """Return the usage example of a module's README."""
-    (code,) = re.findall(r"```kotlin\n(.*?)```", (module / "README.md").read_text(), re.DOTALL)
+    return _kotlin_of(module / "README.md")
+
+
+def example_of_guide() -> str:
+    """Return the example of the guide, which draws boxes."""
+    return _kotlin_of(ROOT / "docs" / "android_library.md")
+
+
+def _kotlin_of(document: Path) -> str:
+    (code,) = re.findall(r"```kotlin\n(.*?)```", document.read_text(), re.DOTALL)
     return str(code)
 
 

@@ -15,12 +15,14 @@ import numpy as np
 import onnx
 import pytest
 from android_app import APP
+from android_metadata import metadata_of
+from exported_detector import write_exported_detector
 from PIL import Image
 from sampling import sampled
 
 from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.beside import path_beside
-from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.metadata import Metadata, parse_metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.bundling.assets import assets_of, write_assets
 from seaformer.bundling.golden import MAX_VALUES, compute_golden, golden_image, sample_output
@@ -31,6 +33,7 @@ from seaformer.files import file_sha256
 from seaformer.imaging.images import read_image
 from seaformer.imaging.prediction import prepare_input
 from seaformer.runtimes import open_model
+from seaformer.tasks.statement import Statement
 from smoke_build.tools import DEBIAN, find_debian, require_tools
 
 ROOT = APP.parent
@@ -131,11 +134,11 @@ def test_the_golden_output_is_computed_from_the_file_on_this_computer(
             output = session.run(prepare_input(image, session, metadata))[0]
         if metadata.output.layout == "NCHW":
             output = np.moveaxis(output, 0, -1)
-        expected = output.reshape(-1, description["classes"])[:: description["step"]]
+        expected = output.reshape(-1, description["channels"])[:: description["step"]]
         stored = (golden / f"{stem}.bin").read_bytes()
         assert len(stored) < most_bytes
         values = np.frombuffer(stored, "<i4" if name == "mask" else "<f4")
-        assert np.array_equal(values.reshape(-1, description["classes"]), expected)
+        assert np.array_equal(values.reshape(-1, description["channels"]), expected)
         assert len(np.unique(values)) > 2
         assert description["model_sha256"] == file_sha256(file)
         assert description["thresholds"]["cpu"] == {"min_sqnr_db": 60.0, "min_agreement": 0.99}
@@ -153,6 +156,64 @@ def test_the_gpu_accelerator_matches_the_golden_output(shapes_export: Path) -> N
     assert sqnr_db(golden.values, found) > golden.thresholds["gpu"].min_sqnr_db
     agreement = (found.argmax(1) == golden.values.argmax(1)).mean()
     assert agreement >= golden.thresholds["gpu"].min_agreement
+
+
+def test_the_golden_output_of_a_detection_model_is_logits_and_offsets(
+    app: Path, tmp_path: Path
+) -> None:
+    model = write_exported_detector(tmp_path)
+    write_assets([read_model(model)], [], app)
+    golden = assets_of(app) / "golden"
+    description = json.loads((golden / "model.json").read_text())
+    assert (description["channels"], description["positions"], description["step"]) == (7, 64, 1)
+    height, width = description["height"], description["width"]
+    image = np.fromfile(golden / "image.rgb", np.uint8).reshape(height, width, 3)
+    with open_model(model) as session:
+        assert session.metadata is not None
+        output = session.run(prepare_input(image, session, session.metadata))[0]
+    stored = np.fromfile(golden / "model.bin", "<f4").reshape(64, 7)
+    assert np.array_equal(stored, output)
+    assert len(np.unique(stored)) > 50
+
+
+def test_anchors_of_all_shapes_and_columns_are_stored() -> None:
+    described = metadata_of("coco", size=(512, 512))
+    metadata = parse_metadata(json.dumps(described), "a test")
+    assert metadata.detection is not None
+    level = metadata.detection.levels[0]
+    shape = metadata.output.shape
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    golden = sample_output(values, metadata, "", "a computer")
+    assert golden.channels == 84
+    assert MAX_VALUES / 4 < golden.values.size <= MAX_VALUES
+    assert np.array_equal(golden.values, values[0, :: golden.step])
+    a_row = level.grid[1] * len(level.sizes) * len(level.aspect_ratios)
+    in_first_level = np.arange(0, level.count, golden.step)
+    assert len(np.unique(in_first_level % a_row)) == a_row
+
+
+def test_scenes_are_samples_for_models_that_detect_shapes(app: Path, tmp_path: Path) -> None:
+    model = write_exported_detector(tmp_path, task="shapes-detection")
+    write_assets([read_model(model)], [], app)
+    names = sorted(path.name for path in (assets_of(app) / "samples").iterdir())
+    assert names[:2] == ["00_photograph.jpg", "01_scene_0.png"]
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16"])
+def test_boxes_in_16_bits_are_refused(tmp_path: Path, dtype: str) -> None:
+    """W8a8 files have them; the runtimes' Java classes cannot read them."""
+    model = write_exported_detector(tmp_path)
+    change_beside(model, _set("output", "dtype", to=dtype))
+    with pytest.raises(UsageError, match=f"the type of its output is {dtype}. Allowed: float32, "):
+        read_model(model)
+
+
+def test_labels_of_a_detection_model_may_be_replaced(app: Path, tmp_path: Path) -> None:
+    model = write_exported_detector(tmp_path)
+    write_assets([read_model(model, Statement(labels=("warm", "natural", "cold")))], [], app)
+    metadata = json.loads((assets_of(app) / "model.json").read_text())
+    assert metadata["labels"] == ["warm", "natural", "cold"]
+    assert metadata["detection"]["iou_threshold"] == 0.3
 
 
 def test_a_large_output_is_stored_at_positions_of_all_columns(shapes_export: Path) -> None:

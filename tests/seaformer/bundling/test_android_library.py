@@ -15,18 +15,22 @@ from android_app import APP, ktlint, require_tools
 from android_library import PROGRAM, ModuleApp, Program, example, make_app
 from click.testing import CliRunner, Result
 from elf import PT_LOAD, Elf
+from exported_detector import write_exported_detector
 from link_check import check_links
 from native_argmax import find_compiler
 from once import Once
 from PIL import Image
 
 from seaformer.bundling import jni_library
+from seaformer.bundling.assets import write_models
 from seaformer.bundling.jni_library import ABIS, NAME
 from seaformer.bundling.library import next_steps, write_library
 from seaformer.bundling.library_folder import MANIFEST, replace_folder
 from seaformer.bundling.model import read_model
 from seaformer.cli.bundle import main
 from seaformer.datasets.shapes import ShapesDataset
+from seaformer.detection import SHOWN_SCORE
+from seaformer.imaging.images import read_image
 from seaformer.imaging.overlay import blend
 from seaformer.imaging.prediction import predict
 from seaformer.runtimes import open_model
@@ -326,6 +330,31 @@ def test_the_example_matches_python(library: Library, models: list[Path], tmp_pa
         assert lines[0] == f"{labels[shares.argmax()]}: {int(100 * shares.max())} %"
         assert len(lines) == np.count_nonzero(shares) > 3
     assert np.array_equal(*masks)
+
+
+def test_the_example_lists_the_objects_of_a_detection_model(
+    library: Library, tmp_path: Path
+) -> None:
+    model = write_exported_detector(tmp_path)
+    write_models([read_model(model)], tmp_path / "app/app/src/main/assets/seaformer")
+    apk = zip_assets(tmp_path / "app", tmp_path / "app.zip")
+    library.program.run(apk, library.scene, tmp_path / "out")
+    image = read_image(library.scene)
+    with open_model(model, 1) as session:
+        expected = predict(image, session, session.metadata, timed_runs=0).detections
+        labels = session.metadata.labels
+    assert expected is not None
+    found = np.loadtxt(tmp_path / "out/detections.txt", ndmin=2)
+    assert len(found) > 10
+    assert found[:, 0].tolist() == expected.classes.tolist()
+    np.testing.assert_allclose(found[:, 1], expected.scores, atol=1e-5)
+    np.testing.assert_allclose(found[:, 2:], expected.boxes, atol=1e-3)
+    shown = expected.above(SHOWN_SCORE)
+    lines = (tmp_path / "out/example.txt").read_text().splitlines()
+    assert [line.partition(": Box(left=")[0] for line in lines] == [
+        labels[index] for _, _, index in shown
+    ]
+    assert 0 < len(shown) < len(found)
 
 
 def test_faults_in_an_app_are_a_clear_line(library: Library, tmp_path: Path) -> None:

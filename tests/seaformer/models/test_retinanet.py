@@ -12,8 +12,10 @@ from locations import ROOT
 from other_libraries import library
 from torch import Tensor, nn
 
+from seaformer.bundling.model import read_model
 from seaformer.detection.anchors import anchors_at
 from seaformer.detection.decoding import decode
+from seaformer.errors import UsageError
 from seaformer.models.catalog import count_macs
 from seaformer.models.create import create_model
 from seaformer.models.registry import REGISTRY
@@ -211,6 +213,14 @@ def test_every_format_and_precision_is_exported(tmp_path: Path) -> None:
         ("onnx", "int8"): "float32",
         ("onnx", "w8a8"): "uint16",
     }
+    for path in written:
+        if read_metadata(path).precision == "w8a8":
+            with pytest.raises(
+                UsageError, match=r"the app cannot run .+ type of its output is u?int16"
+            ):
+                read_model(path)
+        else:
+            assert read_model(path).metadata.detection == described
     for one in files.values():
         assert (one.kind, one.output.content, one.detection) == ("detection", "boxes", described)
         assert one.output.shape == (1, described.anchors, 12)

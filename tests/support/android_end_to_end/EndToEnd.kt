@@ -1,23 +1,35 @@
 package seaformer.demo
 
 import seaformer.core.Accelerator
+import seaformer.core.Analysis
 import seaformer.core.Analyzer
 import seaformer.core.AttemptLog
+import seaformer.core.Box
 import seaformer.core.ClassColors
 import seaformer.core.ClassMask
+import seaformer.core.Detection
+import seaformer.core.DetectionLayout
+import seaformer.core.DrawnDetection
 import seaformer.core.FallbackSegmenter
 import seaformer.core.GoldenCheck
 import seaformer.core.ModelMetadata
 import seaformer.core.Preprocessor
 import seaformer.core.RgbImage
+import seaformer.core.SHOWN_SCORE
 import seaformer.core.Segmenter
 import seaformer.core.TensorData
+import seaformer.core.TextSize
+import seaformer.core.above
 import seaformer.core.blend
-import seaformer.core.classShares
+import seaformer.core.legendOf
 import seaformer.core.littleEndian
+import java.awt.BasicStroke
 import java.awt.Color
 import java.awt.Font
+import java.awt.FontMetrics
+import java.awt.Graphics2D
 import java.awt.RenderingHints
+import java.awt.geom.Rectangle2D
 import java.awt.image.BufferedImage
 import java.io.File
 import java.nio.ByteBuffer
@@ -32,7 +44,8 @@ import javax.imageio.ImageIO
  * searched in OUTPUT. Written to the folder OUTPUT: running.txt, the accelerator in use and the rejected
  * ones; check.txt, the result of the output check; output.bin, the model's output in its own type; for
  * segmentation mask.bin (32-bit class ids), overlay.png, and screen.png (overlay and legend); for
- * classification ranking.txt, with a class and its probability per line.
+ * classification ranking.txt, with a class and its probability per line; for detection detections.txt,
+ * with a class, its score and the edges of its box per line, overlay.png (enlarged), and screen.png.
  */
 fun main(arguments: Array<String>) {
     val (assets, photograph, output) = arguments.map(::File)
@@ -61,11 +74,12 @@ fun main(arguments: Array<String>) {
         File(output, "check.txt").writeText("${verdict.passed}\n${verdict.found}\n${verdict.reference}")
         File(output, "output.bin").writeBytes(littleEndian(segmenter.run(input)))
         val analysis = Analyzer(metadata, segmenter).analyze(image)
-        analysis.mask?.let { show(analysis.photograph, it, metadata, output) }
+        analysis.mask?.let { showMask(analysis, it, metadata, output) }
         analysis.ranking?.let { ranking ->
             val lines = ranking.map { "${it.id} ${it.probability}" }
             File(output, "ranking.txt").writeText(lines.joinToString("\n"))
         }
+        analysis.detections?.let { showDetections(analysis, it, metadata, output) }
     }
 }
 
@@ -83,8 +97,8 @@ private class FaultyGpu(
     }
 }
 
-private fun show(
-    photograph: RgbImage,
+private fun showMask(
+    analysis: Analysis,
     mask: ClassMask,
     metadata: ModelMetadata,
     output: File,
@@ -92,11 +106,66 @@ private fun show(
     val ids = TensorData.Int32(IntArray(mask.size, mask::get))
     File(output, "mask.bin").writeBytes(littleEndian(ids))
     val colors = ClassColors(metadata.palette)
-    val overlay = image(blend(photograph, mask, colors, 0.5))
+    write(image(blend(analysis.photograph, mask, colors, 0.5)), analysis, metadata, output)
+}
+
+private fun showDetections(
+    analysis: Analysis,
+    detections: List<Detection>,
+    metadata: ModelMetadata,
+    output: File,
+) {
+    val lines = detections.map { it.run { "$id $score ${box.left} ${box.top} ${box.right} ${box.bottom}" } }
+    File(output, "detections.txt").writeText(lines.joinToString("\n"))
+    val photograph = analysis.photograph
+    val overlay = BufferedImage(2 * photograph.width, 2 * photograph.height, BufferedImage.TYPE_INT_RGB)
+    val canvas = canvas(overlay)
+    canvas.drawImage(image(photograph), 0, 0, overlay.width, overlay.height, null)
+    val view = Box(0f, 0f, overlay.width.toFloat(), overlay.height.toFloat())
+    val size = MeasuredText(canvas.fontMetrics)
+    val layout = DetectionLayout(view, view, padding = 4f, size)
+    val shown = detections.above(SHOWN_SCORE)
+    for (one in layout.of(shown, photograph.width, photograph.height, ClassColors(metadata.palette))) {
+        draw(canvas, one)
+    }
+    canvas.dispose()
+    write(overlay, analysis, metadata, output)
+}
+
+private fun write(
+    overlay: BufferedImage,
+    analysis: Analysis,
+    metadata: ModelMetadata,
+    output: File,
+) {
     ImageIO.write(overlay, "png", File(output, "overlay.png"))
-    val rows = classShares(mask, metadata.labels, colors)
+    val rows = legendOf(analysis, metadata)
     val legend = rows.map { Pair(Color(it.color), "%s · %.1f %%".format(it.label, 100 * it.share)) }
     ImageIO.write(screen(overlay, legend), "png", File(output, "screen.png"))
+}
+
+private class MeasuredText(
+    private val metrics: FontMetrics,
+) : TextSize {
+    override val height = metrics.height.toFloat()
+
+    override fun widthOf(text: String) = metrics.stringWidth(text).toFloat()
+}
+
+/** Draws a detection like the app's DetectionView. */
+private fun draw(
+    canvas: Graphics2D,
+    one: DrawnDetection,
+) {
+    for ((color, width) in listOf(Color(0, 0, 0, 128) to 4f, Color(one.color) to 2f)) {
+        canvas.color = color
+        canvas.stroke = BasicStroke(width)
+        canvas.draw(one.outline.run { Rectangle2D.Float(left, top, this.width, height) })
+    }
+    canvas.color = Color(one.color)
+    canvas.fill(one.plate.run { Rectangle2D.Float(left, top, width, height) })
+    canvas.color = Color(one.textColor)
+    canvas.drawString(one.text, one.textLeft, one.plate.top + canvas.fontMetrics.ascent)
 }
 
 /** Maps a model file, as the app maps it from its APK. */
@@ -122,12 +191,10 @@ private fun screen(
     val row = 28
     val height = maxOf(overlay.height, row * legend.size + row)
     val screen = BufferedImage(overlay.width + 200, height, BufferedImage.TYPE_INT_RGB)
-    val canvas = screen.createGraphics()
+    val canvas = canvas(screen)
     canvas.color = Color(0x18, 0x1A, 0x1F)
     canvas.fillRect(0, 0, screen.width, screen.height)
     canvas.drawImage(overlay, 0, 0, null)
-    canvas.font = Font(Font.SANS_SERIF, Font.PLAIN, 15)
-    canvas.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON)
     legend.forEachIndexed { index, (color, text) ->
         val top = row / 2 + row * index
         canvas.color = color
@@ -138,3 +205,9 @@ private fun screen(
     canvas.dispose()
     return screen
 }
+
+private fun canvas(image: BufferedImage): Graphics2D =
+    image.createGraphics().apply {
+        font = Font(Font.SANS_SERIF, Font.PLAIN, 15)
+        setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON)
+    }

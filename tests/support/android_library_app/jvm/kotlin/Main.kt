@@ -15,8 +15,9 @@ import javax.imageio.ImageIO
  * same steps one by one.
  *
  * Usage: Main APK INDEX IMAGE.png OUTPUT, see AssetManager for INDEX. Written to the folder OUTPUT:
- * example.txt, the result of the example; overlay.bin, its overlay as 32-bit colours; for the first
- * model mask.bin (32-bit class ids) and facts.txt (the runtime, and whether C computed the mask).
+ * example.txt, the result of the example; overlay.bin, its overlay as 32-bit colours, if it has one; for
+ * the first model mask.bin (32-bit class ids) or detections.txt (a class, its score and the edges of its
+ * box per line), and facts.txt (the runtime, and whether C computed the mask).
  */
 fun main(arguments: Array<String>) {
     val (apk, index, photograph, output) = arguments.map(::File)
@@ -35,10 +36,14 @@ private fun run(
 ) {
     val (classes, overlay) = describe(context, photo)
     File(output, "example.txt").writeText(classes.joinToString("\n"))
-    write(pixels(checkNotNull(overlay)), File(output, "overlay.bin"))
+    overlay?.let { write(pixels(it), File(output, "overlay.bin")) }
     ImageModel.open(context, threads = 1).use { model ->
-        val mask = checkNotNull(model.analyze(photo).mask)
-        write(IntArray(mask.size, mask::get), File(output, "mask.bin"))
+        val found = model.analyze(photo)
+        found.mask?.let { write(IntArray(it.size, it::get), File(output, "mask.bin")) }
+        found.detections?.let { all ->
+            val lines = all.map { it.run { "$id $score ${box.left} ${box.top} ${box.right} ${box.bottom}" } }
+            File(output, "detections.txt").writeText(lines.joinToString("\n"))
+        }
         val facts =
             listOf(
                 "models: ${ImageModel.list(context).joinToString { it.file.name }}",

@@ -7,35 +7,18 @@ import android.view.View
 import android.view.ViewGroup
 import android.widget.BaseAdapter
 import android.widget.TextView
-import seaformer.core.Analysis
-import seaformer.core.ClassColors
-import seaformer.core.ClassShare
-import seaformer.core.ModelMetadata
-import seaformer.core.classShares
+import seaformer.core.LegendRow
 
-/** The rows of a legend: the classes of a mask by share, or the top classes of an image by probability. */
-fun legendOf(
-    analysis: Analysis,
-    metadata: ModelMetadata,
-    colors: ClassColors,
-): List<ClassShare> {
-    analysis.mask?.let { return classShares(it, metadata.labels, colors) }
-    val ranking = analysis.ranking.orEmpty().take(RANKED_CLASSES)
-    return ranking.map { ClassShare(it.id, it.label, colors[it.id], it.probability) }
-}
-
-private const val RANKED_CLASSES = 5
-
-/** The list adapter of the legend; the row of an isolated class is bold. */
+/** The list adapter of the legend; the rows of an isolated class are bold. */
 class LegendAdapter(
     private val context: Context,
 ) : BaseAdapter() {
-    private var rows = emptyList<ClassShare>()
+    private var rows = emptyList<LegendRow>()
     private var isolated: Int? = null
     private var canIsolate = false
 
     fun show(
-        rows: List<ClassShare>,
+        rows: List<LegendRow>,
         isolated: Int?,
         canIsolate: Boolean,
     ) {
@@ -47,9 +30,9 @@ class LegendAdapter(
 
     override fun getCount(): Int = rows.size
 
-    override fun getItem(position: Int): ClassShare = rows[position]
+    override fun getItem(position: Int): LegendRow = rows[position]
 
-    override fun getItemId(position: Int): Long = rows[position].id.toLong()
+    override fun getItemId(position: Int): Long = rows[position].key
 
     override fun hasStableIds(): Boolean = true
 

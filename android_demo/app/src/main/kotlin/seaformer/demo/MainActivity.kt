@@ -15,7 +15,6 @@ import android.view.WindowManager
 import android.widget.AdapterView
 import android.widget.ArrayAdapter
 import android.widget.Button
-import android.widget.ImageView
 import android.widget.ListView
 import android.widget.SeekBar
 import android.widget.Spinner
@@ -23,10 +22,13 @@ import android.widget.TextView
 import seaformer.core.Accelerator
 import seaformer.core.Analysis
 import seaformer.core.ClassColors
-import seaformer.core.ClassShare
-import seaformer.core.RgbImage
+import seaformer.core.Kind
+import seaformer.core.LegendRow
+import seaformer.core.above
 import seaformer.core.blend
 import seaformer.core.guarded
+import seaformer.core.legendOf
+import seaformer.core.spokenLabels
 import java.util.concurrent.Executors
 
 /** The main screen: a sample, a photo or the camera, with the predicted classes. */
@@ -116,7 +118,7 @@ class MainActivity :
             adapter = legend
             onItemClickListener =
                 AdapterView.OnItemClickListener { parent, _, position, _ ->
-                    val id = (parent.getItemAtPosition(position) as ClassShare).id
+                    val id = (parent.getItemAtPosition(position) as LegendRow).id
                     isolated = if (isolated == id) null else id
                     engine.analysis?.let(::draw)
                 }
@@ -125,10 +127,8 @@ class MainActivity :
         controls.findViewById<Button>(R.id.photo).setOnClickListener { pickPhoto() }
         val camera = controls.findViewById<Button>(R.id.camera)
         camera.setOnClickListener { if (wantsCamera) stopCamera() else askForCamera() }
-        controls.findViewById<SeekBar>(R.id.opacity).apply {
-            progress = settings.opacityPercent
-            setOnSeekBarChangeListener(OpacityListener())
-        }
+        slider(R.id.opacity, settings.opacityPercent) { settings.opacityPercent = it }
+        slider(R.id.least_score, settings.leastScorePercent) { settings.leastScorePercent = it }
         val names = listOf(getString(R.string.accelerator_best)) + Accelerator.entries.map { it.name }
         val chosen = settings.choice
         choices(R.id.accelerator, names, chosen.accelerator?.let { it.ordinal + 1 } ?: 0) { position ->
@@ -170,19 +170,21 @@ class MainActivity :
         engine.use(choice, retriesCrashed)
     }
 
-    private inner class OpacityListener : SeekBar.OnSeekBarChangeListener {
-        override fun onProgressChanged(
-            bar: SeekBar,
-            progress: Int,
-            fromUser: Boolean,
-        ) {
-            settings.opacityPercent = progress
-            engine.analysis?.let(::draw)
+    /** Sets up a slider that changes how the last result is drawn. */
+    private fun slider(
+        id: Int,
+        percent: Int,
+        store: (Int) -> Unit,
+    ) {
+        controls.findViewById<SeekBar>(id).apply {
+            progress = percent
+            setOnSeekBarChangeListener(
+                ProgressListener {
+                    store(it)
+                    engine.analysis?.let(::draw)
+                },
+            )
         }
-
-        override fun onStartTrackingTouch(bar: SeekBar) = Unit
-
-        override fun onStopTrackingTouch(bar: SeekBar) = Unit
     }
 
     // ---- Sources ------------------------------------------------------------------------------
@@ -325,8 +327,10 @@ class MainActivity :
             // If the stored name is no longer in the app, the first model is selected instead.
             if (position != bundle.chosen) choose(settings.choice.copy(model = bundle.files[position]))
         }
-        controls.findViewById<View>(R.id.models).visibility = if (bundle.names.size > 1) View.VISIBLE else View.GONE
+        controls.findViewById<View>(R.id.models).visibility = visible(bundle.names.size > 1)
     }
+
+    private fun visible(isVisible: Boolean): Int = if (isVisible) View.VISIBLE else View.GONE
 
     override fun onRunning(running: Running) {
         val lines =
@@ -338,6 +342,9 @@ class MainActivity :
         if (running.metadata.weightsAreRandom) lines += getString(R.string.random_weights)
         notice?.let(lines::add)
         controls.findViewById<TextView>(R.id.status).text = lines.joinToString("\n")
+        val kind = running.metadata.kind
+        controls.findViewById<View>(R.id.opacity).visibility = visible(kind == Kind.SEGMENTATION)
+        controls.findViewById<View>(R.id.scores).visibility = visible(kind == Kind.DETECTION)
         if (source == null && !wantsCamera) showNextSample()
     }
 
@@ -378,20 +385,30 @@ class MainActivity :
     private fun drawn(analysis: Analysis) {
         val metadata = engine.running?.metadata ?: return
         val colors = ClassColors(metadata.palette)
-        val mask = analysis.mask
-        val shown: RgbImage =
-            if (mask == null) {
-                analysis.photograph
-            } else {
-                blend(analysis.photograph, mask, colors, settings.opacityPercent / 100.0, isolated)
-            }
-        val rows = legendOf(analysis, metadata, colors)
-        findViewById<ImageView>(R.id.image).apply {
-            setImageBitmap(shown.toBitmap())
-            contentDescription = getString(R.string.image_spoken, rows.joinToString { it.label })
+        val opacity = settings.opacityPercent / 100.0
+        val image =
+            analysis.mask?.let { blend(analysis.photograph, it, colors, opacity, isolated) } ?: analysis.photograph
+        val leastScore = settings.leastScorePercent / 100f
+        val detections = analysis.detections.orEmpty().above(leastScore)
+        val rows = legendOf(analysis, metadata, leastScore)
+        findViewById<DetectionView>(R.id.image).apply {
+            show(image, detections.filter { isolated == null || it.id == isolated }, colors)
+            contentDescription = spoken(analysis, rows)
         }
-        legend.show(rows, isolated, canIsolate = mask != null)
+        controls.findViewById<TextView>(R.id.found).text =
+            getString(R.string.found, settings.leastScorePercent, detections.size)
+        legend.show(rows, isolated, canIsolate = analysis.ranking == null)
     }
+
+    private fun spoken(
+        analysis: Analysis,
+        rows: List<LegendRow>,
+    ): String =
+        when {
+            analysis.detections == null -> getString(R.string.image_spoken, spokenLabels(rows))
+            rows.isEmpty() -> getString(R.string.image_empty_spoken)
+            else -> getString(R.string.image_objects_spoken, spokenLabels(rows))
+        }
 
     private companion object {
         const val PICK = 1
@@ -416,4 +433,19 @@ class SelectionListener(
     ) = onChosen(position)
 
     override fun onNothingSelected(parent: AdapterView<*>?) = Unit
+}
+
+/** Calls [onChanged] with the position of a slider while it is moved. */
+class ProgressListener(
+    private val onChanged: (Int) -> Unit,
+) : SeekBar.OnSeekBarChangeListener {
+    override fun onProgressChanged(
+        bar: SeekBar,
+        progress: Int,
+        fromUser: Boolean,
+    ) = onChanged(progress)
+
+    override fun onStartTrackingTouch(bar: SeekBar) = Unit
+
+    override fun onStopTrackingTouch(bar: SeekBar) = Unit
 }

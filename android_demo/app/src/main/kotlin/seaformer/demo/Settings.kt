@@ -2,6 +2,8 @@ package seaformer.demo
 
 import android.content.Context
 import seaformer.core.Accelerator
+import seaformer.core.SHOWN_SCORE
+import kotlin.math.roundToInt
 
 /** The user's settings, stored until the app is uninstalled. */
 class Settings(
@@ -33,10 +35,15 @@ class Settings(
         get() = preferences.getInt(OPACITY, 50)
         set(value) = preferences.edit().putInt(OPACITY, value).apply()
 
+    var leastScorePercent: Int
+        get() = preferences.getInt(LEAST_SCORE, (100 * SHOWN_SCORE).roundToInt())
+        set(value) = preferences.edit().putInt(LEAST_SCORE, value).apply()
+
     private companion object {
         const val MODEL = "model"
         const val ACCELERATOR = "accelerator"
         const val THREADS = "threads"
         const val OPACITY = "opacity_percent"
+        const val LEAST_SCORE = "least_score_percent"
     }
 }

@@ -11,18 +11,21 @@ data class StageTimes(
  * The result of a model for one image.
  *
  * @property photograph the part of the image that the model saw, at the image's resolution.
- * @property mask mask of the same size; null if the model classifies.
- * @property ranking all classes, most probable first; null if the model segments.
+ * @property mask mask of the same size; null unless the model segments.
+ * @property ranking all classes, most probable first; null unless the model classifies.
+ * @property detections the objects, highest score first, with boxes in pixels of [photograph]; null
+ *     unless the model detects objects.
  */
 class Analysis(
     val photograph: RgbImage,
     val mask: ClassMask?,
     val ranking: List<RankedClass>?,
+    val detections: List<Detection>?,
     val times: StageTimes,
 )
 
 /**
- * Computes the mask or the ranking of an image, with any model that its JSON describes.
+ * Computes the mask, the ranking or the detections of an image, with any model that its JSON describes.
  *
  * @param newUpsampling creates the mask computation; all implementations give equal masks.
  */
@@ -34,6 +37,7 @@ class Analyzer(
     private val preprocessor = Preprocessor(metadata.input)
     private val output = metadata.output
     private var upsampling: Upsampling? = null
+    private val decoder = if (metadata.kind == Kind.DETECTION) DetectionDecoder(metadata) else null
 
     fun analyze(image: RgbImage): Analysis {
         val start = System.nanoTime()
@@ -46,11 +50,12 @@ class Analyzer(
         }
         val photograph = preprocessor.seenPart(image)
         val postStart = System.nanoTime()
-        val isSegmentation = metadata.kind == Kind.SEGMENTATION
-        val mask = if (isSegmentation) mask(data, photograph.width, photograph.height) else null
-        val ranking = if (isSegmentation) null else rank(data, output, metadata.labels)
+        val (width, height) = Pair(photograph.width, photograph.height)
+        val mask = if (metadata.kind == Kind.SEGMENTATION) mask(data, width, height) else null
+        val ranking = if (metadata.kind == Kind.CLASSIFICATION) rank(data, output, metadata.labels) else null
+        val detections = decoder?.decode(data, width, height)
         val times = StageTimes(prepared - start, ran - prepared, System.nanoTime() - postStart)
-        return Analysis(photograph, mask, ranking, times)
+        return Analysis(photograph, mask, ranking, detections, times)
     }
 
     private fun mask(

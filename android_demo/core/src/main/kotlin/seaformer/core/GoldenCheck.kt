@@ -14,31 +14,34 @@ import kotlin.math.log10
  * @property reference runtime that computed the golden output.
  * @property sqnrDb 10 log10(sum r^2 / sum (r - o)^2); null for class ids.
  * @property maxAbsError largest difference; null for class ids.
- * @property agreement share of positions with the same class, 0..1.
+ * @property agreement share of positions with the same class, 0..1; null for boxes, whose logits and
+ *     offsets are only compared by [sqnrDb].
  */
 data class Verdict(
     val reference: String,
     val sqnrDb: Double?,
     val maxAbsError: Double?,
-    val agreement: Double,
+    val agreement: Double?,
     val minSqnrDb: Double,
     val minAgreement: Double,
 ) {
-    val passed: Boolean get() = (sqnrDb == null || sqnrDb >= minSqnrDb) && agreement >= minAgreement
+    val passed: Boolean
+        get() = (sqnrDb == null || sqnrDb >= minSqnrDb) && (agreement == null || agreement >= minAgreement)
 
     /** "36.2 dB, the same class at 99.10 % of positions". */
     val found: String get() = describe(sqnrDb, agreement)
 
     /** The thresholds, in the same form. */
-    val required: String get() = describe(if (sqnrDb == null) null else minSqnrDb, minAgreement)
+    val required: String get() = describe(sqnrDb?.let { minSqnrDb }, agreement?.let { minAgreement })
 
     private fun describe(
         db: Double?,
-        share: Double,
-    ): String {
-        val classes = "the same class at %.2f %% of positions".format(Locale.ROOT, 100 * share)
-        return if (db == null) classes else "%.1f dB, ".format(Locale.ROOT, db) + classes
-    }
+        share: Double?,
+    ): String =
+        listOfNotNull(
+            db?.let { "%.1f dB".format(Locale.ROOT, it) },
+            share?.let { "the same class at %.2f %% of positions".format(Locale.ROOT, 100 * it) },
+        ).joinToString()
 }
 
 /** An accelerator's output differs from the one computed when the model was bundled. */
@@ -84,14 +87,20 @@ class GoldenCheck(
     private val reference = read { getString("reference") }
     private val step = read { getInt("step") }
     private val positions = read { getInt("positions") }
-    private val classes = read { getInt("classes") }
+    private val channels = read { getInt("channels") }
     private val thresholds = read { getJSONObject("thresholds") }
     private val output = metadata.output
 
-    /** Number of positions of the whole output. */
-    private val allPositions = output.size / if (output.givesIds) 1 else channels
+    /** Number of values per position in the output; the golden output has two for a binary one. */
+    private val outputChannels =
+        when (output.content) {
+            Content.BINARY, Content.CLASSES, Content.MASK -> 1
+            Content.BOXES -> output.shape.last()
+            Content.LOGITS, Content.PROBABILITIES -> metadata.labels.size
+        }
 
-    private val channels: Int get() = if (output.content == Content.BINARY) 1 else metadata.labels.size
+    /** Number of positions of the whole output. */
+    private val allPositions = output.size / outputChannels
 
     init {
         val version = read { getInt("schema_version") }
@@ -100,8 +109,9 @@ class GoldenCheck(
         if (width < 1 || height < 1 || image.size != 3 * width * height) {
             throw damaged("the image has ${image.size} bytes, which does not fit $width x $height pixels")
         }
-        if (classes != if (output.givesIds) 1 else metadata.labels.size) throw damaged("it has $classes classes")
-        if (step < 1 || positions != (allPositions + step - 1) / step || values.size != 4 * positions * classes) {
+        val expected = if (output.content == Content.BINARY) metadata.labels.size else outputChannels
+        if (channels != expected) throw damaged("it has $channels channels, not $expected")
+        if (step < 1 || positions != (allPositions + step - 1) / step || values.size != 4 * positions * channels) {
             throw damaged("it has ${values.size} bytes for $positions of $allPositions positions")
         }
     }
@@ -128,25 +138,33 @@ class GoldenCheck(
             val same = (0 until positions).count { golden.getInt(4 * it) == output[step * it].toInt() }
             return Verdict(reference, null, null, same.toDouble() / positions, minSqnrDb, minAgreement)
         }
-        val expected = FloatArray(positions * classes).also(golden.asFloatBuffer()::get)
+        val expected = FloatArray(positions * channels).also(golden.asFloatBuffer()::get)
         val actual = scoresOf(output)
         val signal = expected.sumOf { it.toDouble() * it }
         val errors = DoubleArray(actual.size) { abs(expected[it].toDouble() - actual[it]) }
         val noise = errors.sumOf { it * it }
-        val same = (0 until positions).count { classAt(expected, it) == classAt(actual, it) }
-        val agreement = same.toDouble() / positions
+        val agreement = if (this.output.content == Content.BOXES) null else agreementOf(expected, actual)
         return Verdict(reference, sqnrDb(signal, noise), errors.max(), agreement, minSqnrDb, minAgreement)
     }
 
-    /** The dequantized scores at the sampled positions, [positions, classes]. */
+    /** The share of positions at which the largest score is that of the same class. */
+    private fun agreementOf(
+        expected: FloatArray,
+        actual: FloatArray,
+    ): Double {
+        val same = (0 until positions).count { classAt(expected, it) == classAt(actual, it) }
+        return same.toDouble() / positions
+    }
+
+    /** The dequantized values at the sampled positions, [positions, channels]. */
     private fun scoresOf(data: TensorData): FloatArray {
         val scores = classScores(data, output)
         val isReal = scores !== data
         val (scale, zeroPoint) = output.quantization.takeUnless { isReal } ?: Quantization(1f, 0)
-        return FloatArray(positions * classes) { i ->
-            val position = step * (i / classes)
-            val k = i % classes
-            val index = if (output.channelsFirst) k * allPositions + position else position * classes + k
+        return FloatArray(positions * channels) { i ->
+            val position = step * (i / channels)
+            val k = i % channels
+            val index = if (output.channelsFirst) k * allPositions + position else position * channels + k
             (scores[index] - zeroPoint) * scale
         }
     }
@@ -155,7 +173,7 @@ class GoldenCheck(
     private fun classAt(
         scores: FloatArray,
         position: Int,
-    ): Int = (0 until classes).maxByOrNull { scores[position * classes + it] }!!
+    ): Int = (0 until channels).maxByOrNull { scores[position * channels + it] }!!
 
     private fun level(index: Int): Int = image[index].toInt() and 0xFF
 
@@ -172,7 +190,7 @@ class GoldenCheck(
     ) = MetadataException("the golden output of ${metadata.file.name} cannot be used: $reason", cause)
 
     private companion object {
-        const val SCHEMA_VERSION = 1
+        const val SCHEMA_VERSION = 2
         const val MOST_DB = 300.0
 
         /** Same as sqnr_db in seaformer.evaluation.metrics. */

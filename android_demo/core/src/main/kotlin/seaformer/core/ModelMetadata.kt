@@ -22,14 +22,14 @@ enum class DataType(
 }
 
 /** The task type of a model. */
-enum class Kind { SEGMENTATION, CLASSIFICATION }
+enum class Kind { SEGMENTATION, CLASSIFICATION, DETECTION }
 
 /**
  * The content of the output tensor: scores whose arg-max is the class (LOGITS, PROBABILITIES), one
- * channel with a threshold (BINARY), or class ids at the resolution of the network (CLASSES) or of the
- * input (MASK).
+ * channel with a threshold (BINARY), class ids at the resolution of the network (CLASSES) or of the
+ * input (MASK), or logits and box offsets of every anchor (BOXES), see [DetectionOutput].
  */
-enum class Content { LOGITS, PROBABILITIES, BINARY, CLASSES, MASK }
+enum class Content { LOGITS, PROBABILITIES, BINARY, CLASSES, MASK, BOXES }
 
 /** real = (stored - [zeroPoint]) * [scale]. */
 data class Quantization(
@@ -112,6 +112,7 @@ data class ModelFile(
  *
  * @property title display name of the model.
  * @property palette packed 0xFFRRGGBB per class; null if the data set has no colours.
+ * @property detection how boxes are decoded from the output; null unless the model detects objects.
  */
 data class ModelMetadata(
     val title: String,
@@ -127,6 +128,7 @@ data class ModelMetadata(
     val output: OutputTensor,
     val labels: List<String>,
     val palette: List<Int>?,
+    val detection: DetectionOutput?,
     val weights: String,
     val weightsAreRandom: Boolean,
     val parameters: Long,
@@ -167,6 +169,7 @@ data class ModelMetadata(
                     output = outputTensor(json.getJSONObject("output")),
                     labels = labels,
                     palette = json.arrayOrNull("palette")?.let(::colors),
+                    detection = json.objectOrNull("detection")?.let(::detectionOutput),
                     weights = json.getJSONObject("weights").getString("name"),
                     weightsAreRandom = json.getJSONObject("weights").getBoolean("is_random"),
                     parameters = json.getLong("params"),
@@ -175,6 +178,7 @@ data class ModelMetadata(
                     file = modelFile(json.getJSONObject("file")),
                     contentSha256 = json.getString("content_sha256"),
                 )
+            checkDetection(metadata)
             checkOutput(metadata)
             return metadata
         }
@@ -238,20 +242,40 @@ data class ModelMetadata(
             return output
         }
 
+        private fun checkDetection(metadata: ModelMetadata) {
+            val isDetection = metadata.kind == Kind.DETECTION
+            ensure((metadata.detection != null) == isDetection) {
+                "kind is ${metadata.kind.name.lowercase()}, and detection is " +
+                    "${if (isDetection) "missing" else "given"}; only a detection model has it"
+            }
+            ensure((metadata.output.content == Content.BOXES) == isDetection) {
+                "kind is ${metadata.kind.name.lowercase()}, and content is " +
+                    "${metadata.output.content.name.lowercase()}; only the output of a detection model is boxes"
+            }
+            ensure(!isDetection || metadata.input.cropFraction == null) {
+                "resize is center-crop; images of a detection model must be stretched"
+            }
+        }
+
         private fun checkOutput(metadata: ModelMetadata) {
             val shape = metadata.output.shape
+            val anchors = metadata.detection?.anchors
             val classes = metadata.labels.size
             val isBinary = metadata.output.content == Content.BINARY
             val channels = if (isBinary) 1 else classes
             val fits =
                 when {
+                    anchors != null -> shape.map(Int::toLong) == listOf(1L, anchors, classes + 4L)
                     isBinary && classes != 2 -> false
                     metadata.kind == Kind.CLASSIFICATION -> !metadata.output.givesIds && shape == listOf(1, channels)
                     metadata.output.givesIds -> shape.size == 3
                     isBinary && shape.size == 3 -> true
                     else -> shape.size == 4 && shape[if (metadata.output.channelsFirst) 1 else 3] == channels
                 }
-            ensure(fits) { "the output's shape is $shape, which does not fit $classes classes" }
+            ensure(fits) {
+                "the output's shape is $shape, which does not fit $classes classes" +
+                    if (anchors == null) "" else " and $anchors anchors"
+            }
         }
 
         /** Null for floats and for class ids, which have no scale. */
@@ -294,7 +318,7 @@ data class ModelMetadata(
     }
 }
 
-private inline fun ensure(
+internal inline fun ensure(
     holds: Boolean,
     message: () -> String,
 ) {

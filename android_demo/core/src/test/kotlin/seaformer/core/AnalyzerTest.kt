@@ -34,6 +34,27 @@ class AnalyzerTest {
         val row = listOf(7, 7, 7, 9, 9, 9)
         assertEquals(row + row + row + row, ids(analysis.mask!!))
         assertNull(analysis.ranking)
+        assertNull(analysis.detections)
+    }
+
+    @Test
+    fun `boxes are in pixels of the image`() {
+        val metadata = metadata("shapes-detection")
+        val output = FloatArray(metadata.output.size) { -20f }
+        val channels = metadata.labels.size + 4
+        // The second anchor of the second column: 40 pixels, aspect ratio 0.5, around x 16, y 0.
+        val begin = 7 * channels
+        output[begin + 5] = 2f
+        for (offset in 8 until channels) output[begin + offset] = 0f
+        val analysis = Analyzer(metadata, Constant(TensorData.Floats(output))).analyze(image)
+        val (found) = analysis.detections!!
+        assertEquals("star", found.label)
+        assertEquals(0.880797f, found.score, 1e-6f)
+        // 40 * sqrt(2) = 56.6 pixels wide, 28.3 high; the image of 6 x 4 was stretched to 110 x 70.
+        val (width, height) = Pair(6 / 110f, 4 / 70f)
+        assertEquals(Box(0f, 0f, 44 * width, 14 * height), found.box)
+        assertNull(analysis.mask)
+        assertNull(analysis.ranking)
     }
 
     @Test

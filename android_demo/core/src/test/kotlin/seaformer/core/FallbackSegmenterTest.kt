@@ -98,7 +98,7 @@ class FallbackSegmenterTest {
             "its output differs from the expected output: the same class at 50.00 % of positions; " +
                 "required: the same class at 90.00 % of positions"
         assertEquals(listOf(Rejection(Accelerator.GPU, reason)), segmenter.rejections)
-        assertEquals(0.95, segmenter.verdict.agreement, 0.0)
+        assertEquals(0.95, segmenter.verdict.agreement!!, 0.0)
         assertTrue(segmenter.verdict.passed)
     }
 

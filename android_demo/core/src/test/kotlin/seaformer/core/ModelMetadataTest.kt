@@ -1,5 +1,6 @@
 package seaformer.core
 
+import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
@@ -59,11 +60,38 @@ class ModelMetadataTest {
         assertRefused("std must be above 0") { getJSONObject("input").getJSONArray("std").put(1, 0.0) }
         assertRefused("must be [1, ...]") { getJSONObject("input").getJSONArray("shape").put(0, 2) }
         assertRefused("does not fit 150 classes") { getJSONObject("output").getJSONArray("shape").put(3, 151) }
-        assertRefused("content is 'boxes'") { getJSONObject("output").put("content", "boxes") }
+        assertRefused("content is 'features'") { getJSONObject("output").put("content", "features") }
         assertRefused("the scale is 0") {
             val quantization = JSONObject().put("scale", 0).put("zero_point", 0)
             getJSONObject("input").put("dtype", "int8").put("quantization", quantization)
         }
+    }
+
+    @Test
+    fun `boxes are described if the model detects objects`() {
+        val metadata = ModelMetadata.parse(metadata("shapes-detection, noise"))
+        assertEquals(Kind.DETECTION, metadata.kind)
+        assertEquals(Content.BOXES, metadata.output.content)
+        assertEquals(listOf(1L, metadata.detection!!.anchors, 12L), metadata.output.shape.map(Int::toLong))
+        assertNull(ModelMetadata.parse(text).detection)
+    }
+
+    @Test
+    fun `a detection model whose members contradict each other is refused`() {
+        val boxes = metadata("shapes-detection, noise")
+        val detection = JSONObject(boxes).getJSONObject("detection")
+        assertRefused("kind is segmentation, and detection is given") { put("detection", detection) }
+        assertRefused("content is boxes") { getJSONObject("output").put("content", "boxes") }
+        assertRefused("kind is detection, and detection is missing", boxes) { remove("detection") }
+        assertRefused("kind is detection, and content is logits", boxes) {
+            getJSONObject("output").put("content", "logits")
+        }
+        assertRefused("resize is center-crop", boxes) {
+            getJSONObject("input").put("resize", "center-crop").put("crop_fraction", 0.9)
+        }
+        assertRefused("does not fit 8 classes and ", boxes) { getJSONObject("output").getJSONArray("shape").put(1, 7) }
+        assertRefused("does not fit 1 classes", boxes) { put("labels", JSONArray(listOf("disc"))) }
+        assertRefused("iou_threshold is 2", boxes) { getJSONObject("detection").put("iou_threshold", 2) }
     }
 
     @Test
@@ -82,9 +110,10 @@ class ModelMetadataTest {
 
     private fun assertRefused(
         reason: String,
+        json: String = text,
         change: JSONObject.() -> Unit,
     ) {
-        val changed = JSONObject(text).apply(change).toString()
+        val changed = JSONObject(json).apply(change).toString()
         val error = assertThrows(MetadataException::class.java) { ModelMetadata.parse(changed) }
         assertTrue("'${error.message}' does not say '$reason'", error.message!!.contains(reason))
     }

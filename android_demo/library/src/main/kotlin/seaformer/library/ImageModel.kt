@@ -54,7 +54,8 @@ class ImageModel private constructor(
      * Runs the model on an image, which is not modified.
      *
      * @return for segmentation the mask, at the resolution of the part of the image that the model saw;
-     *     for classification the classes, most probable first; and the duration of each stage.
+     *     for classification the classes, most probable first; for detection the objects, highest score
+     *     first, with boxes in pixels of the image; and the duration of each stage.
      * @throws NoAcceleratorException all accelerators have failed.
      */
     fun analyze(image: Bitmap): Analysis = analyzer.analyze(pixelsOf(image))
@@ -62,7 +63,7 @@ class ImageModel private constructor(
     /** The share of the mask that each class covers, largest first. */
     fun shares(mask: ClassMask): List<ClassShare> = classShares(mask, metadata.labels, colors)
 
-    /** The analysed image with its classes in colour; null if the model classifies. */
+    /** The analysed image with its classes in colour; null unless the model segments. */
     fun overlay(
         analysis: Analysis,
         opacity: Double = 0.5,
@@ -71,6 +72,9 @@ class ImageModel private constructor(
         val blended = blend(analysis.photograph, mask, colors, opacity)
         return Bitmap.createBitmap(blended.pixels, blended.width, blended.height, Bitmap.Config.ARGB_8888)
     }
+
+    /** The packed colour of a class: that of the model's palette, or a generated one. */
+    fun colorOf(id: Int): Int = colors[id]
 
     override fun close() = segmenter.close()
 

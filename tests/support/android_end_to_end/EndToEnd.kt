@@ -119,7 +119,7 @@ private fun showDetections(
     File(output, "detections.txt").writeText(lines.joinToString("\n"))
     val photograph = analysis.photograph
     val overlay = BufferedImage(2 * photograph.width, 2 * photograph.height, BufferedImage.TYPE_INT_RGB)
-    val canvas = canvas(overlay)
+    val canvas = canvasOf(overlay)
     canvas.drawImage(image(photograph), 0, 0, overlay.width, overlay.height, null)
     val view = Box(0f, 0f, overlay.width.toFloat(), overlay.height.toFloat())
     val size = MeasuredText(canvas.fontMetrics)
@@ -191,7 +191,7 @@ private fun screen(
     val row = 28
     val height = maxOf(overlay.height, row * legend.size + row)
     val screen = BufferedImage(overlay.width + 200, height, BufferedImage.TYPE_INT_RGB)
-    val canvas = canvas(screen)
+    val canvas = canvasOf(screen)
     canvas.color = Color(0x18, 0x1A, 0x1F)
     canvas.fillRect(0, 0, screen.width, screen.height)
     canvas.drawImage(overlay, 0, 0, null)
@@ -206,7 +206,7 @@ private fun screen(
     return screen
 }
 
-private fun canvas(image: BufferedImage): Graphics2D =
+private fun canvasOf(image: BufferedImage): Graphics2D =
     image.createGraphics().apply {
         font = Font(Font.SANS_SERIF, Font.PLAIN, 15)
         setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON)

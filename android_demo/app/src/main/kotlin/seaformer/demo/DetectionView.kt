@@ -25,19 +25,19 @@ class DetectionView(
     private var colors = ClassColors(null)
     private var imageWidth = 1
     private var imageHeight = 1
-    private val outline =
+    private val outlinePaint =
         Paint(Paint.ANTI_ALIAS_FLAG).apply {
             style = Paint.Style.STROKE
             strokeJoin = Paint.Join.ROUND
         }
-    private val plate = Paint()
-    private val text =
+    private val platePaint = Paint()
+    private val textPaint =
         Paint(Paint.ANTI_ALIAS_FLAG).apply { textSize = pixels(TypedValue.COMPLEX_UNIT_SP, TEXT_SP) }
-    private val textSize =
+    private val measuring =
         object : TextSize {
-            override val height = text.fontMetrics.run { bottom - top }
+            override val height = textPaint.fontMetrics.run { bottom - top }
 
-            override fun widthOf(text: String) = this@DetectionView.text.measureText(text)
+            override fun widthOf(text: String) = textPaint.measureText(text)
         }
 
     /** Shows an image; the boxes are in its pixels. */
@@ -56,14 +56,14 @@ class DetectionView(
     override fun onDraw(canvas: Canvas) {
         super.onDraw(canvas)
         val bounds = drawable?.bounds ?: return
-        val shown = RectF(bounds).also(imageMatrix::mapRect)
+        val shown = RectF(bounds).also { imageMatrix.mapRect(it) }
         shown.offset(paddingLeft.toFloat(), paddingTop.toFloat())
         val layout =
             DetectionLayout(
                 view = Box(0f, 0f, width.toFloat(), height.toFloat()),
                 image = Box(shown.left, shown.top, shown.right, shown.bottom),
                 padding = dp(PADDING_DP),
-                size = textSize,
+                size = measuring,
             )
         for (one in layout.of(detections, imageWidth, imageHeight, colors)) draw(canvas, one)
     }
@@ -75,10 +75,10 @@ class DetectionView(
         // The dark edge separates the outline from parts of the image in the same colour.
         drawOutline(canvas, one.outline, EDGE, OUTLINE_DP + 2 * EDGE_DP)
         drawOutline(canvas, one.outline, one.color, OUTLINE_DP)
-        plate.color = one.color
-        one.plate.run { canvas.drawRect(left, top, right, bottom, plate) }
-        text.color = one.textColor
-        canvas.drawText(one.text, one.textLeft, one.plate.top - text.fontMetrics.top, text)
+        platePaint.color = one.color
+        one.plate.run { canvas.drawRect(left, top, right, bottom, platePaint) }
+        textPaint.color = one.textColor
+        canvas.drawText(one.text, one.textLeft, one.plate.top - textPaint.fontMetrics.top, textPaint)
     }
 
     private fun drawOutline(
@@ -87,9 +87,9 @@ class DetectionView(
         color: Int,
         widthDp: Float,
     ) {
-        outline.color = color
-        outline.strokeWidth = dp(widthDp)
-        canvas.drawRect(box.left, box.top, box.right, box.bottom, outline)
+        outlinePaint.color = color
+        outlinePaint.strokeWidth = dp(widthDp)
+        canvas.drawRect(box.left, box.top, box.right, box.bottom, outlinePaint)
     }
 
     private fun dp(value: Float) = pixels(TypedValue.COMPLEX_UNIT_DIP, value)

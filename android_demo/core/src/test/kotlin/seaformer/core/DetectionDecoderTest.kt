@@ -81,7 +81,7 @@ class DetectionDecoderTest {
     }
 
     @Test
-    fun `only detections with the lowest score are above it`() {
+    fun `detections are selected by their score`() {
         val found = decoded(cases.first())
         val limit = found[found.size / 2].score
         assertEquals(found.size / 2 + 1, found.above(limit).size)

@@ -90,6 +90,7 @@ class Network:
             and the tensors; None if they have its names, or see `official_names`.
         stem: first part of its file names; empty to derive it from the name.
         backbone: prefixes of the names of all tensors outside the head.
+        backbone_network: name of the network whose weights have the same backbone; "" for none.
         official_names: maps our state_dict keys to the names in published checkpoints; None for a
             network without such checkpoints.
         stride: input pixels per logit, along one side; None if not applicable.
@@ -117,6 +118,7 @@ class Network:
     renamed: "Callable[[nn.Module, Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
     stem: str = ""
     backbone: tuple[str, ...] = ()
+    backbone_network: str = ""
     official_names: Callable[[Iterable[str]], dict[str, str]] | None = None
     stride: int | None = None
     usual_size: tuple[int, int] | None = None

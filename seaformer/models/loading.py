@@ -98,7 +98,8 @@ def load_weights(
             the name of released weights, see `released`, downloaded on first use;
             the path of a checkpoint, see `checkpoint`, with published tensor names or ours;
             "imagenet-backbone": the backbone of the released classifier;
-            "backbone:NAME": the backbone of released or built-in weights, for any task;
+            "backbone:NAME": the backbone of released or built-in weights, for any task, of this
+            network or of the network with the same backbone;
             "backbone:PATH": the backbone of a checkpoint.
             In the last three cases, all other layers are random.
 
@@ -147,15 +148,21 @@ def find_weights(weights: str | Path, network: Network) -> WeightsFile:
         SeaformerError: the weights cannot be downloaded.
     """
     if isinstance(weights, str) and weights.startswith(BACKBONE):
-        file = find_weights(weights.removeprefix(BACKBONE), network)
+        owners = (network.name, network.backbone_network)
+        file = _find_of(weights.removeprefix(BACKBONE), network, owners)
         return replace(file, name=f"{BACKBONE}{file.name}", is_backbone=True)
-    builtin = {row.name: row for row in BUILTIN if row.network == network.name}
+    return _find_of(weights, network, (network.name,))
+
+
+def _find_of(weights: str | Path, network: Network, owners: Collection[str]) -> WeightsFile:
+    """Find weights; names are looked up among those of the networks `owners`."""
+    builtin = {row.name: row for row in BUILTIN if row.network in owners}
     if weights in builtin:
         return _builtin_file(builtin[str(weights)])
     if isinstance(weights, Path) or is_path(weights):
         path = Path(weights).expanduser()
         return WeightsFile(path, path.name, str(path), is_backbone=False)
-    released = {row.name: row for row in RELEASED if row.network == network.name}
+    released = {row.name: row for row in RELEASED if row.network in owners}
     if weights not in released:
         library = [] if network.pretrained is None else [PRETRAINED]
         error = unknown_name("weights", weights, [*builtin, *released, *library, RANDOM])

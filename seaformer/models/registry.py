@@ -90,6 +90,7 @@ def _retinanet(variant: Variant, width: int = 256, note: str = "") -> Network:
         paper=f"{_SEAFORMER_PAPER}, appendix; {_RETINANET_PAPER}",
         builders={"detection": _lazily("retinanet.seaformer_retinanet", variant, width)},
         backbone=("backbone.",),
+        backbone_network=name_of_variant(variant.name),
         official_names=lambda keys: official_names(keys, variant),
         stride=8,
         note=note or "The paper's configuration is unpublished: see seaformer/models/retinanet.py.",

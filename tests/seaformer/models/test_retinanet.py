@@ -192,6 +192,13 @@ def test_weights_of_a_classifier_are_taken_for_the_backbone(tmp_path: Path) -> N
             assert torch.equal(tensor, classifier.state_dict()[key]), key
 
 
+def test_the_backbone_of_built_in_weights_is_taken_by_name() -> None:
+    trained = create_model("tiny", "shapes", weights="shapes").state_dict()
+    model = create_model("seaformer-tiny-retinanet-narrow", weights="backbone:shapes")
+    for key, tensor in model.backbone.state_dict().items():
+        assert torch.equal(tensor, trained[key]), key
+
+
 @pytest.mark.slow
 def test_every_format_and_precision_is_exported(tmp_path: Path) -> None:
     done = run_export(

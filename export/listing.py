@@ -7,6 +7,7 @@ from seaformer.console import Console
 from seaformer.models.catalog import list_models
 from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.registry import LAYERS, REGISTRY
+from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.released import RELEASED
 
 
@@ -77,17 +78,18 @@ def _print_others(console: Console) -> None:
     table.add_column("--model", no_wrap=True)
     for heading in ("params", "MACs", "mIoU"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("released weights", overflow="fold")
+    table.add_column("--weights", overflow="fold")
     for network in REGISTRY.values():
         if network.variant is None and network.cost is None:
             published = network.published
-            names = ", ".join(row.name for row in RELEASED if row.network == network.name)
+            names = [row.name for row in RELEASED if row.network == network.name]
+            names += [f"{row.name} (built in)" for row in BUILTIN if row.network == network.name]
             table.add_row(
                 network.name,
                 f"{published.params_m} M" if published and published.params_m else "-",
                 f"{published.macs_g} G" if published and published.macs_g else "-",
                 f"{published.miou:g}" if published else "-",
-                names or "-",
+                ", ".join(names) or "-",
             )
     console.print(table)
     console.print("Other networks for comparison; numbers as published, ADE20K at 512x512.")

@@ -9,6 +9,7 @@ from seaformer.extras import require_module
 from seaformer.models.seaformer.variants import Variant
 from seaformer.network_names import factory_parts, in_words
 from seaformer.tasks import DEFAULT_TASKS, GRAY, Task
+from seaformer.weights.builtin import find_builtin
 
 if TYPE_CHECKING:  # torch is imported only when a network is built, which keeps --help fast
     from torch import Tensor, nn
@@ -188,6 +189,8 @@ class Network:
                 "Give another color_order."
             )
         if self.builders and task.kind not in self.builders:
+            if isinstance(weights, str):
+                find_builtin(weights, self.name, task)  # raises for weights of another network
             raise UsageError(
                 f"'{self.name}' is for {' and '.join(self.builders)}, but task '{task.name}' is "
                 f"{task.kind}. Give another task."

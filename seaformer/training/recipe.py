@@ -88,12 +88,12 @@ RECIPES: Mapping[str, Recipe] = {
         88_700, 16, (512, 512), 2e-4, head_factor=1.0, warmup=1000, photometric=False, dropout=0.0
     ),
     "shapes-detection": Recipe(
-        1_500,
-        16,
+        2_400,
+        8,
         (256, 256),
-        6e-4,
+        5e-4,
         head_factor=1.0,
-        warmup=60,
+        warmup=100,
         scale=(1.0, 1.0),
         photometric=False,
         dropout=0.0,

@@ -32,7 +32,15 @@ class BuiltinWeights:
         return f"seaformer, data/weights/{self.file_name}"
 
 
-BUILTIN = (BuiltinWeights("shapes", "seaformer-tiny", "shapes", "shapes_tiny.safetensors"),)
+BUILTIN = (
+    BuiltinWeights("shapes", "seaformer-tiny", "shapes", "shapes_tiny.safetensors"),
+    BuiltinWeights(
+        "shapes-detection",
+        "seaformer-tiny-retinanet-narrow",
+        "shapes-detection",
+        "shapes_tiny_retinanet_narrow.safetensors",
+    ),
+)
 
 
 def find_builtin(name: str, network: str, task: Task) -> BuiltinWeights | None:

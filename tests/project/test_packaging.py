@@ -30,6 +30,7 @@ DATA = (
     "seaformer/data/photograph.jpg",
     "seaformer/tasks/ade20k.json",
     "seaformer/data/weights/shapes_tiny.safetensors",
+    "seaformer/data/weights/shapes_tiny_retinanet_narrow.safetensors",
     "seaformer/imaging/upsampling/argmax.c",
     "seaformer/imaging/upsampling/argmax.h",
     "seaformer/py.typed",

@@ -92,13 +92,17 @@ def test_an_invalid_count_is_refused_before_writing(tmp_path: Path) -> None:
 
 
 def test_built_in_weights_are_small() -> None:
-    assert all(0 < weights.path.stat().st_size < 4_000_000 for weights in BUILTIN)
+    assert all(0 < weights.path.stat().st_size < 5_000_000 for weights in BUILTIN)
 
 
 def test_built_in_weights_are_for_one_network() -> None:
     tiny, small = "seaformer-tiny", "seaformer-small"
     assert find_builtin("shapes", tiny, get_task("shapes")) is BUILTIN[0]
     assert find_builtin("ade20k", tiny, get_task("ade20k")) is None
+    detector = "seaformer-tiny-retinanet-narrow"
+    assert find_builtin("shapes-detection", detector, get_task("shapes-detection")) is BUILTIN[1]
     for variant, task in ((small, "shapes"), (tiny, "ade20k")):
         with pytest.raises(UnknownNameError, match="Allowed: variant tiny and task shapes"):
             find_builtin("shapes", variant, get_task(task))
+    with pytest.raises(UnknownNameError, match=f"Allowed: model {detector} and task shapes-det"):
+        find_builtin("shapes-detection", tiny, get_task("shapes"))

@@ -162,6 +162,14 @@ def has_uneven_groups(operator: Operator) -> bool:
     return inside % _GROUPED != 0 or outside % _GROUPED != 0
 
 
+def copies_channels(operator: Operator) -> bool:
+    """A depth-wise 1x1 convolution of several channels with several outputs per channel."""
+    if operator.type != "DEPTHWISE_CONV_2D" or len(operator.given) < 2:
+        return False
+    image, weights = (tensor.shape for tensor in operator.given[:2])
+    return len(image) == len(weights) == 4 and prod(weights[:3]) == 1 < image[3] < weights[3]
+
+
 def rearranges_batches(operator: Operator) -> bool:
     """DEPTH_TO_SPACE or SPACE_TO_DEPTH with more than one batch."""
     return (

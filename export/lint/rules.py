@@ -108,6 +108,17 @@ _WRONG = (
         gpu.has_uneven_groups,
     ),
     Rule(
+        "scaled-copies",
+        (GPU,),
+        "wrong",
+        "A depth-wise 1x1 convolution of several channels with several outputs per channel reads "
+        "wrong channels.",
+        "Pad its kernel to 3x3 with zeros.",
+        f"{MEASURED}, 2 to 4 outputs of 4 to 8 channels; correct with a single channel, and with "
+        "kernels from 1x3 on",
+        gpu.copies_channels,
+    ),
+    Rule(
         "batches-of-blocks",
         (GPU,),
         "wrong",

@@ -92,6 +92,19 @@ def _convolution(inputs: int, outputs: int, groups: int) -> Case:
     return Case("CONV_2D", (input_tensor(1, 8, 8, inputs), weights, constant(outputs)), options)
 
 
+def _depthwise(channels: int, outputs: int, *kernel: int, stride: int = 1) -> Case:
+    options = {
+        "strideH": stride,
+        "strideW": stride,
+        "dilationHFactor": 1,
+        "dilationWFactor": 1,
+        "depthMultiplier": outputs // channels,
+    }
+    weights = constant(1, *kernel, outputs)
+    image = input_tensor(1, 8, 8, channels)
+    return Case("DEPTHWISE_CONV_2D", (image, weights, constant(outputs)), options)
+
+
 def _arg_max(dtype: str, type: int) -> Case:
     return Case("ARG_MAX", (input_tensor(1, 8, 8, 12), _ints(3)), {"outputType": type}, (dtype,))
 
@@ -152,6 +165,9 @@ FAULTY = dict(_element_wise(is_correct=False)) | {
     "constant on the left": Case("BATCH_MATMUL", (constant(4, 8, 8), input_tensor(4, 8, 24))),
     "groups of 2": _convolution(8, 8, 4),
     "groups of 4 and 3": _convolution(16, 12, 4),
+    "copies of channels": _depthwise(8, 16, 1, 1),
+    "four copies of channels": _depthwise(8, 32, 1, 1),
+    "copies of channels at a stride": _depthwise(8, 16, 1, 1, stride=2),
     "two batches of blocks": Case("DEPTH_TO_SPACE", (input_tensor(2, 8, 8, 16),), {"blockSize": 2}),
     "two batches to blocks": Case("SPACE_TO_DEPTH", (input_tensor(2, 8, 8, 16),), {"blockSize": 2}),
     "cumulative sum of the batch": _cumsum(0, 4, 8),
@@ -210,6 +226,9 @@ CORRECT = dict(_element_wise(is_correct=True)) | {
     "groups of 4": _convolution(16, 16, 4),
     "depthwise as groups": _convolution(6, 6, 6),
     "no groups": _convolution(6, 6, 1),
+    "scaled channels": _depthwise(8, 8, 1, 1),
+    "copies of one channel": _depthwise(1, 4, 1, 1),
+    "filtered copies of channels": _depthwise(8, 16, 3, 3),
     "one batch of blocks": Case("DEPTH_TO_SPACE", (input_tensor(1, 8, 8, 16),), {"blockSize": 2}),
     "cumulative sum of channels": _cumsum(2, 3, 4, 8),
     "padding of height and width": _pad((3, 4, 5, 8), 0, 0, 1, 1, 1, 1, 0, 0),

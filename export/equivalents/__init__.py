@@ -31,6 +31,7 @@ from seaformer.export.equivalents.pooling import (
     adaptive_max_pool2d,
     avg_pool2d,
 )
+from seaformer.export.equivalents.products import matmul, scaled_dot_product_attention
 from seaformer.export.equivalents.resampling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -56,9 +57,12 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     F.interpolate: interpolate,
     F.layer_norm: layer_norm,
     F.local_response_norm: local_response_norm,
+    F.scaled_dot_product_attention: scaled_dot_product_attention,
     F.threshold: threshold,
+    Tensor.__matmul__: matmul,
     Tensor.cumsum: cumsum,
     Tensor.flip: flip,
+    Tensor.matmul: matmul,
     Tensor.repeat: repeat,
     Tensor.shape.__get__: static_shape,  # type: ignore[attr-defined]  # the stub has no descriptor
     Tensor.size: size,
@@ -70,6 +74,7 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     torch.flip: flip,
     torch.group_norm: group_norm,
     torch.layer_norm: layer_norm,
+    torch.matmul: matmul,
     torch.tril: tril,
     torch.triu: triu,
 }

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from seaformer.errors import SeaformerError
 from seaformer.export.convert.onnx_graph import to_onnx
+from seaformer.export.convert.tensor_shapes import tensor_shapes
 from seaformer.export.equivalents import Equivalents
 from seaformer.export.verify.double_precision import InFloat64
 from seaformer.runtimes import open_content
@@ -64,6 +65,9 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "cumsum": lambda x: x.cumsum(1) + torch.cumsum(x, -1) + x.cumsum(dim=2),
     "local response norm": lambda x: F.local_response_norm(x, 4),
     "einsum of a map": lambda x: torch.einsum("bchw,dc->bdhw", x, torch.ones(3, 8).cumsum(1)),
+    "product with one matrix": lambda x: x @ x[:, :1].transpose(2, 3) * 0.5,
+    "product of one matrix": lambda x: torch.matmul(x[:, :1], x) * 0.5,
+    "attention with shared keys": lambda x: F.scaled_dot_product_attention(x, x[:, :1], x[:, :1]),
     "einsum of heads": lambda x: torch.einsum("bhid,bhjd->bhij", x, x * 0.5),
 }
 """Functions of [1, 8, SIDE, SIDE] that are replaced by equivalents during tracing."""
@@ -107,6 +111,18 @@ def test_an_equivalent_exports_to_onnx(function: Callable[[Tensor], Tensor]) -> 
 def test_a_hard_sigmoid_has_operators_that_gpus_take() -> None:
     graph = to_onnx(Calling(F.hardsigmoid), (SIDE, SIDE), "y").graph
     assert [node.op_type for node in graph.node] == ["Add", "Clip", "Mul"]
+
+
+SHARED = ("product with one matrix", "product of one matrix", "attention with shared keys")
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_gpu_need_not_repeat_the_matrices_of_a_product(name: str) -> None:
+    graph = to_onnx(Calling(FUNCTIONS[name]), (SIDE, SIDE), "y")
+    shapes = tensor_shapes(graph)
+    products = [node for node in graph.graph.node if node.op_type == "MatMul"]
+    batches = [[shapes[name][:-2] for name in node.input] for node in products]
+    assert batches == [[[1], [1]]] * (2 if "attention" in name else 1)
 
 
 class Branches(nn.Module):

@@ -34,7 +34,7 @@ os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-TOOLS = {"adb_server", "gpu", "library", "built_app"}
+TOOLS = {"adb_server", "gpu", "library", "built_app", "bundled"}
 """Fixtures that need more than Python: tests that use them get the marker `tools`."""
 
 

@@ -1,12 +1,15 @@
 """Libraries of networks that the usual environment lacks, see `make test-models`."""
 
 import os
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from exporting import environment
 from PIL import Image
 
 from seaformer.imaging.images import read_image, sample_photograph
@@ -28,6 +31,20 @@ def library(name: str) -> Any:
         return import_module(name)
     except Exception as error:  # a torchvision for another torch fails in many ways
         pytest.skip(f"{name}: {error}; run make test-models", allow_module_level=True)
+
+
+def run(module: str, *arguments: object, cwd: Path) -> str:
+    """Run a command, which has to succeed; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"seaformer.{module}", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def created(

@@ -2,16 +2,14 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from android_app import APP
-from exporting import environment, run_export
+from exporting import run_export
 from once import Once
-from other_libraries import created, library
+from other_libraries import created, library, run
 from PIL import Image
 
 from seaformer.benchmark.results.schema import read_results
@@ -60,20 +58,6 @@ def exported(request: pytest.FixtureRequest, once: Once) -> Exported:
 
     name = request.param.replace(":", "_").replace("/", "_")
     return Exported(request.param, once(name, fill))
-
-
-def run(module: str, *arguments: object, cwd: Path) -> str:
-    """Run a command, which has to succeed; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"seaformer.{module}", *map(str, arguments)],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -94,6 +94,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     import onnx2tf.onnx2tf as implementation
 
     from seaformer.export.convert.constants_behind_transposes import move_constants
+    from seaformer.export.convert.constants_of_equal_axes import complete_constants
     from seaformer.export.convert.equal_axes import replacements
     from seaformer.export.convert.onnx2tf_corrections import correct
     from seaformer.export.convert.products_of_maps import reorder_factors
@@ -116,6 +117,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
         node.name = node.name.lstrip("/")  # TensorFlow refuses variable names with a leading slash
     move_constants(graph)
     reorder_factors(graph)
+    complete_constants(graph)
     onnx.save(graph, "named.onnx")
     overrides = Path("parameter_replacements.json")
     overrides.write_text(json.dumps(replacements(graph)))

@@ -8,6 +8,7 @@ import onnx
 
 from seaformer.artifact.metadata import Comparison, MappedOperator, Metadata, Quantization
 from seaformer.artifact.precisions import Format, Precision
+from seaformer.export.convert.operator_map import module_path
 from seaformer.export.convert.standard_metadata import StandardMetadata
 from seaformer.export.quantize.calibration import Calibration
 from seaformer.export.quantize.engine import Port
@@ -15,7 +16,7 @@ from seaformer.export.quantize.independent_images import Independent
 from seaformer.export.request import Request
 from seaformer.export.rewrite import DeploymentForm
 from seaformer.export.source import Source
-from seaformer.export.verify.half_arithmetic import compare_in_half
+from seaformer.export.verify.half_arithmetic import MAX_HALF, compare_in_half, first_overflow
 from seaformer.export.verify.verification import Sample
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.tasks import TASKS
@@ -81,6 +82,18 @@ class ExportContext:
     def in_half(self) -> tuple[Comparison, ...] | None:
         """Parity of the network in emulated half precision, the same for fp32 and fp16 files."""
         return compare_in_half(self.graph, self.samples[:ON_DRIVERS])
+
+    @cached_property
+    def overflow_in_half(self) -> str:
+        """Which operator overflows in half precision first, as a clause."""
+        found = first_overflow(self.graph, self.samples[:ON_DRIVERS])
+        if found is None:
+            return "the output is not finite"
+        node, largest = found
+        path = module_path(node.name, {path for path, _ in self.form.model.named_modules()})
+        reached = f"reaches {largest:.3g}" if largest > MAX_HALF else "is not finite"
+        where = f" in '{path}'" if path else ""
+        return f"the output of {node.op_type}{where} {reached}, and the largest number is 65504"
 
     @property
     def judges_independent_images(self) -> bool:

@@ -23,6 +23,7 @@ from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError
 from seaformer.export.acceptance import accept, require_accepted
+from seaformer.export.blame.named_culprits import with_culprits
 from seaformer.export.compiled_files import CompiledFiles
 from seaformer.export.convert import tflite_file
 from seaformer.export.convert.conversion import to_tflite
@@ -454,10 +455,12 @@ def _verify_on_accelerators(
         with report.stage(f"verify {format.name} {precision.name}, {accelerator.name}") as stage:
             samples = context.samples[:ON_DRIVERS]
             parity = verify_on(accelerator, path, precision, samples, on_cpu, channels)
-            if parity.status == "refused" and (operators := refused_operators(findings)):
-                reason = f"it does not run {operators}; {parity.reason}"
-                parity = parity.model_copy(update={"reason": reason})
             stage.result = in_words(parity)
+        if parity.status == "refused" and (operators := refused_operators(findings)):
+            reason = f"it does not run {operators}; {parity.reason}"
+            parity = parity.model_copy(update={"reason": reason})
+        elif accelerator.refusal(format.name, precision.name) is None:
+            parity = with_culprits(parity, path, candidate.operators, report)
         require_accepted(parity, path.name, context, report)
         if accelerator.computes_half and not precision.is_quantized:
             on_gpu = parity.status == "verified"
@@ -488,8 +491,9 @@ def _in_half(
         stage.result = "overflows" if comparisons is None else reached(comparisons)
     if comparisons is None:
         report.warn(
-            "in half precision, the default on a phone's GPU, a value exceeds 65504 and the output "
-            "is not finite. Use single precision there, or rescale the network."
+            "in half precision, the default on a phone's GPU, a value overflows and the output is "
+            f"not finite: {context.overflow_in_half}. Use single precision there, or rescale the "
+            "network."
         )
         return {"half_runtime": f"{EMULATED}; it overflows"}
     return {"half_runtime": EMULATED, "half_comparisons": comparisons}

@@ -99,7 +99,8 @@ def self_check(
             stage.result = session.session.runtime if compiled else format.runtime
     report.parity(path.name, comparisons)
     precision = where.thresholds(look_up(PRECISIONS, "precision", metadata.precision))
-    if precision.is_quantized:
+    is_compared_with_export = precision.is_quantized or _is_judged_by_half(metadata)
+    if is_compared_with_export:
         _compare_with_export(comparisons, metadata, path)
     elif not passes(comparisons, precision):
         missed = next(row for row in comparisons if not passes([row], precision))
@@ -132,7 +133,7 @@ def self_check(
     beside = read_beside(path)
     if beside is not None and beside.content_sha256 != metadata.content_sha256:
         report.warn("the .json beside it describes another file")
-    reference = "its outputs at export" if precision.is_quantized else "PyTorch"
+    reference = "its outputs at export" if is_compared_with_export else "PyTorch"
     console.print(f"The file is unchanged since its export and matches {reference}.", style="green")
 
 
@@ -160,10 +161,17 @@ def _found_here(format: Format) -> Iterator[Accelerator]:
     )
 
 
-def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
-    """Compare the parity of a quantized file with the recorded one.
+def _is_judged_by_half(metadata: Metadata) -> bool:
+    """Whether a compiled file misses the usual thresholds, but not those of half precision."""
+    return metadata.compilation is not None and any(
+        parity.half_comparisons for parity in metadata.accelerators
+    )
 
-    The images on which it was verified at export are not available here.
+
+def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, path: Path) -> None:
+    """Compare the parity of a file with the recorded one.
+
+    The images on which a quantized file was verified at export are not available here.
     """
     stored = metadata.parity.comparisons
     if metadata.compilation is not None:

@@ -101,10 +101,8 @@ def find_culprits(runner: TargetRunner, extractor: Extractor, stages: Stages) ->
         stage.result = _short(str(whole))
     if whole.is_good and not graph.is_quantized:
         return Findings(whole, (), (), None)
-    search = _Search(runner, extractor, whole)
-    with stages.stage("run each operator alone") as stage:
-        alone = search.alone(stage)
-        stage.result = f"{len(graph.computing)} operators, {len(alone)} at fault"
+    search = _Search(runner, extractor, whole, MAX_SESSIONS)
+    alone = search.alone(stages)
     if whole.is_good and not alone:
         return Findings(whole, (), tuple(search.unexamined), None)
     with stages.stage("run the rest together") as stage:
@@ -114,22 +112,39 @@ def find_culprits(runner: TargetRunner, extractor: Extractor, stages: Stages) ->
     return Findings(whole, tuple(culprits), tuple(unexamined), rest)
 
 
+def find_alone(
+    runner: TargetRunner, extractor: Extractor, stages: Stages, whole: Trial, max_sessions: int
+) -> list[Culprit]:
+    """Find only the operators that are at fault alone; `whole` is the result of the whole file."""
+    return _Search(runner, extractor, whole, max_sessions).alone(stages)
+
+
 class _Search:
     """One search."""
 
-    def __init__(self, runner: TargetRunner, extractor: Extractor, whole: Trial) -> None:
+    def __init__(
+        self, runner: TargetRunner, extractor: Extractor, whole: Trial, max_sessions: int
+    ) -> None:
         self.unexamined: list[GraphOperator] = []
         self._runner, self._extractor, self._whole = runner, extractor, whole
+        self._max_sessions = max_sessions
         self._failures: dict[int, Failure] = {}
         self._differences: dict[int, Difference] = {}
         self._like: dict[int, int] = {}
 
-    def alone(self, stage: Stage) -> list[Culprit]:
+    def alone(self, stages: Stages) -> list[Culprit]:
         """Run every operator alone; return those at fault."""
-        for group in self._groups(self._extractor.graph.computing):
-            self._examine(group, stage)
+        operators = self._extractor.graph.computing
+        with stages.stage("run each operator alone") as stage:
+            for group in self._groups(operators):
+                self._examine(group, stage)
+            found = self._at_fault(operators)
+            stage.result = f"{len(operators)} operators, {len(found)} at fault"
+        return found
+
+    def _at_fault(self, operators: Sequence[GraphOperator]) -> list[Culprit]:
         found = []
-        for one in self._extractor.graph.computing:
+        for one in operators:
             failure, difference = self._failures.get(one.index), self._differences.get(one.index)
             # If the whole file runs, an operator refused alone may be refused for its inputs.
             if failure is not None and (self._whole.failure is None or failure.kind == UNTRIED):
@@ -322,7 +337,7 @@ class _Search:
         return self._runner.run(self._extractor.extract(operators, fed), is_chain=True)
 
     def _is_out_of_sessions(self) -> bool:
-        return self._runner.sessions >= MAX_SESSIONS
+        return self._runner.sessions >= self._max_sessions
 
 
 def _short(text: str, limit: int = 60) -> str:

@@ -16,6 +16,9 @@ from seaformer.artifact.metadata import Comparison
 from seaformer.export.verify.verification import Sample, compare
 from seaformer.runtimes import ImageSession, open_content
 
+MAX_HALF = 65504
+"""Largest number of half precision."""
+
 EMULATED = "emulated: weights and activations rounded to float16"
 
 
@@ -38,6 +41,31 @@ def compare_in_half(
         if not all(np.isfinite(model.run(sample.input)).all() for sample in samples):
             return None
         return tuple(compare(model, sample) for sample in samples)
+
+
+def first_overflow(
+    graph: onnx.ModelProto, samples: Sequence[Sample]
+) -> tuple[onnx.NodeProto, float] | None:
+    """Find the first node whose output is not finite in emulated half precision.
+
+    Args:
+        graph: single precision; not modified.
+        samples: inputs.
+
+    Returns:
+        The node, and the largest absolute value of its output in single precision; None if
+        all outputs are finite.
+    """
+    nodes = {name: node for node in graph.graph.node for name in node.output}
+    for sample in samples:
+        values = []
+        for model in (rounded_to_half(graph), graph):
+            with open_content(model.SerializeToString(), ".onnx") as session:
+                values.append(session.fetch(list(nodes), [sample.input]))
+        for name, half, single in zip(nodes, *values, strict=True):
+            if half.dtype == np.float32 and not np.isfinite(half).all():
+                return nodes[name], float(np.abs(single).max())
+    return None
 
 
 def rounded_to_half(graph: onnx.ModelProto) -> onnx.ModelProto:

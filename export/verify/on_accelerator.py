@@ -7,16 +7,19 @@ software driver; instead, its error against PyTorch may be slightly larger than 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from seaformer.artifact.accelerators import Accelerator
 from seaformer.artifact.metadata import AcceleratorParity, Comparison
-from seaformer.artifact.precisions import Precision, format_of
+from seaformer.artifact.precisions import HALF_MIN_AGREEMENT, Precision, format_of
 from seaformer.errors import SeaformerError
+from seaformer.export.verify.half_arithmetic import EMULATED
 from seaformer.export.verify.thresholds import passes
 from seaformer.export.verify.verification import Sample, compare, reached
 from seaformer.runtimes import find_runtime, open_model
+from seaformer.runtimes.child_process import TimeLimitError
 
 SAME_DB, SAME_AGREEMENT = 1.0, 0.005
 """Allowed difference between the integer kernels of two processors, which round halves
@@ -29,6 +32,13 @@ differently at most doubles the noise of quantization."""
 OTHER_CLASSES = 0.1
 """Allowed additional positions with another class, as a share of those on the CPU: where the
 quantization error is large, as with random weights, rounding decides many positions."""
+
+HALF_MARGIN_DB, HALF_OTHER_CLASSES = 3.0, 1.5
+"""A file in half precision may have twice the noise power of its emulation, and therefore 1.5 times
+as many positions with another class."""
+
+LOWEST_HALF_DB = 20.0
+"""If the emulation is below this, the network cannot be computed in half precision."""
 
 
 def verify_on(
@@ -70,10 +80,43 @@ def verify_on(
     except SeaformerError as error:
         # The reason is stored in the metadata, which must not contain a temporary path.
         reason = str(error).replace(f"'{path}'", "the file").replace(str(path), "FILE").rstrip(".")
-        return parity.model_copy(update={"status": "refused", "reason": reason})
+        status = "not verified" if isinstance(error, TimeLimitError) else "refused"
+        return parity.model_copy(update={"status": status, "reason": reason})
     if all(is_as_good(*pair, precision) for pair in zip(found, on_cpu, strict=False)):
         return parity
     return parity.model_copy(update={"status": "failed", "reason": _worst(found, precision)})
+
+
+def as_in_half(
+    parity: AcceleratorParity, emulated: Sequence[Comparison] | None
+) -> AcceleratorParity:
+    """Judge a floating-point file that failed on an accelerator with only half precision again.
+
+    Weights can amplify rounding so much that half precision itself misses the usual thresholds. A
+    file that is as accurate as its emulation, minus a margin, is computed correctly.
+
+    Args:
+        parity: the result on the accelerator, "failed".
+        emulated: comparisons of the network in emulated half precision on the same inputs; None if
+            it overflows.
+
+    Returns:
+        The result with the emulation, and "verified" if the file is as accurate.
+    """
+    if emulated is None:
+        return parity.model_copy(update={"half_runtime": f"{EMULATED}; it overflows"})
+    update: dict[str, Any] = {"half_runtime": EMULATED, "half_comparisons": tuple(emulated)}
+    if all(_is_as_in_half(*pair) for pair in zip(parity.comparisons, emulated, strict=True)):
+        update |= {"status": "verified", "reason": None}
+    return parity.model_copy(update=update)
+
+
+def _is_as_in_half(found: Comparison, emulated: Comparison) -> bool:
+    needed_db = max((emulated.sqnr_db or 0.0) - HALF_MARGIN_DB, LOWEST_HALF_DB)
+    most = max(1 - HALF_MIN_AGREEMENT, HALF_OTHER_CLASSES * (1 - (emulated.argmax_agreement or 0)))
+    return (found.sqnr_db is None or found.sqnr_db >= needed_db) and (
+        found.argmax_agreement is None or 1 - found.argmax_agreement <= most
+    )
 
 
 def run_in_half(path: Path, samples: Sequence[Sample]) -> tuple[str, tuple[Comparison, ...]]:

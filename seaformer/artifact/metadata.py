@@ -329,13 +329,14 @@ class AcceleratorParity(Member):
     Attributes:
         name: name of the accelerator, see `seaformer.artifact.accelerators`.
         status: "verified"; "failed": its results differ; "refused": it cannot run; "not verified":
-            the accelerator was not available; "compiled": the vendor's compiler accepted it, but a
-            computer cannot run the compiled file.
+            the accelerator was not available, or exceeded the time limit; "compiled": the vendor's
+            compiler accepted it, but a computer cannot run the compiled file.
         reason: why it is not verified; None if it is.
         runtime: runtime with version and driver; None if it was not run.
         comparisons: comparisons with PyTorch on the inputs of `Parity`; empty if it was not run.
         half_runtime: runtime in half precision, the default of phones' GPUs; None if it was not
-            run. This is for information only and has no threshold.
+            run. For a GPU, this is for information only. For an NPU, it was run if the file missed
+            the thresholds of half precision: the file then has to be as accurate.
         half_comparisons: comparisons in half precision.
         chip: chip that it was compiled for, see `seaformer.artifact.chips`; None if it was not
             compiled.

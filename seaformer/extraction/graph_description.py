@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from seaformer.artifact.metadata import Metadata, Scale
+from seaformer.artifact.metadata import MappedOperator, Metadata, Scale
 from seaformer.runtimes.session import Array, Tensor
 
 
@@ -182,7 +182,10 @@ def outputs_of(operators: Iterable[GraphOperator]) -> frozenset[int]:
 
 def modules(metadata: object, graph: GraphDescription) -> Mapping[int, str]:
     """Return operator -> path of its module, as far as the metadata record it."""
-    if not isinstance(metadata, Metadata):
-        return {}
+    return modules_of(metadata.operators, graph) if isinstance(metadata, Metadata) else {}
+
+
+def modules_of(operators: Iterable[MappedOperator], graph: GraphDescription) -> Mapping[int, str]:
+    """Return operator -> path of its module."""
     types = {one.index: one.type for one in graph.operators}
-    return {m.index: m.module for m in metadata.operators if types.get(m.index) == m.type}
+    return {m.index: m.module for m in operators if types.get(m.index) == m.type}

@@ -11,13 +11,13 @@ from locations import SAMPLES
 from torch import nn
 
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
-from seaformer.artifact.metadata import Comparison
+from seaformer.artifact.metadata import AcceleratorParity, Comparison
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.convert.onnx_graph import to_onnx
-from seaformer.export.verify.half_arithmetic import compare_in_half
-from seaformer.export.verify.on_accelerator import is_as_good, verify_on
+from seaformer.export.verify.half_arithmetic import compare_in_half, first_overflow
+from seaformer.export.verify.on_accelerator import as_in_half, is_as_good, verify_on
 from seaformer.export.verify.verification import Sample
 from seaformer.runtimes import PROCESSORS, open_session
 
@@ -129,11 +129,13 @@ def test_a_file_that_is_wrong_only_on_the_gpu(tmp_path: Path) -> None:
     assert parity.status == "failed"
     assert "constant-on-batch" in done.stdout + done.stderr
     assert "gpu: " in done.stdout
+    assert "MUL ([1,128,16] x [4,1,16]) computes something else: " in (parity.reason or "")
     checked = run_export("--self-check", file, "--model", "heads:make", cwd=tmp_path)
     assert (checked.returncode, "failed on gpu" in checked.stderr) == (1, True)
     named = run_export(*network, "--accelerator", "cpu,gpu", "--output", "named", cwd=tmp_path)
     assert named.returncode == 1
     assert "on gpu: failed: its outputs differ from PyTorch" in named.stderr
+    assert "; MUL ([1,128,16] x [4,1,16]) computes something else: " in named.stderr
     assert list((tmp_path / "named").iterdir()) == []
 
 
@@ -183,6 +185,43 @@ class Scaled(nn.Module):
         return self.conv(x * self.factor) / self.factor
 
 
+def comparison(reached: tuple[float, float]) -> Comparison:
+    return Comparison(
+        input="noise",
+        max_abs_error=None,
+        sqnr_db=reached[0],
+        argmax_agreement=reached[1],
+        pytorch_float32_sqnr_db=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("emulated", "found", "status"),
+    [
+        ((29.0, 0.99), (26.5, 0.98), "verified"),
+        ((29.0, 0.99), (25.5, 0.99), "failed"),
+        ((29.0, 0.90), (28.0, 0.86), "verified"),
+        ((29.0, 0.90), (28.0, 0.84), "failed"),
+        ((21.0, 1.0), (19.5, 1.0), "failed"),  # not accurate in any half precision
+        ((50.0, 1.0), (34.9, 0.98), "failed"),  # a fault
+    ],
+)
+def test_a_file_on_an_npu_may_be_as_inaccurate_as_half_precision_itself(
+    emulated: tuple[float, float], found: tuple[float, float], status: str
+) -> None:
+    failed = AcceleratorParity(
+        name="npu", status="failed", reason="low", runtime="QNN", comparisons=(comparison(found),)
+    )
+    judged = as_in_half(failed, [comparison(emulated)])
+    assert judged.status == status
+    assert (judged.reason is None) == (status == "verified")
+    assert judged.half_comparisons == (comparison(emulated),)
+    overflowed = as_in_half(failed, None)
+    assert overflowed.status == "failed"
+    assert overflowed.half_runtime is not None
+    assert overflowed.half_runtime.endswith("it overflows")
+
+
 @pytest.mark.parametrize(
     ("precision", "cpu", "found", "expected"),
     [
@@ -199,15 +238,6 @@ class Scaled(nn.Module):
 def test_a_quantized_file_may_differ_as_much_as_on_the_cpu(
     precision: str, cpu: tuple[float, float], found: tuple[float, float], expected: bool
 ) -> None:
-    def comparison(reached: tuple[float, float]) -> Comparison:
-        return Comparison(
-            input="noise",
-            max_abs_error=None,
-            sqnr_db=reached[0],
-            argmax_agreement=reached[1],
-            pytorch_float32_sqnr_db=None,
-        )
-
     pair = (comparison(found), comparison(cpu))
     assert is_as_good(*pair, PRECISIONS[precision]) is expected
 
@@ -224,10 +254,15 @@ def test_half_precision_is_emulated(factor: float, overflows: bool) -> None:
         graph = to_onnx(model, (16, 16), "features")
     sample = Sample("noise", x.numpy(), expected, None, expected.shape, has_classes=False)
     found = compare_in_half(graph, [sample])
+    overflow = first_overflow(graph, [sample])
     if overflows:
         assert found is None
         assert not np.isfinite(half).all()
+        assert overflow is not None
+        assert overflow[0].op_type == "Mul"
+        assert overflow[1] == pytest.approx(factor * float(x.abs().max()))
         return
+    assert overflow is None
     assert found is not None
     assert found[0].sqnr_db == pytest.approx(sqnr_db(expected, half), abs=3)
 
@@ -273,5 +308,5 @@ def test_a_hanging_driver_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = Sample("zeros", x, x.argmax(1), None, x.shape)
     file = FAULTS / "argmax_int32.tflite"
     parity = verify_on(GPU, file, PRECISIONS["fp32"], [sample], [], channels=12)
-    assert parity.status == "refused"
+    assert parity.status == "not verified"
     assert "within 0.05 s" in (parity.reason or "")

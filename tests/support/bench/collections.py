@@ -8,6 +8,7 @@ A network takes about a minute on two idle cores.
 
 import argparse
 import datetime
+import os
 import re
 import subprocess
 import sys
@@ -21,9 +22,12 @@ from bench.accelerators import worst
 from bench.machine import machine_name, read_section, write_section
 from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.models.collections.collection_table import COLLECTIONS
+from seaformer.runtimes.child_process import LIMIT_VARIABLE
 
 EXPORT = Path(sys.executable).with_name("seaformer-export")
-TIMEOUT_S = 900
+TIMEOUT_S = 3600
+MODEL_TIMEOUT_S = 600
+"""Time limit of one inference: the software driver of the GPU takes minutes for a ResNet."""
 CHIP = "SM8650"
 """Snapdragon whose NPU the files are compiled for and emulated."""
 
@@ -93,7 +97,12 @@ def export(name: str, size: str | None, options: Sequence[str]) -> Outcome:
         command = [EXPORT, "--model", name, *sizes, *options, "--output", folder]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=TIMEOUT_S,
+                env=os.environ | {LIMIT_VARIABLE: str(MODEL_TIMEOUT_S)},
             )
         except subprocess.TimeoutExpired:
             return Outcome((), f"took more than {TIMEOUT_S} s")
@@ -108,7 +117,8 @@ def export(name: str, size: str | None, options: Sequence[str]) -> Outcome:
 def cell(column: Column, outcome: Outcome) -> tuple[str, str]:
     """Return the text of a cell, and the reason why the file is not verified there or ""."""
     if not outcome.files:
-        return "refused", outcome.error
+        reason, _, _ = outcome.error.partition(". Nothing was written")
+        return "refused", re.sub(r"^'[^']*' on \w+ \w+: failed: ", "", reason)
     if column.accelerator is None:
         return _db(outcome.files[0].parity.comparisons), ""
     found = [
@@ -127,7 +137,9 @@ def _db(comparisons: tuple[Comparison, ...]) -> str:
 
 def _on_accelerator(parity: AcceleratorParity) -> tuple[str, str]:
     if parity.status == "verified":
-        return _db(parity.comparisons), ""
+        emulated = f"half precision itself reaches {_db(parity.half_comparisons)}, emulated"
+        is_of_half = parity.chip is not None and bool(parity.half_comparisons)
+        return _db(parity.comparisons), emulated if is_of_half else ""
     return parity.status, parity.reason or ""
 
 

@@ -17,7 +17,12 @@ from seaformer.export.source import Source, create_source
 from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
 from seaformer.export.verify.on_accelerator import differs, verify_on
 from seaformer.export.verify.thresholds import lowest_threshold, passes, threshold_for
-from seaformer.export.verify.verification import compare, make_samples, reached
+from seaformer.export.verify.verification import (
+    compare,
+    float32_channels,
+    make_samples,
+    reached,
+)
 from seaformer.export.verify.verification_inputs import ON_DRIVERS
 from seaformer.models.contract import detection_output
 from seaformer.models.entry import Network
@@ -110,7 +115,9 @@ def self_check(
         )
     elif lost := lost_channels(
         errors.worst(),
-        min_channel_db(lowest_threshold(comparisons, precision).sqnr_db, is_quantized=False),
+        min_channel_db(
+            lowest_threshold(comparisons, precision).sqnr_db, False, float32_channels(samples)
+        ),
         metadata.labels,
     ):
         raise SeaformerError(f"'{path}' does not match PyTorch: {lost}.")

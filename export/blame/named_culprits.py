@@ -74,6 +74,7 @@ def _in_words(
         return ""
     worst = max(culprits, key=_badness)
     operator, fault = worst.operator, str(worst.fault)
+    fault = f"is {fault}" if fault.startswith("refused") else fault
     shapes = " x ".join(_shape(graph.tensors[tensor].shape) for tensor in operator.inputs)
     module = module_of.get(operator.index)
     where = f" in '{module}'" if module else ""

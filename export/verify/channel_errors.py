@@ -17,6 +17,12 @@ from seaformer.artifact.metadata import ChannelError
 ALLOWANCE_DB, ALLOWANCE_OF_INTEGERS_DB = 30.0, 10.0
 """How far a single channel may be below the threshold for all channels together."""
 
+MARGIN_DB = 6.0
+"""How far the worst channel of a file may be below the worst channel of PyTorch's float32."""
+
+LOWEST_DB = 30.0
+"""Lowest threshold of a channel in floating point."""
+
 LISTED = 5
 """Number of the worst channels to record."""
 
@@ -63,9 +69,18 @@ class ChannelErrors:
         )
 
 
-def min_channel_db(min_sqnr_db: float, is_quantized: bool) -> float:
-    """Return the threshold per channel if all channels together have to reach `min_sqnr_db`."""
-    return min_sqnr_db - (ALLOWANCE_OF_INTEGERS_DB if is_quantized else ALLOWANCE_DB)
+def min_channel_db(
+    min_sqnr_db: float, is_quantized: bool, in_float32: Sequence[ChannelError] = ()
+) -> float:
+    """Return the threshold per channel if all channels together have to reach `min_sqnr_db`.
+
+    `in_float32` are the worst channels of PyTorch's own float32: a network whose output hardly
+    depends on the image, as with some random weights, has a small spread in every channel.
+    """
+    usual_db = min_sqnr_db - (ALLOWANCE_OF_INTEGERS_DB if is_quantized else ALLOWANCE_DB)
+    if is_quantized or not in_float32:
+        return usual_db
+    return min(usual_db, max(in_float32[0].sqnr_db - MARGIN_DB, LOWEST_DB))
 
 
 def lost_channels(

@@ -7,7 +7,7 @@ the error of a good export, and would be attributed to the export. The inputs co
 
 import contextlib
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from seaformer.artifact.detection_output import DetectionOutput
-from seaformer.artifact.metadata import Comparison
+from seaformer.artifact.metadata import ChannelError, Comparison
 from seaformer.detection.agreement import DetectionAgreement
 from seaformer.detection.decoding import decode
 from seaformer.errors import SeaformerError
@@ -53,6 +53,7 @@ class Sample:
         has_classes: whether the predicted classes are meaningful: not for images of one color.
         least_rms: lower bound for the root mean square of the reference.
         detection: how boxes are decoded from the output; None without boxes.
+        in_float32: PyTorch's own float32 output, float64; None for class ids.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Sample:
     has_classes: bool = True
     least_rms: float = 0.0
     detection: DetectionOutput | None = None
+    in_float32: np.ndarray | None = None
 
     def sqnr_db(self, output: np.ndarray) -> float:
         """The SQNR of an output, float64, in dB."""
@@ -176,7 +178,8 @@ def make_samples(
         )
         own = None if meaning.gives_ids else sample.sqnr_db(in_float32)
         reference = _decide(logits, head, size, meaning).numpy()
-        samples.append(replace(sample, pytorch_float32_sqnr_db=own, reference=reference))
+        sample = replace(sample, pytorch_float32_sqnr_db=own, reference=reference)
+        samples.append(replace(sample, in_float32=in_float32 if head == "logits" else None))
     return samples
 
 
@@ -208,6 +211,15 @@ def _decide(
     if head == "logits":
         return logits
     return ArgMax(size if head == "mask" else None, meaning.threshold)(logits).to(torch.int64)
+
+
+def float32_channels(samples: Iterable[Sample]) -> tuple[ChannelError, ...]:
+    """The worst channels of PyTorch's own float32; empty for class ids."""
+    errors = ChannelErrors()
+    for sample in samples:
+        if sample.in_float32 is not None:
+            errors.add(*(sample.channels(one) for one in (sample.reference, sample.in_float32)))
+    return errors.worst()
 
 
 def compare(

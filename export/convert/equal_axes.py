@@ -20,6 +20,8 @@ its output is correctly assumed to have the order of ONNX:
     Transpose     of the output of a MatMul: perm'[t] = perm[c(t)]
     any other     of the output of a MatMul: transpose its other inputs too, and its output back
 
+Unsqueeze inserts its axes in the order of ONNX, so its input is transposed to that order as well.
+
 A Slice or Split of a tensor in the order of ONNX whose axes differ in length, such as a joint
 [q | k | v], is like a Reshape if the axes of its output do not.
 
@@ -50,7 +52,7 @@ import onnx
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
-READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", *ELEMENT_WISE)
+READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", "Unsqueeze", *ELEMENT_WISE)
 """Operators with their own rules for inputs in the order of ONNX."""
 PARTS = ("Slice", "Split")
 WRITE_ONNX_ORDER = ("MatMul", "Reshape", "Transpose")
@@ -122,7 +124,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
             if name in in_order and (name not in equal or name in products):
                 perm = _channels_last(4)
                 operations.append(_override(node, "inputs", name, pre_process_transpose_perm=perm))
-        elif node.op_type == "MatMul" or (written and is_behind_product):
+        elif node.op_type in ("MatMul", "Unsqueeze") or (written and is_behind_product):
             for name in given:
                 if name not in multiplied:
                     perm = _channels_first(equal[name])

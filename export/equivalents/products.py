@@ -3,7 +3,7 @@
 LiteRT's GPU accelerator multiplies wrong matrices if it has to repeat those of one factor (lint
 rule `unequal-batches`). If every batch has the same matrix, the batches become rows of one product:
 
-    y[a, b, i, :] = x[a, b, i, :] m[a]        [A, B, I, K] x [A, 1, K, J] = [A, B I, K] x [A, K, J]
+    y[a, b, i, :] = x[a, b, i, :] m[a]      [A, B, I, K] x [A, 1, K, J] as [A, 1, B I, K] x the same
 
 The same matrix on the left is on the right in the transposed product: (m x)' = x' m'. In attention,
 all heads can share keys and values (multi-query attention):
@@ -32,10 +32,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         return torch.matmul(input, other)
     different = next(axis for axis in range(rank) if left[axis] != right[axis])
     if math.prod(right[different:-2]) == 1:
-        batches = math.prod(left[:different])
-        rows = input.reshape(batches, -1, left[-1])
-        product = torch.matmul(rows, other.reshape(batches, *right[-2:]))
-        return product.reshape(*left[:-1], right[-1])
+        rows = input.reshape(*static_shape(other)[:-2], -1, left[-1])
+        return torch.matmul(rows, other).reshape(*left[:-1], right[-1])
     if math.prod(left[different:-2]) == 1 and not isinstance(input, nn.Parameter):
         return matmul(other.transpose(-1, -2), input.transpose(-1, -2)).transpose(-1, -2)
     return torch.matmul(input, other)

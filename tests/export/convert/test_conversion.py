@@ -91,6 +91,21 @@ class Joined(nn.Module):
         return tokens.flatten(2).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
+class SharedKeys(nn.Module):
+    """Attention as in MobileNetV4: heads that share as many keys as each key has channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(SIDE, 2 * SIDE, 1)
+        self.output = nn.Conv2d(2 * SIDE, SIDE, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query = self.query(x).reshape(1, 2, SIDE, -1).transpose(-1, -2)
+        key = F.avg_pool2d(x, 4).reshape(1, SIDE, -1).transpose(1, 2).unsqueeze(1)
+        heads = F.scaled_dot_product_attention(query, key, key * 0.5).transpose(1, 2)
+        return self.output(heads.reshape(1, *x.shape[2:], 2 * SIDE).permute(0, 3, 1, 2))
+
+
 class Blocks(nn.Module):
     """A map as blocks of 2 x 2 positions and back, as in MobileViTv2."""
 
@@ -201,6 +216,12 @@ def test_a_joined_projection_has_at_most_four_axes(order: tuple[int, ...]) -> No
     assert max(ranks) == 4
     with open_content(graph.SerializeToString(), ".onnx") as session, torch.no_grad():
         np.testing.assert_allclose(session.run([x.numpy()])[0], model(x).numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_heads_that_share_keys(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(SharedKeys(), SIDE, tmp_path)
+    assert sqnr_db > 100
 
 
 def test_blocks_of_positions(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_gpu_need_not_repeat_the_matrices_of_a_product(name: str) -> None:
     shapes = tensor_shapes(graph)
     products = [node for node in graph.graph.node if node.op_type == "MatMul"]
     batches = [[shapes[name][:-2] for name in node.input] for node in products]
-    assert batches == [[[1], [1]]] * (2 if "attention" in name else 1)
+    assert batches == [[[1, 1], [1, 1]]] * (2 if "attention" in name else 1)
 
 
 class Branches(nn.Module):

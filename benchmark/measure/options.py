@@ -144,9 +144,9 @@ class Options:
         "-o",
         "--output",
         type=PATH,
-        help="Folder for results.json, results.csv and report.html, with a subfolder per device if "
-        "there are several; with --blame, for blame.json and blame.html. [default: a new folder "
-        "in build/benchmark/ or build/blame/]",
+        help="Folder for results.json, results.csv and report.html, with --compare also "
+        "comparison.html, with a subfolder per device if there are several; with --blame, for "
+        "blame.json and blame.html. [default: a new folder in build/benchmark/ or build/blame/]",
     )
     compare: Path | None = _option(
         "--compare",

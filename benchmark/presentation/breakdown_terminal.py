@@ -79,6 +79,8 @@ def _time(row: Row, is_wide: bool) -> str:
 
 
 def _remarks(breakdown: Breakdown) -> Iterator[str]:
+    if breakdown.excess_text:
+        yield f"The shares are wrong: {breakdown.excess_text}."
     if breakdown.profile_overhead is not None:
         yield (
             f"The total is from runs without the profiler; {breakdown.profile_runs} profiled runs: "

@@ -101,8 +101,7 @@ def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
     table.add_column("verdict", no_wrap=True)
     for one in compared:
         style = {"slower": "red", "faster": "green"}.get(one.verdict, "")
-        verdict = f"{one.verdict}{': regression' if one.is_regression else ''}"
-        table.add_row(one.file, ratio(one.ratio), Text(verdict, style=style))
+        table.add_row(one.file, ratio(one.ratio), Text(one.outcome, style=style))
     console.print(table)
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 
-from seaformer.benchmark.devices.device import Conditions
 from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
 from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
+from seaformer.benchmark.report.conditions import conditions
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.frames import LEGEND, frames
@@ -16,20 +15,10 @@ from seaformer.benchmark.report.modules import Modules, modules
 from seaformer.benchmark.report.ratios import Ratios, ratios
 from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare, differing
 from seaformer.benchmark.results.published import CONDITIONS, PaperRow, paper_rows
-from seaformer.benchmark.results.schema import ModelResult, Results, StoppedBy
+from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Rows
-
-UNKNOWN = "unknown"
-
-STOPPED_AFTER: dict[StoppedBy, str] = {
-    "runs": "requested runs",
-    "precision": "requested precision",
-    "time limit": "time limit",
-    "problem": "a problem",
-    "interrupt": "an interrupt",
-}
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ def write_report(path: Path, sources: Sequence[Source]) -> None:
         verdict=_verdict(entries),
         commands=[Command(one.results.command, one.letter) for one in entries],
         entries=entries,
-        facts=_facts([one.results for one in entries]),
+        facts=conditions([one.results for one in entries]),
         side_by_side=_side_by_side(entries),
         differences=[
             (one.letter, differing(one.results, entries[0].results)) for one in entries[1:]
@@ -152,74 +141,6 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         paper=paper_rows(results),
         table=paper_table(results),
     )
-
-
-def _facts(all_results: Sequence[Results]) -> dict[str, list[str]]:
-    columns = [_facts_of(results) for results in all_results]
-    return {title: [column[title] for column in columns] for title in columns[0]}
-
-
-def _facts_of(results: Results) -> dict[str, str]:
-    device, protocol = results.device, results.protocol
-    before, after = results.conditions_before, results.conditions_after
-    rounds = [one for one in results.rounds if one.purpose == "measure"]
-    excluded = sum(not one.used for one in rounds)
-    groups = {one.turn for one in rounds} - {None}
-    runs = f"{protocol.runs_per_round} run{'s' * (protocol.runs_per_round != 1)}"
-    return {
-        "device": _words(device.serial, device.manufacturer, device.model),
-        "processor": _words(device.soc or UNKNOWN, device.abi)
-        + (", EMULATED" if device.is_emulated else ""),
-        "accelerator": results.computed_on or "none: the CPU",
-        "memory": UNKNOWN
-        if device.memory_bytes is None
-        else f"{device.memory_bytes / 2**30:.1f} GiB",
-        "system": device.os or UNKNOWN,
-        "threads": results.all_threads,
-        "cores": results.all_cores,
-        "runtime": _words(
-            results.runtime.name,
-            results.runtime.version or "of unknown version",
-            f"({results.runtime.file}, SHA-256 {results.runtime.sha256[:12]})",
-        ),
-        "temperature": _change(_temperature(before), _temperature(after)),
-        "thermal status": _change(_thermal_status(before), _thermal_status(after)),
-        "battery": _battery(before),
-        "rounds": f"{len(rounds)} rounds x {runs} per model"
-        + (f", {excluded} rounds excluded" if excluded else "")
-        + (f", one setting per round, {len(groups)} rounds per setting" if groups else "")
-        + f"; {protocol.warmup_runs} warm-up runs per model and round",
-        "requested": f"±{100 * protocol.until:g} %" if protocol.until else f"{protocol.runs} runs",
-        "stopped after": STOPPED_AFTER[results.stopped_by],
-        "seed": str(protocol.seed),
-        "measured at": f"{results.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-        "programs": ", ".join(f"{name} {version}" for name, version in results.versions.items()),
-        "not reported by the device": ", ".join(results.unknown) or "nothing",
-    }
-
-
-def _temperature(state: Conditions | None) -> str:
-    reading = None if state is None else state.temperature
-    return UNKNOWN if reading is None else f"{reading.celsius:.1f} °C ({reading.kind})"
-
-
-def _battery(state: Conditions) -> str:
-    if state.battery_percent is None:
-        return UNKNOWN
-    return f"{state.battery_percent} %{', charging' if state.is_charging else ''}"
-
-
-def _thermal_status(state: Conditions | None) -> str:
-    status = None if state is None else state.thermal_status
-    return UNKNOWN if status is None else str(status)
-
-
-def _change(before: str, after: str) -> str:
-    return before if before == after else f"{before} to {after}"
-
-
-def _words(*words: str | None) -> str:
-    return " ".join(word for word in words if word)
 
 
 def _side_by_side(entries: Sequence[_Entry]) -> dict[str, list[_Cell]]:

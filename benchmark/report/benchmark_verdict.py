@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from seaformer.benchmark.results.breakdown import Breakdown
+from seaformer.benchmark.results.breakdown import Breakdown, Row
 from seaformer.benchmark.results.comparison import BETWEEN, Compared
 from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.reporting.numbers import milliseconds, percent
-from seaformer.reporting.verdicts import compared, fastest, joined
+from seaformer.reporting.verdicts import changed_latency, fastest, joined
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 _LARGEST = 2
@@ -36,9 +36,20 @@ def side_by_side(
         return [f"{letter} cannot be compared with {base}: {'; '.join(differences)}."]
     if not changes:
         return [f"{letter} and {base} have no measured model in common."]
+    return changes_between(f"in {letter}", f"in {base}", changes)
+
+
+def changes_between(one: str, base: str, changes: Mapping[str, Compared]) -> list[str]:
+    """State which models are faster in one benchmark than in another.
+
+    Args:
+        one: words for the benchmark, such as "now".
+        base: words for the other benchmark, such as "before".
+        changes: name of each common model -> its comparison; at least one.
+    """
     if len(changes) <= _NAMED:
         return [
-            compared(f"{name} in {letter}", f"in {base}", change.ratio, BETWEEN)
+            changed_latency(name, one, base, change.ratio, BETWEEN)
             for name, change in changes.items()
         ]
     verdicts = [change.verdict for change in changes.values()]
@@ -46,9 +57,19 @@ def side_by_side(
     counts = [f"{count} {'is' if count == 1 else 'are'} {word}" for word, count in decided.items()]
     rest = len(verdicts) - sum(decided.values())
     return [
-        f"Of {len(verdicts)} models, {joined(counts)} in {letter} than in {base}; for {rest}, no "
-        "difference can be stated."
+        f"Of {len(verdicts)} models, {joined(counts)} {one} than {base}; for {rest}, no difference "
+        "can be stated."
     ]
+
+
+def regressions(changes: Mapping[str, Compared], tolerance: float) -> str:
+    """State which models are slower by more than the tolerance."""
+    found = [name for name, change in changes.items() if change.is_regression]
+    if not found:
+        return f"No regression was found at a tolerance of {100 * tolerance:g} %."
+    who = joined(found) if len(found) <= _NAMED else f"{len(found)} models"
+    are = "is a regression" if len(found) == 1 else "are regressions"
+    return f"{who} {are}: slower, with a ratio above {1 + tolerance:g}."
 
 
 def _latency(results: Results) -> Iterator[str]:
@@ -132,12 +153,24 @@ def _modules(results: Results) -> Iterator[str]:
         breakdown = model.breakdown
         if breakdown is None or breakdown.emulated or results.emulated:
             continue
-        shares = _shares(breakdown)
-        if shares:
-            yield f"Of the latency of {results.names[model.id]}, {joined(shares)}."
+        name = results.names[model.id]
+        if breakdown.excess_text:
+            yield f"No shares of modules can be stated for {name}: {breakdown.excess_text}."
+            continue
+        modules = [row for row in breakdown.children("") if row.kind == "module" and row.share]
+        largest = sorted(modules, key=lambda row: -(row.share or 0))[:_LARGEST]
+        if not largest:
+            continue
+        shares = [f"{_share(row, breakdown)} are in {row.title}" for row in largest]
+        yield f"Of the latency of {name}, {joined(shares)}."
+        if doubted := [row.title for row in largest if row.agrees is False]:
+            yield f"Truncated-model timing disagrees with the profile on {joined(doubted)}."
 
 
-def _shares(breakdown: Breakdown) -> list[str]:
-    modules = [row for row in breakdown.children("") if row.kind == "module" and row.share]
-    modules.sort(key=lambda row: -(row.share or 0))
-    return [f"{percent(row.share, 1)} % are in {row.title}" for row in modules[:_LARGEST]]
+def _share(row: Row, breakdown: Breakdown) -> str:
+    """The share of a row with its interval, which is that of its latency."""
+    text, ends = f"{percent(row.share, 1)} %", row.interval_ms
+    if ends is None:
+        return text
+    low, high = (percent(end / breakdown.total_ms, 1) for end in (ends.low, ends.high))
+    return f"{text} ({low} to {high})"

@@ -1,5 +1,6 @@
-"""The plot of latency ratios, relative to the first measured model."""
+"""The plot of latency ratios, relative to the first measured model or to an older benchmark."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seaformer.benchmark.results.schema import Results
@@ -7,6 +8,9 @@ from seaformer.reporting.numbers import ratio as ratio_text
 from seaformer.reporting.plots import Mark, Plot, Row, Rows, bracket, spots, upright
 from seaformer.reporting.scale import Scale
 from seaformer.statistics.bootstrap import Ratio
+
+HEIGHT = 26
+"""Height of a row in pixels."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +31,37 @@ def ratios(results: Results) -> Ratios | None:
     pairs = [(name, ratio) for name, ratio in found if ratio is not None]
     if not pairs:
         return None
-    reached = [end for _, ratio in pairs for end in _ends(ratio) or (ratio.value,)]
-    scale = Scale.over([1.0, *reached], least=0.1)
-    rows = tuple(_row(name, names[base.id], ratio, scale) for name, ratio in pairs)
-    return Ratios(base.id, Rows(scale, f"latency relative to {names[base.id]}", 26, rows))
+    scale = ratio_scale([ratio for _, ratio in pairs])
+    rows = tuple(
+        ratio_row(name, names[base.id], ratio, ratio.verdict(), scale) for name, ratio in pairs
+    )
+    return Ratios(base.id, Rows(scale, f"latency relative to {names[base.id]}", HEIGHT, rows))
 
 
-def _row(name: str, base: str, ratio: Ratio, scale: Scale) -> Row:
+def ratio_scale(ratios: Sequence[Ratio], *more: float) -> Scale:
+    """Return an axis that shows 1, the ratios with their intervals, and more values."""
+    reached = [end for ratio in ratios for end in _ends(ratio) or (ratio.value,)]
+    return Scale.over([1.0, *reached, *more], least=0.1)
+
+
+def ratio_row(
+    name: str, base: str, ratio: Ratio, outcome: str, scale: Scale, behind: Sequence[Mark] = ()
+) -> Row:
+    """Draw a ratio with its interval.
+
+    Args:
+        name: name of the model.
+        base: what the ratio is relative to.
+        ratio: the ratio.
+        outcome: verdict on the ratio.
+        scale: axis of all rows.
+        behind: further marks, behind those of the ratio.
+    """
     ends = _ends(ratio)
-    text = f"{ratio_text(ratio)}: {ratio.verdict() if ends else 'inconclusive, too few rounds'}"
+    text = f"{ratio_text(ratio)}: {outcome}"
     whisker = "" if ends is None else bracket((scale.at(ends[0]), scale.at(ends[1])), 50, 25)
     marks = (
+        *behind,
         Mark("zero", upright(scale.at(1))),
         Mark("whisker", whisker),
         *spots("dots estimate", [((scale.at(ratio.value), 50), f"{name}: {text}")]),

@@ -173,6 +173,29 @@ class Breakdown(FrozenModel):
             return "profiling overhead within noise"
         return f"profiling overhead {100 * overhead:.1f} %"
 
+    @property
+    def excess_text(self) -> str:
+        """Why the shares of modules are wrong, as text; empty if they are consistent.
+
+        They are inconsistent if modules take longer in the profiled runs than the whole network in
+        the other runs, beyond the interval of the difference or, without an interval, at all.
+        """
+        rest = next((row for row in self.rows if row.kind == "unattributed"), None)
+        if rest is None or rest.ms is None:
+            return ""
+        ends = rest.interval_ms
+        if (rest.ms if ends is None else ends.high) >= 0:
+            return ""
+
+        def share(rest_ms: float) -> str:
+            return f"{100 * (1 - rest_ms / self.total_ms):.1f}"
+
+        interval = "" if ends is None else f" ({share(ends.high)} to {share(ends.low)})"
+        return (
+            f"the times of all modules add up to {share(rest.ms)} %{interval} of the latency. "
+            "Measure again while no other program is running"
+        )
+
     def children(self, path: str) -> tuple[Row, ...]:
         """The child rows of the row with a path."""
         return tuple(row for row in self.rows if row.parent == path)

@@ -31,19 +31,34 @@ class Compared:
     """A model that is in both benchmarks.
 
     Attributes:
-        file: name of the file.
-        is_same_file: whether both files are bit-identical.
+        new: the model in the later benchmark.
+        old: the model in the earlier one; it may have another name if each has only one model.
         ratio: new latency / old latency, with an interval at the confidence level `CONFIDENCE`.
         verdict: "slower" or "faster" if the whole interval is beyond `BETWEEN`; inconclusive
             without an interval, for which there were too few rounds.
         is_regression: whether it is slower by more than the tolerance.
     """
 
-    file: str
-    is_same_file: bool
+    new: ModelResult
+    old: ModelResult
     ratio: Ratio
     verdict: Verdict
     is_regression: bool
+
+    @property
+    def file(self) -> str:
+        """Display name of the model in the later benchmark."""
+        return self.new.label
+
+    @property
+    def is_same_file(self) -> bool:
+        """Whether both files are bit-identical."""
+        return self.new.sha256 == self.old.sha256
+
+    @property
+    def outcome(self) -> str:
+        """The verdict, and whether it is a regression, as text."""
+        return f"{self.verdict}{': regression' * self.is_regression}"
 
 
 def compare(
@@ -184,8 +199,8 @@ def _compare_one(
     ratio = unpaired_ratio(*times, seed=new.protocol.seed, confidence=CONFIDENCE)
     verdict = ratio.verdict(BETWEEN)
     return Compared(
-        file=model.label,
-        is_same_file=model.sha256 == before.sha256,
+        new=model,
+        old=before,
         ratio=ratio,
         verdict=verdict,
         is_regression=verdict == "slower" and ratio.value > 1 + tolerance,

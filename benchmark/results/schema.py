@@ -39,6 +39,8 @@ SCHEMA_VERSION = 1
 FILE_NAME = "results.json"
 CSV_NAME = "results.csv"
 REPORT_NAME = "report.html"
+COMPARISON_NAME = "comparison.html"
+"""Page of the comparison with an older benchmark."""
 UNFINISHED_NAME = "unfinished.json"
 """Name of the partial results while a benchmark runs."""
 

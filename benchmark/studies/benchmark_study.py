@@ -8,13 +8,15 @@ from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.measure.options import REGRESSION, Options
 from seaformer.benchmark.measure.request import Request, make_request
 from seaformer.benchmark.presentation.terminal import print_comparison, print_next
+from seaformer.benchmark.report.benchmark_page import Source
+from seaformer.benchmark.report.comparison_page import write_comparison_page
 from seaformer.benchmark.results.comparison import (
     compare,
     require_comparable,
     require_pair,
     require_same_device,
 )
-from seaformer.benchmark.results.schema import read_results
+from seaformer.benchmark.results.schema import COMPARISON_NAME, FILE_NAME, read_results
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.study import Finished, Planned, Study
 from seaformer.console import Console
@@ -22,7 +24,7 @@ from seaformer.errors import UsageError
 
 
 class BenchmarkStudy(Study):
-    """A single benchmark of given models, without files besides the benchmark's own."""
+    """A single benchmark of given models, and its comparison with older results."""
 
     def __init__(self, options: Options) -> None:
         """Validate the options.
@@ -39,6 +41,11 @@ class BenchmarkStudy(Study):
             files = [model.name for model in self.request.models if isinstance(model, Path)]
             if files and len(files) == len(self.request.models):
                 require_pair(files, self._old)
+
+    @property
+    def file_names(self) -> Sequence[str]:
+        """Name of the page of the comparison."""
+        return () if self.options.compare is None else (COMPARISON_NAME,)
 
     def settings(self, device: Device) -> Sequence[Setting]:
         """Check that older results are from the same device; the request determines the setting."""
@@ -66,14 +73,19 @@ class BenchmarkStudy(Study):
         return [Planned(self.given_models())]
 
     def render(self, console: Console, finished: Finished) -> int:
-        """Print the comparison with older results, and follow-up commands."""
+        """Print the comparison with older results, write its page, and print what to do next."""
         status = 0
         if self._old is not None:
+            old = Source(str(self.options.compare), self._old)
             tolerance, anyway = self.options.tolerance, self.options.compare_anyway
-            for one in finished.results:
-                against_old = compare(one, self._old, tolerance, anyway)
+            for one in finished.measured:
+                against_old = compare(one.results, self._old, tolerance, anyway)
                 print_comparison(console, against_old)
-                if any(one.is_regression for one in against_old):
+                if any(each.is_regression for each in against_old):
                     status = REGRESSION
+                if one.is_saved:
+                    page, new = one.path.with_name(COMPARISON_NAME), Source(FILE_NAME, one.results)
+                    write_comparison_page(page, new, old, against_old, tolerance)
+                    console.print(f"comparison: {page}", soft_wrap=True)
         print_next(console, finished.paths, finished.results)
         return status

@@ -116,7 +116,7 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     folders = [_folders(study.request.output / one.folder, devices) for one in plan]
     if len(devices) > 1:
         for folder in chain.from_iterable(folders):
-            check_output(folder.path, study.options.force)
+            check_output(folder.path, study.options.force, study.file_names)
     models = dict.fromkeys(model for one in plan for model in one.models)
     exports = [model for model in models if isinstance(model, Export)]
     with Progress(console) as progress:

@@ -23,7 +23,7 @@ from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
 from seaformer.benchmark.studies.running import measure_quietly
 from seaformer.console import silent_console
 from seaformer.datasets import open_dataset
-from seaformer.datasets.image_names import read_names
+from seaformer.datasets.selection import selected
 from seaformer.errors import SeaformerError, UsageError, look_up
 from seaformer.evaluation.device_defaults import DEVICE_BATCH, DEVICE_THREADS
 from seaformer.evaluation.engine import Evaluation
@@ -241,8 +241,7 @@ class Model:
             where = first.accelerator, first.chip
             task = task_of_data(data, self.statement, first.source, first.weights, *where)
             whole = open_dataset(data, task, layout=layout)
-            named = whole if images is None else whole.only(read_names(Path(images)))
-            dataset = named if limit is None else named.spread(limit)
+            dataset = selected(whole, None if images is None else Path(images), limit)
             models = [*others, of_this_computer]
             sources = [one.source for one in models]
             chosen_protocol = choose_protocol(protocol, sources, dataset.task)

@@ -236,7 +236,7 @@ def main(
 
     from seaformer.console import Console
     from seaformer.datasets import open_dataset
-    from seaformer.datasets.image_names import read_names
+    from seaformer.datasets.selection import selected
     from seaformer.evaluation.engine import Evaluation
     from seaformer.evaluation.evaluation_page import write_report
     from seaformer.evaluation.models import Options, choose_protocol, open_candidate, task_of_data
@@ -255,9 +255,7 @@ def main(
     first = Processor() if reference is not None else processor
     stated = task_of_data(data, user_statement, paths[0], weights, first.accelerator, first.chip)
     whole = open_dataset(data, stated, layout=layout)
-    named = whole if images is None else whole.only(read_names(images))
-    dataset = named if limit is None else named.spread(limit)
-    dataset = dataset if part is None else dataset.shard(*part)
+    dataset = selected(whole, images, limit, part)
     options = Options(
         protocol=choose_protocol(protocol, paths, dataset.task),
         threads=threads or os.cpu_count() or 1,

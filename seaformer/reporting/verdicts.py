@@ -40,6 +40,34 @@ def compared(name: str, base: str, ratio: Ratio, margin: float = 0.0) -> str:
         return f"{name} is {within(faster.value, faster.interval)} as fast as {base}."
     if verdict == "slower":
         return f"{base} is {within(ratio.value, ratio.interval)} as fast as {name}."
+    return _undecided(name, base, ratio, margin)
+
+
+def changed_latency(name: str, one: str, base: str, ratio: Ratio, margin: float) -> str:
+    """State whether a model is faster in one benchmark than in another, and how much.
+
+    Args:
+        name: name of the model.
+        one: words for the first benchmark, such as "now" or "in B".
+        base: words for the second benchmark, such as "before" or "in A".
+        ratio: latency in the first / latency in the second.
+        margin: relative difference that intervals do not cover.
+
+    Returns:
+        "M is 1.23x (1.20 to 1.26) as fast now as before.", "M takes 1.23x (1.20 to 1.26) as long
+        now as before.", or that no difference can be stated, as `compared`.
+    """
+    verdict = ratio.verdict(margin)
+    if verdict == "faster":
+        faster = ratio.inverse()
+        return f"{name} is {within(faster.value, faster.interval)} as fast {one} as {base}."
+    if verdict == "slower":
+        return f"{name} takes {within(ratio.value, ratio.interval)} as long {one} as {base}."
+    return _undecided(f"{name} {one}", base, ratio, margin)
+
+
+def _undecided(name: str, base: str, ratio: Ratio, margin: float) -> str:
+    """State that no difference can be stated, and why."""
     undecided = f"No difference between {name} and {base} can be stated"
     if ratio.interval is None:
         return f"{undecided}: there were too few rounds for an interval."

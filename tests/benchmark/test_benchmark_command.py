@@ -354,6 +354,14 @@ def test_the_same_model_is_not_a_regression(
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert re.search("distinguishable|faster|slower", result.stdout)
+    page = tmp_path / "comparison.html"
+    assert f"comparison: {page}" in result.stdout
+    assert tflite.name in page.read_text("utf-8").replace("<wbr>", "")
+    for name in ("results.json", "results.csv", "report.html"):
+        (tmp_path / name).unlink()
+    again = command(tflite, "--device", "host", "--output", tmp_path, "--compare", old)
+    assert again.exit_code == 2
+    assert "comparison.html' exists" in again.stderr
 
 
 def test_a_regression_has_its_own_exit_status(

@@ -23,12 +23,14 @@ from seaformer.artifact.metadata import Accuracy, Latency
 from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.benchmark_page import write_report as write_benchmark_page
 from seaformer.benchmark.report.blame_page import write_blame_page
+from seaformer.benchmark.report.comparison_page import write_comparison_page
 from seaformer.benchmark.results.blame_results import (
     BlamedOperator,
     BlameResults,
     TensorAgreement,
     Trial,
 )
+from seaformer.benchmark.results.comparison import compare
 from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
@@ -121,6 +123,22 @@ def benchmarks(path: Path) -> None:
     others = results_of(float_ms=16.0, command=COMMAND), results_of(threads=2, command=COMMAND)
     named = zip(("first", "second", "third"), (full, *others), strict=True)
     write_benchmark_page(path, [Source(f"{name}/results.json", one) for name, one in named])
+
+
+def latency_comparison(path: Path) -> None:
+    """A faster, a slower and an unchanged model, compared although the threads differ."""
+
+    def of(last: str, *medians_ms: float, seed: int, **changes: Any) -> Results:
+        files = [LONG, "models/slower.tflite", "models/same.tflite", last]
+        models = [candidate(number, file) for number, file in enumerate(files)]
+        times = {f"m{at}": times_around(ms, seed + at) for at, ms in enumerate(medians_ms)}
+        return make_results(models, times, command=COMMAND, **changes)
+
+    old = of("removed.tflite", 20.0, 10.0, 5.0, 4.0, seed=0, threads=2)
+    new = of("added.tflite", 16.0, 11.0, 5.0, 4.0, seed=9, warnings=("it was <busy>",))
+    compared = compare(new, old, tolerance=0.03, anyway=True)
+    sources = Source("results.json", new), Source("build/before/results.json", old)
+    write_comparison_page(path, *sources, compared, tolerance=0.03)
 
 
 def emulated(path: Path) -> None:
@@ -436,8 +454,9 @@ def mixed_precision(path: Path) -> None:
 PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
-        benchmark, benchmarks, emulated, table, pareto, accelerators, attention, blame, evaluation,
-        comparison, detection, detection_comparison, training, sensitivity, mixed_precision,
+        benchmark, benchmarks, latency_comparison, emulated, table, pareto, accelerators,
+        attention, blame, evaluation, comparison, detection, detection_comparison, training,
+        sensitivity, mixed_precision,
     )
 }  # fmt: skip
 """Name of each page -> the function that writes it."""

@@ -10,7 +10,7 @@ from seaformer.benchmark.studies.accelerators.accelerators_results import (
     AcceleratorResults,
     AcceleratorRow,
 )
-from seaformer.benchmark.studies.accelerators.accelerators_table import cells
+from seaformer.benchmark.studies.accelerators.accelerators_table import Column, columns
 from seaformer.reporting.numbers import milliseconds
 from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Row, Rows, Segment
@@ -21,22 +21,24 @@ from seaformer.statistics.bootstrap import Ratio, separate_ratio
 
 @dataclass(frozen=True)
 class AcceleratorsPage(Page, template="accelerators.html"):
-    """The page; `plot` is None if nothing has a latency, `cells` has the rows that were run."""
+    """The page; `plot` is None if nothing has a latency, `run` has the rows that were run."""
 
     results: AcceleratorResults
     plot: Rows | None
-    cells: Sequence[Sequence[str]]
+    run: Sequence[AcceleratorRow]
+    columns: Sequence[Column]
 
 
 def write_accelerators_page(path: Path, results: AcceleratorResults) -> None:
     """Render the page and write it; raises OSError if the file cannot be written."""
-    run = [cells(row) for row in results.rows if row.not_run is None]
+    run = [row for row in results.rows if row.not_run is None]
     page = AcceleratorsPage(
         verdict=verdict(results),
         commands=[Command(results.command)],
         results=results,
         plot=_plot(results.rows),
-        cells=run,
+        run=run,
+        columns=columns(run),
     )
     page.write(path)
 

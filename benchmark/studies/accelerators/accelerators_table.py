@@ -1,5 +1,7 @@
 """The accelerators of a device on the terminal and as CSV."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
@@ -14,28 +16,33 @@ from seaformer.benchmark.studies.accelerators.accelerators_results import (
 from seaformer.console import Console
 from seaformer.reporting.numbers import NONE, median, milliseconds, number
 
-ENERGY = "mJ"
-HEADINGS = (
-    "accelerator", "ms [95 %]", "ratio", "compile", "first", "+RAM MB", ENERGY,
-    "covers", "parity",
-)  # fmt: skip
-"""Headings of the columns: the title of a row, and its `cells`."""
+
+@dataclass(frozen=True)
+class Column:
+    """A column after the title: its headings on a terminal and on the page, and its cells."""
+
+    short: str
+    heading: str
+    cell: Callable[[AcceleratorRow], str]
+
+
+def columns(run: Sequence[AcceleratorRow]) -> list[Column]:
+    """Return the columns that have a value in any of the rows that were run.
+
+    Most devices do not measure energy, and the CPU has no coverage.
+    """
+    return [column for column in COLUMNS if any(column.cell(row) != NONE for row in run)]
 
 
 def print_accelerators(console: Console, results: AcceleratorResults) -> None:
     """Print the rows, the reasons for rows that were not run, and the fastest accelerator."""
     console.print(results.conditions, soft_wrap=True)
     run = [row for row in results.rows if row.not_run is None]
-    # Most devices cannot measure energy, and a terminal is narrow.
-    shown = [
-        place
-        for place, heading in enumerate(HEADINGS)
-        if heading != ENERGY or any(row.energy_mj is not None for row in run)
-    ]
+    shown = columns(run)
     table = PaperTable(
         title="",
-        headings=tuple(HEADINGS[place] for place in shown),
-        rows=tuple(tuple((row.title, *cells(row))[place] for place in shown) for row in run),
+        headings=("accelerator", *(column.short for column in shown)),
+        rows=tuple((row.title, *(column.cell(row) for column in shown)) for row in run),
         notes=(),
     )
     console.print(drawn(table, is_wide=console.width >= WIDE))
@@ -53,21 +60,6 @@ def print_accelerators(console: Console, results: AcceleratorResults) -> None:
         console.print(Text(f"fastest with correct output: {fastest.title}", style="bold"))
 
 
-def cells(row: AcceleratorRow) -> tuple[str, ...]:
-    """Return the cells of a row that was run, after its title."""
-    memory = row.added_peak_bytes
-    return (
-        time_text(row),
-        number(row.ratio.value if row.ratio else None, 2),
-        number(row.compile_ms),
-        number(row.first_inference_ms),
-        NONE if memory is None else number(memory / 1e6),
-        number(row.energy_mj),
-        NONE if row.coverage is None else str(row.coverage),
-        parity_text(row.parity),
-    )
-
-
 def time_text(row: AcceleratorRow) -> str:
     """The latency of a row with its interval, or the reason why it has none."""
     if row.is_wrong:
@@ -75,6 +67,23 @@ def time_text(row: AcceleratorRow) -> str:
     if row.emulated is not None:
         return f"{milliseconds(row.emulated.median_ms)} {EMULATED}"
     return median(row.latency)
+
+
+COLUMNS = (
+    Column("ms [95 %]", "ms [95 %]", time_text),
+    Column("ratio", "ratio", lambda row: number(row.ratio.value if row.ratio else None, 2)),
+    Column("compile", "compile ms", lambda row: number(row.compile_ms)),
+    Column("first", "first ms", lambda row: number(row.first_inference_ms)),
+    Column("+RAM MB", "added RAM MB", lambda row: _megabytes(row.added_peak_bytes)),
+    Column("mJ", "energy mJ", lambda row: number(row.energy_mj)),
+    Column("covers", "coverage", lambda row: str(row.coverage or NONE)),
+    Column("parity", "parity", lambda row: parity_text(row.parity)),
+)
+"""All columns, in their order; a number that a row does not have is `NONE`."""
+
+
+def _megabytes(size: int | None) -> str:
+    return NONE if size is None else number(size / 1e6)
 
 
 def to_csv(results: AcceleratorResults) -> str:

@@ -1,5 +1,6 @@
 """The page of a benchmark: its content, and how a real browser shows it."""
 
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -17,8 +18,9 @@ from rounds import SOURCES
 
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.presentation.breakdown_terminal import print_breakdowns
 from seaformer.benchmark.report.benchmark_page import Source, write_report
-from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
+from seaformer.benchmark.report.benchmark_verdict import regressions, side_by_side, verdict
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import drift
 from seaformer.benchmark.report.modules import modules
@@ -26,6 +28,7 @@ from seaformer.benchmark.results.breakdown import UNATTRIBUTED
 from seaformer.benchmark.results.comparison import Compared
 from seaformer.benchmark.results.published import FIGURES, paper_rows
 from seaformer.benchmark.results.schema import ModelFacts, Results
+from seaformer.console import Console
 from seaformer.models.registry import REGISTRY
 from seaformer.reporting.plots import COLORS, Plot, Rows, Segment
 from seaformer.reporting.scale import Scale
@@ -490,10 +493,66 @@ def test_largest_modules_are_stated() -> None:
     )
 
 
+def shares_with_rest(rest_ms: float, ends: tuple[float, float] | None) -> list[str]:
+    """Return the sentences about modules whose times miss the total by `rest_ms`."""
+    interval = None if ends is None else Interval(*ends, 0.95)
+    rest = row(UNATTRIBUTED, rest_ms, parent="", depth=1, title="rest", kind="unattributed")
+    rest = rest.model_copy(update={"interval_ms": interval})
+    stem = PARTS[0].model_copy(update={"interval_ms": Interval(9.0, 11.0, 0.95)})
+    results = broken_down(results_of(), stem, *PARTS[1:-1], rest)
+    return [one for one in verdict(results) if "of modules" in one or "Of the latency" in one]
+
+
+@pytest.mark.parametrize(
+    ("rest_ms", "ends", "excess"),
+    [
+        (-2.0, (-3.0, -1.0), "110.0 % (105.0 to 115.0)"),
+        (-2.0, None, "110.0 %"),
+        (-0.5, (-1.2, 0.2), None),
+        (0.2, None, None),
+    ],
+)
+def test_shares_that_are_inconsistent_are_not_stated(
+    rest_ms: float, ends: tuple[float, float] | None, excess: str | None
+) -> None:
+    """Modules that take longer than the network, beyond the interval, have no shares."""
+    if excess is None:
+        stated = (
+            "Of the latency of seaformer_float.tflite, 50.0 % (45.0 to 55.0) are in STEM and "
+            "49.0 % are in context branch."
+        )
+    else:
+        stated = (
+            "No shares of modules can be stated for seaformer_float.tflite: the times of all "
+            f"modules add up to {excess} of the latency. Measure again while no other program is "
+            "running."
+        )
+    assert shares_with_rest(rest_ms, ends) == [stated]
+
+
+def test_inconsistent_shares_are_called_wrong_where_they_are_shown(tmp_path: Path) -> None:
+    below = row(UNATTRIBUTED, -2.0, parent="", depth=1, title="rest", kind="unattributed")
+    results = broken_down(results_of(), *PARTS[:-1], below)
+    excess = "The shares are wrong: the times of all modules add up to 110.0 % of the latency."
+    console = Console(file=io.StringIO(), width=200)
+    print_breakdowns(console, results)
+    assert excess in console.file.getvalue()  # type: ignore[attr-defined]
+    assert excess[1:] in Page(page_of(tmp_path, results)).text
+    assert "not attributed to any module" not in Page(page_of(tmp_path, results)).text
+
+
+def test_a_disagreement_on_a_stated_module_is_stated() -> None:
+    doubted = PARTS[0].model_copy(update={"agrees": False})
+    assert verdict(broken_down(results_of(), doubted, *PARTS[1:]))[-1] == (
+        "Truncated-model timing disagrees with the profile on STEM."
+    )
+
+
 def test_many_models_of_two_benchmarks_are_counted() -> None:
     def changed(low: float, high: float) -> Compared:
         ratio = Ratio((low + high) / 2, Interval(low, high, 0.99))
-        return Compared("a.tflite", False, ratio, ratio.verdict(0.02), False)
+        (model, *_) = FULL.models
+        return Compared(model, model, ratio, ratio.verdict(0.02), low > 1)
 
     ends = ((0.5, 0.6), (0.7, 0.8), (1.2, 1.3), (0.99, 1.01))
     changes = {f"{place}.tflite": changed(*pair) for place, pair in enumerate(ends)}
@@ -502,8 +561,14 @@ def test_many_models_of_two_benchmarks_are_counted() -> None:
         "stated."
     ]
     assert side_by_side("B", "A", dict([*changes.items()][:1]), []) == [
-        "0.tflite in B is 1.82x (1.67 to 2.00) as fast as in A."
+        "0.tflite is 1.82x (1.67 to 2.00) as fast in B as in A."
     ]
+    assert regressions(changes, 0.03) == (
+        "2.tflite is a regression: slower, with a ratio above 1.03."
+    )
+    assert regressions(dict([*changes.items()][:1]), 0.03) == (
+        "No regression was found at a tolerance of 3 %."
+    )
     assert side_by_side("B", "A", {}, ["threads 2, before 1"]) == [
         "B cannot be compared with A: threads 2, before 1."
     ]

@@ -129,4 +129,6 @@ def test_the_plot_has_a_bar_for_every_correct_output(tmp_path: Path) -> None:
     write_accelerators_page(tmp_path / "page.html", results)
     page = (tmp_path / "page.html").read_text()
     assert page.count('class="field stack plot"') == 2
+    headings = re.findall(r'<th scope="col"[^>]*>([^<]*)', page)
+    assert headings == ["accelerator", "ms [95 %]", "parity"]  # others have no value
     assert re.search(r"<p>GPU is 10\.00x \(9\.\d\d to 10\.\d\d\) as fast as CPU\.</p>", page)

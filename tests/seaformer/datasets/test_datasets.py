@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from seaformer.datasets import LAYOUTS, Item, check, open_dataset, own_task, read_mask
+from seaformer.datasets.image_names import write_names
+from seaformer.datasets.selection import selected
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
 from seaformer.tasks import get_task
 
@@ -283,6 +285,25 @@ def test_a_subset_is_evenly_spaced(tmp_path: Path) -> None:
     dataset = open_dataset(tmp_path, "shapes")
     assert [item.name for item in dataset.spread(3).items] == ["0.png", "3.png", "6.png"]
     assert dataset.spread(99).items == dataset.items
+
+
+def test_images_are_selected_by_name_then_number_then_shard(tmp_path: Path) -> None:
+    for index in range(10):
+        write_image(tmp_path / "images" / f"{index}.png")
+        mask(tmp_path / "masks" / f"{index}.png")
+    dataset = open_dataset(tmp_path, "shapes")
+    write_names(tmp_path / "names.json", [f"{index}.png" for index in range(2, 10)])
+
+    def names(*arguments: Any) -> list[str]:
+        return [item.name for item in selected(dataset, *arguments).items]
+
+    assert names() == [item.name for item in dataset.items]
+    assert names(tmp_path / "names.json", 4) == ["2.png", "4.png", "6.png", "8.png"]
+    assert names(tmp_path / "names.json", 4, (2, 2)) == ["4.png", "8.png"]
+    assert names(None, None, (3, 4)) == ["2.png", "6.png"]
+    (tmp_path / "other.json").write_text('["11.png"]')
+    with pytest.raises(UsageError, match=r"no image '11\.png'"):
+        names(tmp_path / "other.json")
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "I;16"])

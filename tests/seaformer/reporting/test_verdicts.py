@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seaformer.reporting.verdicts import changed, compared, fastest, joined
+from seaformer.reporting.verdicts import changed, changed_latency, compared, fastest, joined
 from seaformer.statistics.bootstrap import Interval, Ratio, separate_ratio, summarize
 
 
@@ -28,6 +28,18 @@ def test_no_difference_is_stated_without_evidence() -> None:
     )
     assert compared("B", "A", Ratio(0.5, None)) == (
         "No difference between B and A can be stated: there were too few rounds for an interval."
+    )
+
+
+def test_a_model_is_compared_with_itself_at_another_time() -> None:
+    def stated(given: Ratio) -> str:
+        return changed_latency("A", "now", "before", given, 0.02)
+
+    assert stated(ratio(0.8, 0.75, 0.85)) == "A is 1.25x (1.18 to 1.33) as fast now as before."
+    assert stated(ratio(1.25, 1.2, 1.3)) == "A takes 1.25x (1.20 to 1.30) as long now as before."
+    assert stated(ratio(1.025, 1.01, 1.04, 0.99)) == (
+        "No difference between A now and before can be stated: the 99 % interval of the ratio of "
+        "their latencies, 1.010 to 1.040, is not beyond 2 %."
     )
 
 

@@ -14,7 +14,6 @@ def require_compiled(
     build: Callable[[], None],
     *,
     title: str,
-    failure: type[Exception],
 ) -> Path:
     """Return a compiled file, which is compiled now if it is missing or of other sources.
 
@@ -24,7 +23,6 @@ def require_compiled(
         fingerprint: returns the fingerprint of the present sources.
         build: compiles the file and writes its note.
         title: title of the file, for messages, such as "the runner for linux-arm64".
-        failure: raised by `fingerprint` and `build`, with the reason and the remedy.
 
     Raises:
         SeaformerError: it is missing and cannot be compiled or written.
@@ -35,8 +33,6 @@ def require_compiled(
         if not exists or found.read_text().strip() != fingerprint():
             Console(stderr=True, soft_wrap=True).print(f"compiling {title}")
             build()
-    except failure as error:
-        raise SeaformerError(str(error)) from error
     except OSError as error:
         raise SeaformerError(f"cannot write {title} to '{path.parent}': {error}.") from error
     return path

@@ -7,7 +7,6 @@ from seaformer.benchmark.runner.build import (
     HERE,
     NAME,
     TARGETS,
-    BuildError,
     build,
     fingerprint,
 )
@@ -29,5 +28,4 @@ def runner_for(target: str) -> Path:
         fingerprint,
         lambda: build(target, runner),
         title=f"the runner for {target}",
-        failure=BuildError,
     )

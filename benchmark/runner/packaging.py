@@ -3,6 +3,7 @@
 Setuptools loads this file by the name in `pyproject.toml`, before the package can be imported.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from setuptools.command.build_py import build_py
 
 FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parents[1]
 
 
 class BuildWithRunners(build_py):
@@ -19,12 +21,14 @@ class BuildWithRunners(build_py):
         """Build into the folder of the wheel, or into the source tree for an editable install."""
         super().run()
         self._compile("seaformer.benchmark.runner", FOLDER / "build.py")
-        bundling = FOLDER.parents[1] / "seaformer" / "bundling"
+        bundling = ROOT / "seaformer" / "bundling"
         self._compile("seaformer.bundling", bundling / "jni_library.py")
 
     def _compile(self, package: str, script: Path) -> None:
         """Run a build script, which compiles into the folder `bin` of its package."""
         folder = Path(self.build_lib, *package.split("."))
         to = (script.parent if self.editable_mode else folder) / "bin"
-        # -P: the folder of build.py also has a packaging.py.
-        subprocess.run([sys.executable, "-P", str(script), "--to", str(to)], check=True)
+        # They import from the source tree. -P: the folder of build.py has a packaging.py too.
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        command = [sys.executable, "-P", str(script), "--to", str(to)]
+        subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, check=True)

@@ -112,7 +112,6 @@ def _mask_library(abi: str) -> Path:
         jni_library.fingerprint,
         lambda: jni_library.build(abi, library),
         title=f"the C mask computation for {abi}",
-        failure=jni_library.BuildError,
     )
 
 

@@ -147,23 +147,15 @@ def test_an_official_tool_that_prints_endlessly(folder: Path) -> None:
         "from seaformer import interpreter\nfrom seaformer.export.convert import conversion\n"
         "interpreter.sys.executable = str(Path('endless').resolve())\n"
         "conversion.to_tflite(Path('model.onnx'), Path('to'), 'image', 'logits')",
+        "from seaformer import zig\n"
+        "zig.compile_in(Path(), [str(Path('endless').resolve())], 'the runner')",
     ],
-    ids=["tools of the smoke build", "npm", "seaformer-export", "onnx2tf"],
+    ids=["tools of the smoke build", "npm", "seaformer-export", "onnx2tf", "compiler"],
 )
 def test_tools_that_print_endlessly(folder: Path, text: str) -> None:
     (folder / "npm").symlink_to("endless")
     done = script(text, folder, PATH=f"{folder}:/usr/bin:/bin")
     assert_refused(done, "MiB and was stopped")
-
-
-def test_a_compiler_that_prints_endlessly(folder: Path) -> None:
-    text = (
-        "from seaformer.benchmark.runner import build\n"
-        "try:\n    build._run([str(Path('talk').resolve())], Path())\n"
-        "except build.BuildError as error:\n    raise SeaformerError(str(error))"
-    )
-    write_script(folder / "talk", "/bin/sh", "exec yes >&2\n").chmod(0o755)
-    assert_refused(script(text, folder), "the runner cannot be compiled: y y y")
 
 
 def test_programs_have_a_time_limit_and_their_output_is_returned(tmp_path: Path) -> None:

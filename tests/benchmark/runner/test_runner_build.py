@@ -12,7 +12,8 @@ from elf import PT_INTERP, PT_LOAD, Elf
 from seaformer.benchmark.runner import build
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.build import FINGERPRINT, HERE, NAME, NDK_VARIABLE, TARGETS
-from seaformer.errors import UsageError
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.zig import VERSION
 
 MACHINES = {"android-arm64": 183, "linux-arm64": 183, "linux-x86_64": 62}
 INTERPRETERS = {
@@ -83,17 +84,16 @@ def test_a_missing_compiler_is_reported_with_what_to_install(tmp_path: Path) -> 
     code = f"""
 import sys
 sys.modules["ziglang"] = None
-sys.path.insert(0, {str(HERE)!r})
 import importlib.util
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name: None if name == "ziglang" else find(name)
-import build
+import runpy
 sys.argv = ["build.py", "linux-x86_64", "--to", {str(tmp_path)!r}]
-build.main()
+runpy.run_path({str(HERE / "build.py")!r}, run_name="__main__")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"pip install ziglang=={build.ZIG}" in done.stderr
+    assert f"pip install ziglang=={VERSION}" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
 
@@ -102,7 +102,7 @@ def test_a_folder_that_is_not_an_ndk_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(NDK_VARIABLE, str(tmp_path))
-    with pytest.raises(build.BuildError, match="which has no aarch64-linux-android"):
+    with pytest.raises(SeaformerError, match="which has no aarch64-linux-android"):
         build.build("android-arm64", tmp_path / NAME)
 
 
@@ -125,6 +125,6 @@ def test_a_failed_compilation_is_a_one_line_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("seaformer.benchmark.runner.build.FLAGS", ("-DVERSION=(",))
-    with pytest.raises(build.BuildError, match=r"^the runner cannot be compiled: [^\n]+$"):
+    with pytest.raises(SeaformerError, match=r"^the runner cannot be compiled: [^\n]+$"):
         build.build("linux-x86_64", tmp_path / NAME)
     assert not (tmp_path / NAME).exists()

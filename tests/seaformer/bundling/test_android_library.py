@@ -250,7 +250,7 @@ def test_a_missing_compiler_is_reported_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, models: list[Path], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("seaformer.bundling.jni_library.fingerprint", lambda: "of other sources")
-    monkeypatch.setattr("seaformer.bundling.jni_library.ZIG", "0.0.0")
+    monkeypatch.setattr("seaformer.zig.VERSION", "0.0.0")
     done = bundle(*models, "--library", tmp_path / "module")
     assert done.exit_code == 1
     assert "Install it: pip install ziglang==0.0.0." in done.stderr

@@ -46,10 +46,14 @@ default_role = "literal"  # names in the docstrings
 
 html_theme = "furo"
 html_title = "seaformer"
+html_show_copyright = False
 html_show_sourcelink = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 
 myst_heading_anchors = 4
+myst_enable_extensions = ["attrs_inline"]  # classes of the images that `themed_images` adds
 
 autodoc_member_order = "bysource"
 
@@ -72,11 +76,27 @@ def site_links(text: str, document: Path) -> str:
     return LINK.sub(replacement, text)
 
 
+def themed_images(text: str) -> str:
+    """Show NAME_dark.png instead of NAME.png in the dark theme, if there is one in its folder."""
+
+    def replacement(link: re.Match[str]) -> str:
+        image = Path(link["place"])
+        dark = image.with_stem(f"{image.stem}_dark")
+        if not link["image"] or not (DOCS / dark).exists():
+            return link[0]
+        return (
+            f"![{link['title']}]({image}){{.only-light}} ![{link['title']}]({dark}){{.only-dark}}"
+        )
+
+    return LINK.sub(replacement, text)
+
+
 def _on_source(_: Sphinx, page: str, content: list[str]) -> None:
     if page in PAGES:
         content[0] = site_links(PAGES[page].read_text(), PAGES[page]) + content[0]
     elif (document := DOCS / f"{page}.md").exists():
         content[0] = site_links(content[0], document)
+    content[0] = themed_images(content[0])
 
 
 def _on_missing_reference(

@@ -127,9 +127,17 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
-    def screenshot(self, path: Path) -> None:
-        """Save the whole page as PNG."""
-        image = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+    def screenshot(self, path: Path, selector: str | None = None) -> None:
+        """Save the whole page as PNG, or only the first element that a CSS selector finds."""
+        clip = {}
+        if selector is not None:
+            box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+            place = self.evaluate(f"({{...{box}.toJSON(), left: scrollX, top: scrollY}})")
+            clip["clip"] = {
+                "x": place["x"] + place["left"], "y": place["y"] + place["top"],
+                "width": place["width"], "height": place["height"], "scale": 1,
+            }  # fmt: skip
+        image = self.call("Page.captureScreenshot", captureBeyondViewport=True, **clip)
         path.write_bytes(base64.b64decode(image["data"]))
 
     def pdf(self) -> bytes:

@@ -140,12 +140,12 @@ def _frames(results: Results) -> Iterator[str]:
     }
     if not frames:
         return
+    times = {name: f"{_summary(frame)} with {name}" for name, frame in frames.items()}
     if len(frames) <= _NAMED:
-        times = joined([f"{_summary(frame)} with {name}" for name, frame in frames.items()])
+        yield f"A whole frame takes {joined(list(times.values()))}."
     else:
-        ends = sorted(frames.values(), key=lambda frame: frame.median_ms)
-        times = f"{_summary(ends[0])} to {_summary(ends[-1])}"
-    yield f"A whole frame takes {times}."
+        first, *_, last = sorted(frames, key=lambda name: frames[name].median_ms)
+        yield f"A whole frame takes from {times[first]} to {times[last]}."
 
 
 def _modules(results: Results) -> Iterator[str]:

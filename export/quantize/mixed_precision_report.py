@@ -141,7 +141,7 @@ def loss_plot(found: Search, score_name: str) -> Plot:
         f"By step, {what}: from {number(losses[0][1], 2)} to {number(last, 2)}. The table lists "
         "all steps."
     )
-    return Plot("Loss of every step", description, tuple(marks), x, y, f"step; {what}")
+    return Plot("Loss of every step", description, tuple(marks), x, y, f"x: step, y: {what}")
 
 
 def _loss(step: Step) -> tuple[float, float, float]:

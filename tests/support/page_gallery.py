@@ -33,6 +33,7 @@ from seaformer.benchmark.results.blame_results import (
 from seaformer.benchmark.results.comparison import compare
 from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results
+from seaformer.benchmark.results.schema import ModelResult as BenchmarkedModel
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
 from seaformer.benchmark.studies.accelerators.accelerators_results import (
     AcceleratorResults,
@@ -87,18 +88,21 @@ def summary(median_ms: float, seed: int = 0, spread: float = 0.01) -> Summary:
 
 def whole_frames(results: Results) -> Results:
     """Give every model with a latency times of whole frames."""
-    frame = FrameTimes(
-        preparation_ms=summary(4.0),
-        inference_ms=summary(20.0),
-        post_processing_ms=summary(6.0),
-        frame_ms=summary(30.0),
-    )
-    models = tuple(
-        model
-        if model.latency is None
-        else model.model_copy(update={"latency": model.latency.model_copy(update={"frame": frame})})
-        for model in results.models
-    )
+
+    def with_frame(model: BenchmarkedModel) -> BenchmarkedModel:
+        if model.latency is None:
+            return model
+        inference_ms = model.latency.typical_ms
+        frame = FrameTimes(
+            preparation_ms=summary(4.0),
+            inference_ms=summary(inference_ms),
+            post_processing_ms=summary(6.0),
+            frame_ms=summary(10.0 + inference_ms),
+        )
+        latency = model.latency.model_copy(update={"frame": frame})
+        return model.model_copy(update={"latency": latency})
+
+    models = tuple(map(with_frame, results.models))
     protocol = results.protocol.model_copy(update={"frame_size": (1280, 720)})
     return results.model_copy(update={"models": models, "protocol": protocol})
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from html_page import Page
 from hypothesis import example, given
 from hypothesis import strategies as st
+from page_gallery import whole_frames
 from rounds import SOURCES
 
 from seaformer.benchmark.cli import main
@@ -545,6 +546,19 @@ def test_a_disagreement_on_a_stated_module_is_stated() -> None:
     doubted = PARTS[0].model_copy(update={"agrees": False})
     assert verdict(broken_down(results_of(), doubted, *PARTS[1:]))[-1] == (
         "Truncated-model timing disagrees with the profile on STEM."
+    )
+
+
+def test_the_fastest_and_the_slowest_of_many_frames_are_named() -> None:
+    times = {f"m{number}": times_around(20.0 + number, number) for number in range(5)}
+    models = [candidate(number, f"{number}.tflite") for number in range(5)]
+    (stated,) = (
+        one for one in verdict(whole_frames(make_results(models, times))) if "frame" in one
+    )
+    assert re.fullmatch(
+        r"A whole frame takes from 30\.\d\d ms \([\d.]+ to [\d.]+\) with 0\.tflite to "
+        r"34\.\d\d ms \([\d.]+ to [\d.]+\) with 4\.tflite\.",
+        stated,
     )
 
 

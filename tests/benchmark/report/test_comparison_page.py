@@ -73,7 +73,7 @@ def test_the_plot_shows_the_interval_the_margin_and_the_tolerance(tmp_path: Path
 
     def values(kind: str) -> list[list[float]]:
         """Values at the horizontal positions of the marks of a kind."""
-        paths = re.findall(rf'<path class="{kind}[^"]*" d="([^"]*)"|$', figure)[:-1]
+        paths = re.findall(rf'<path class="{kind}[^"]*" d="([^"]*)"', figure)
         places = [re.findall(r"[MH]([\d.]+)", path) for path in paths]
         return [
             [low + (float(place) - left) / (right - left) * (high - low) for place in one]

@@ -321,7 +321,7 @@ def test_the_accessibility_tree_has_tables_and_values_on_a_phone(
     assert (roles.count("table"), roles.count("rowheader"), roles.count("columnheader")) == (
         1,
         4,
-        8,
+        5,
     )
     assert ("button", "compile ms") in found
     assert ("group", "CPU, 4 threads") in found

@@ -24,7 +24,7 @@ from seaformer.reporting.plots import (
 
 FOLDERS = [ROOT / name for name in ("seaformer", "export", "benchmark")]
 REPORTING = ROOT / "seaformer" / "reporting"
-PARTS = {"base.html", "parts.html", "plots.html", "breakdown.html"}
+PARTS = {"base.html", "parts.html", "plots.html", "breakdown.html", "conditions.html"}
 
 
 def test_reporting_imports_none_of_the_modules_that_use_it() -> None:
@@ -47,7 +47,7 @@ def test_every_page_has_the_common_layout_and_theme() -> None:
     assert {path.parent for path in templates} == {REPORTING / "templates"}
     assert [path.name for path in found if path.suffix == ".css"] == ["theme.css"]
     pages = [path for path in templates if path.name not in PARTS]
-    assert len(pages) == 9
+    assert len(pages) == 10
     for page in pages:
         text = page.read_text("utf-8")
         assert text.startswith('{% extends "base.html" %}'), page

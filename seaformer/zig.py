@@ -50,7 +50,7 @@ def musl_headers(target: str) -> list[str]:
     return [f"-isystem{include / name}" for name in (target, "generic-musl")]
 
 
-def link_stub(compiler: Sequence[str], name: str, symbols: Iterable[str], folder: Path) -> str:
+def link_stub(clang: Sequence[str], name: str, symbols: Iterable[str], folder: Path) -> str:
     """Build a shared library in a folder that only has the symbols of functions; return its name.
 
     Raises:
@@ -61,7 +61,7 @@ def link_stub(compiler: Sequence[str], name: str, symbols: Iterable[str], folder
         "".join(f".globl {s}\n.type {s}, %function\n{s}: ret\n" for s in symbols), encoding="ascii"
     )
     stub = ["-nostdlib", "-shared", f"-Wl,-soname,{name}", source.name, "-o", name]
-    compile_in(folder, [*compiler, *stub], name)
+    compile_in(folder, [*clang, *stub], name)
     return name
 
 

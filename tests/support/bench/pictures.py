@@ -19,7 +19,7 @@ from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResult
 from seaformer.temporary_folders import temporary_folder
 
 PLOTS = ROOT / "benchmark/report/plots"
-WIDTH = 1040
+WIDTH = 1100
 COLORS = 200
 
 SELECTORS = {

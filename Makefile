@@ -95,7 +95,7 @@ docs: setup
 # Times, in one run on this computer, which has to be idle; about an hour on two cores.
 bench: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.measurements --document docs/measurements.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.pictures
+	PYTHONPATH=tests/support $(BIN)/python -m bench.page_images
 	PYTHONPATH=tests/support:android_demo $(BIN)/python -m bench.mask_on_java --document docs/android_library.md
 
 # Accuracy and parity, which do not depend on the computer; several hours.

@@ -177,7 +177,7 @@ class Breakdown(FrozenModel):
     def excess_text(self) -> str:
         """Why the shares of modules are wrong, as text; empty if they are consistent.
 
-        They are inconsistent if modules take longer in the profiled runs than the whole network in
+        They are inconsistent if the modules need more time in the profiled runs than the network in
         the other runs, beyond the interval of the difference or, without an interval, at all.
         """
         rest = next((row for row in self.rows if row.kind == "unattributed"), None)

@@ -516,7 +516,7 @@ def shares_with_rest(rest_ms: float, ends: tuple[float, float] | None) -> list[s
 def test_shares_that_are_inconsistent_are_not_stated(
     rest_ms: float, ends: tuple[float, float] | None, excess: str | None
 ) -> None:
-    """Modules that take longer than the network, beyond the interval, have no shares."""
+    """Modules that need more time than the network, beyond the interval, have no shares."""
     if excess is None:
         stated = (
             "Of the latency of seaformer_float.tflite, 50.0 % (45.0 to 55.0) are in STEM and "

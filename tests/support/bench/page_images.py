@@ -1,6 +1,6 @@
-"""Take the pictures of pages in the documents, light and dark, from the results of `make bench`.
+"""Take the images of pages in the documents, light and dark, from the results of `make bench`.
 
-    PYTHONPATH=tests/support python -m bench.pictures [--results DIR]
+    PYTHONPATH=tests/support python -m bench.page_images [--results DIR]
 
 It needs Chromium.
 """
@@ -26,15 +26,15 @@ SELECTORS = {
     "breakdown": "#b0-modules + .card",
     "pareto": "section[aria-labelledby=plots]",
 }
-"""Name of a picture -> the part of its page."""
+"""Name of an image -> the part of its page."""
 
 
 def main() -> None:
-    """Render the pages again, and take all pictures."""
+    """Render the pages again, and take all images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("build/bench"))
     results: Path = parser.parse_args().results
-    with temporary_folder("pictures") as folder, browser() as opened:
+    with temporary_folder("images") as folder, browser() as opened:
         write_breakdown(folder / "breakdown.html", results / "breakdown" / "tflite")
         write_pareto(folder / "pareto.html", results / "pareto")
         for name, selector in SELECTORS.items():
@@ -42,13 +42,13 @@ def main() -> None:
                 path = PLOTS / f"{name}{ending}.png"
                 opened.open(folder / f"{name}.html", WIDTH, scheme)
                 opened.screenshot(path, selector)
-                with Image.open(path) as picture:
-                    picture.convert("RGB").quantize(COLORS).save(path, optimize=True)
+                with Image.open(path) as image:
+                    image.convert("RGB").quantize(COLORS).save(path, optimize=True)
                 print(f"written: {path}")
 
 
 def write_breakdown(page: Path, results: Path) -> None:
-    """Write the page of the first model, whose modules fill a picture."""
+    """Write the page of the first model, whose modules fit an image."""
     measured = read_results(results)
     first = measured.model_copy(update={"models": measured.models[:1]})
     write_report(page, [Source(FILE_NAME, first)])

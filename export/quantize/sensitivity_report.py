@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Group
 from rich.table import Table
 
 from seaformer.export.quantize.sensitivity import SHOWN_MODULES, Level, Row, Sensitivity, Tensor
@@ -89,7 +90,7 @@ def ranking_table(sensitivity: Sensitivity) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sensitivity.level("module")[:SHOWN_MODULES]:
         table.add_row(
-            "\n".join(filter(None, (row.name, sensitivity.titles.get(row.name)))),
+            Group(*filter(None, (row.name, sensitivity.titles.get(row.name)))),
             f"{percent(row.share, 1)} %",
             f"{row.only.sqnr_db:.1f} dB",
             f"{percent(row.only.argmax_agreement)} %",

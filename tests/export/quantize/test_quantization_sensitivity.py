@@ -1,5 +1,6 @@
 """Modules with widened ranges are ranked first, by names that --keep-float accepts."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from html_page import Page, assert_needs_nothing_else
+from page_gallery import ranked_modules
 from quantizing import TFLITE, calibrated, scenes, stretched
 from sampling import sampled
 
@@ -390,3 +392,13 @@ def _row(name: str, operator: int) -> sensitivity.Row:
     return sensitivity.Row(
         name=name, level="module", operators=(operator,), share=1.0, only=cost, all_but=None
     )
+
+
+def test_the_title_of_a_module_is_below_its_name_on_the_terminal() -> None:
+    text = io.StringIO()
+    Console(file=text, width=120).print(ranking_table(ranked_modules()))
+    lines = text.getvalue().splitlines()
+    first = next(n for n, line in enumerate(lines) if "block0.attention.module" in line)
+    assert "30.0 %" in lines[first]
+    assert lines[first + 1].strip() == "Squeeze-enhanced axial attention"
+    assert "\\n" not in text.getvalue()

@@ -62,7 +62,7 @@ MODELS_VENV := .venv-models
 MODELS_STAMP := $(MODELS_VENV)/.installed
 
 test-models: $(MODELS_STAMP)
-	SEAFORMER_REQUIRE_MODELS=1 $(MODELS_VENV)/bin/python -m pytest -n auto --dist worksteal tests/seaformer/models/collections tests/seaformer/models/test_retinanet.py tests/seaformer/detection/test_trained_detector.py tests/seaformer/training/test_detection_training.py tests/benchmark/results/test_imagenet_scores.py
+	SEAFORMER_REQUIRE_MODELS=1 $(MODELS_VENV)/bin/python -m pytest -n auto --dist worksteal tests/seaformer/models/collections tests/seaformer/models/test_retinanet.py tests/seaformer/models/test_swin_of_libraries.py tests/seaformer/detection/test_trained_detector.py tests/seaformer/training/test_detection_training.py tests/benchmark/results/test_imagenet_scores.py
 
 $(MODELS_STAMP): pyproject.toml
 	$(PYTHON) -m venv $(MODELS_VENV)

@@ -8,6 +8,7 @@ import click
 from seaformer.artifact.accelerators import ACCELERATORS, parse_accelerators
 from seaformer.artifact.chips import LIST
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
+from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import FAILED, Command
 from seaformer.cli.statement_options import read_output, read_statement, statement_options
 from seaformer.export.heads import HEADS
@@ -188,6 +189,7 @@ def _switches() -> str:
     "returns an nn.Module, as package.module:factory or FILE.py:factory; describe its input and "
     "output with --input-range, --mean, --std and --labels, see docs/own_networks.md.",
 )
+@attention_option
 @click.option(
     "--ablation",
     "ablations",
@@ -290,7 +292,7 @@ def main(
         from seaformer.export.self_check import self_check
         from seaformer.models.resolve import chosen
 
-        named = chosen(options.model, options.variant)
+        named = chosen(options.model, options.variant, options.attention)
         accelerators = parse_accelerators(options.accelerators)
         self_check(checked_file, options.weights, named, accelerators, console, statement)
         return

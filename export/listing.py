@@ -6,7 +6,7 @@ from seaformer.artifact.chips import CHIPS, UNSUPPORTED
 from seaformer.console import Console
 from seaformer.models.catalog import list_models
 from seaformer.models.collections.collection_table import COLLECTIONS
-from seaformer.models.registry import LAYERS, REGISTRY
+from seaformer.models.registry import ATTENTIONS, LAYERS, REGISTRY
 from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.released import RELEASED
 
@@ -49,6 +49,8 @@ def print_models(console: Console) -> None:
     console.print()
     _print_layers(console)
     console.print()
+    _print_attentions(console)
+    console.print()
     _print_collections(console)
     console.print()
     console.print("A network of your own: --model package.module:factory")
@@ -80,7 +82,7 @@ def _print_others(console: Console) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("--weights", overflow="fold")
     for network in REGISTRY.values():
-        if network.variant is None and network.cost is None:
+        if network.variant is None and network.cost is None and not network.attention:
             published = network.published
             names = [row.name for row in RELEASED if row.network == network.name]
             names += [f"{row.name} (built in)" for row in BUILTIN if row.network == network.name]
@@ -105,6 +107,19 @@ def _print_collections(console: Console) -> None:
     console.print(
         "Networks of other libraries, by the libraries' names; they need the extra 'models'."
     )
+
+
+def _print_attentions(console: Console) -> None:
+    for name, rows in ATTENTIONS.items():
+        table = Table(box=None, pad_edge=False)
+        for heading in ("--model", "--attention"):
+            table.add_column(heading, no_wrap=True)
+        for attention, row in rows.items():
+            table.add_row(row.name, attention)
+        console.print(table)
+        console.print(
+            f"{name} with another attention layer: --model {name} --attention NAME, or by its name."
+        )
 
 
 def _print_layers(console: Console) -> None:

@@ -158,6 +158,7 @@ class ExportOptions:
     budget: float = 0.2
     sensitivity: bool = False
     accept_loss: bool = False
+    attention: str | None = None
     ablations: Sequence[str] = ()
     allow_tracer_warnings: bool = False
     accelerators: Sequence[str] = ()
@@ -179,7 +180,7 @@ def make_request(options: ExportOptions) -> Request:
         raise unknown_name("normalization", options.normalize, NORMALIZE)
     if options.metadata not in METADATA:
         raise unknown_name("location of the metadata", options.metadata, METADATA)
-    network = chosen(options.model, options.variant)
+    network = chosen(options.model, options.variant, options.attention)
     their_network, their_task = None, None
     statement = options.statement
     if options.weights is not None and (network is None or not statement.names_classes):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seaformer.artifact.accelerators import CPU
+from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
 from seaformer.cli.statement_options import read_statement, statement_options
@@ -115,6 +116,7 @@ MEASURES = {
     help="Network of checkpoints that do not record it; see seaformer-export --list.",
 )
 @click.option("--variant", metavar="NAME", help="Short for --model seaformer-NAME.")
+@attention_option
 @click.option(
     "--weights",
     metavar="NAME|PATH",
@@ -181,6 +183,7 @@ def main(
     layout: str | None,
     network_name: str | None,
     variant: str | None,
+    attention: str | None,
     weights: str | None,
     accelerator: str,
     soc: str | None,
@@ -229,7 +232,9 @@ def main(
         kind = f"{accelerator}_of_a_device"
         reference = reference or models[0]
     texts = models if reference is None else (reference, *models)
-    stem = Path(texts[-1 if device else 0]).stem.replace(":", "-")
+    stem = "-".join(
+        filter(None, (Path(texts[-1 if device else 0]).stem.replace(":", "-"), attention))
+    )
     ending = "" if part is None else f"_{part[0]}of{part[1]}"
     folder = report or Path(f"{stem}_{kind}{ending}")
     batch = batch or (DEVICE_BATCH if device else 1)
@@ -249,8 +254,10 @@ def main(
     from seaformer.progress_events import FileWritten, notify
 
     _refuse_finished(folder, force)
+    network = chosen(network_name, variant, attention if network_name else None)
     paths = [find_model(text) for text in texts]
-    network = chosen(network_name, variant)
+    if network is None:
+        paths = _with_attention(paths, attention)
     _check_weights(weights, paths)
     first = Processor() if reference is not None else processor
     stated = task_of_data(data, user_statement, paths[0], weights, first.accelerator, first.chip)
@@ -410,6 +417,20 @@ def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> Non
             f"--weights applies to a single MODEL that is the name of a network, and {who}. Give "
             "checkpoints by their paths instead."
         )
+
+
+def _with_attention(
+    models: Sequence[Path | Network], attention: str | None
+) -> list[Path | Network]:
+    """Apply --attention to the models that are names; to be given, it needs one."""
+    from seaformer.models.resolve import with_attention
+
+    if all(isinstance(model, Path) for model in models):
+        with_attention(None, attention)
+    return [
+        model if isinstance(model, Path) else with_attention(model, attention) or model
+        for model in models
+    ]
 
 
 def _check_options(options: Options, batch: int, paths: Sequence[Path | Network]) -> None:

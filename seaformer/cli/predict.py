@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import PATH, Command, print_error
 from seaformer.cli.prediction_files import Outputs, in_one_line, record
 from seaformer.cli.processor_options import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from seaformer.imaging.overlay import ClassShare
     from seaformer.imaging.photos import Photo, Photos
     from seaformer.imaging.prediction import Prediction
+    from seaformer.models.entry import Network
     from seaformer.runtimes import ImageSession
 
 # NumPy, Pillow, Rich and the runtimes are imported inside functions to keep --help fast.
@@ -62,6 +64,7 @@ TOP = 5
     metavar="NAME",
     help=f"Variant of a checkpoint, if its tensors fit several: {', '.join(VARIANTS)}.",
 )
+@attention_option
 @statement_options()
 @click.option(
     "-o",
@@ -116,6 +119,7 @@ def main(
     model_text: str,
     weights: str | None,
     variant: str | None,
+    attention: str | None,
     output: Path | None,
     mask: Path | None,
     heatmap: Path | None,
@@ -159,7 +163,7 @@ def main(
         raise SeaformerError(f"'{given.files[0][0]}' has no frames. Give another video.")
     if len(given.files) == 1:
         height, width = first.pixels.shape[:2]  # raises before the model is opened
-    found = find_model(model_text)
+    found = _with_attention(find_model(model_text), attention)
     model = found if isinstance(found, Path) else Path(found.name)
     console = Console(soft_wrap=True, stderr=as_json)
     records: list[dict[str, Any]] = []
@@ -293,6 +297,20 @@ def _predict(photo: Photo, run: _PredictionRun, outputs: Outputs) -> Prediction:
         shape = prediction.photograph.shape[:2]
         save_heatmap(outputs.heatmap, heat(features, shape), run.force)
     return prediction
+
+
+def _with_attention(found: Path | Network, attention: str | None) -> Path | Network:
+    """Apply --attention to a network; a file has the attention it was made with."""
+    from seaformer.models.resolve import with_attention
+
+    if isinstance(found, Path):
+        if attention is not None:
+            raise UsageError(
+                f"--attention is for a --model that is the name of a network, but '{found}' is a "
+                "file. Omit it."
+            )
+        return found
+    return with_attention(found, attention) or found
 
 
 def _require_variant(session: ImageSession, model: Path, variant: str | None) -> None:

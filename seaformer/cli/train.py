@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError
@@ -48,6 +49,7 @@ SHOWN = 6
 @click.option(
     "--variant", metavar="NAME", help=f"Short for --model seaformer-NAME: {', '.join(VARIANTS)}."
 )
+@attention_option
 @click.option(
     "--data",
     help="Data set folder: images/ and masks/ with labels.json, or the published layout of "
@@ -117,6 +119,7 @@ SHOWN = 6
 def main(
     model: str | None,
     variant: str | None,
+    attention: str | None,
     data: str | None,
     output: Path,
     task: str | None,
@@ -170,7 +173,7 @@ def main(
     from seaformer.training.training_loop import train
     from seaformer.weights.checkpoint import described_by
 
-    network = chosen(model, variant)
+    network = chosen(model, variant, attention)
     state = load_state(output) if resume else None
     if state is not None:
         before = state.settings

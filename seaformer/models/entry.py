@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # torch is imported only when a network is built, which keeps
 Kind = Literal["segmentation", "classification", "detection"]
 Builder = Callable[[int], "nn.Module"]
 """Number of classes -> the network, initialised by torch."""
+KeyMap = Callable[[Iterable[str]], dict[str, str]]
+"""Keys of our state_dict -> their names in a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,23 @@ class Published:
     miou_source: str
     phone_latency_ms: float
     classes: int = 150
+
+
+@dataclass(frozen=True)
+class PublishedTop1:
+    """Published numbers of a classifier, with the precision of the publication.
+
+    Attributes:
+        params_m: parameters, in millions.
+        macs_g: multiply-accumulates for one image of 224x224, in units of 10^9.
+        top1: top-1 on the validation images of ImageNet, in percent.
+        source: where they are published.
+    """
+
+    params_m: str
+    macs_g: str
+    top1: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -94,12 +113,17 @@ class Network:
         backbone_network: name of the network whose weights have the same backbone; "" for none.
         official_names: maps our state_dict keys to the names in published checkpoints; None for a
             network without such checkpoints.
+        library_names: the same for the names in checkpoints of other libraries.
+        computed: ends of the names of tensors in its checkpoints that the network itself computes.
         stride: input pixels per logit, along one side; None if not applicable.
         usual_size: default height and width of the input; None for the task's size.
         min_side: smallest height and width of the input.
         published: published numbers; None if no table has them.
+        published_top1: published numbers as a classifier; None if it has none here.
         note: further remarks, such as how counted numbers differ from published ones; may be empty.
         cost: cost of an attention layer; None for a whole network.
+        attention: name of its attention layer, if --attention replaces it; else empty.
+        attention_cost: cost of the layer that replaces its attention; None for all others.
         variant: the dimensions of a SeaFormer; None for any other network.
         ablation: switch -> value of a SeaFormer that differs from the paper's defaults.
         library: module besides torch that building it needs; None for none.
@@ -120,13 +144,18 @@ class Network:
     stem: str = ""
     backbone: tuple[str, ...] = ()
     backbone_network: str = ""
-    official_names: Callable[[Iterable[str]], dict[str, str]] | None = None
+    official_names: KeyMap | None = None
+    library_names: tuple[KeyMap, ...] = ()
+    computed: tuple[str, ...] = ()
     stride: int | None = None
     usual_size: tuple[int, int] | None = None
     min_side: int = 64
     published: Published | None = None
+    published_top1: PublishedTop1 | None = None
     note: str = ""
     cost: LayerCost | None = None
+    attention: str = ""
+    attention_cost: LayerCost | None = None
     variant: Variant | None = None
     ablation: Mapping[str, str] = field(default_factory=dict)
     library: str | None = None
@@ -174,7 +203,13 @@ class Network:
         return f"{stem}_{task.name}" if self.builders else stem
 
     def export_bytes(self, size: tuple[int, int]) -> float | None:
-        """Estimate the bytes of memory that its export needs; None for whole networks."""
+        """Estimate the bytes of memory that its export needs; None if it is far below any memory.
+
+        Of a network with a replaced attention, the map of the first stage decides: it has less
+        than the channels and heads of a single layer.
+        """
+        if self.attention_cost is not None and self.stride is not None:
+            return self.attention_cost.export_bytes(-(-max(size) // self.stride))
         return None if self.cost is None else self.cost.export_bytes(max(size))
 
     def check(self, task: Task, weights: object = None) -> None:

@@ -42,14 +42,14 @@ def names_in(network: Network, keys: Iterable[str], offered: Collection[str]) ->
     """Map the keys of a network's state_dict to their names in a checkpoint.
 
     `offered` are the names in the checkpoint. They are assumed to be the names of
-    published checkpoints unless more of them match our own keys.
+    published checkpoints unless more of them match those of a library, or our own keys.
     """
     ours = {key: key for key in keys}
     if network.official_names is None:
         return ours
-    official = network.official_names(ours)
-    is_ours = _shared(ours, offered) > _shared(official.values(), offered)
-    return ours if is_ours else official
+    maps = (network.official_names, *network.library_names)
+    named = [*(names(ours) for names in maps), ours]
+    return max(named, key=lambda names: _shared(names.values(), offered))
 
 
 def _shared(ours: Iterable[str], theirs: Iterable[str]) -> int:

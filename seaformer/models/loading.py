@@ -34,7 +34,7 @@ SEED = 0
 SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
 """Suffixes by which a value without a folder is recognized as a file name."""
 
-_HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.")
+_HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.", "norm.")
 """Prefixes of all tensors outside the backbone, in all naming schemes."""
 
 _BACKBONE_NOTE = (
@@ -222,7 +222,9 @@ def matching_tensors(
     if network.renamed is not None:
         tensors = network.renamed(model, tensors)
     offered = {
-        name: tensor for name, tensor in tensors.items() if not name.startswith(network.auxiliary)
+        name: tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(network.auxiliary) and not name.endswith(network.computed)
     }
     names = names_in(network, shapes, offered)
     for key in without:

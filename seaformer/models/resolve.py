@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from seaformer.errors import UnknownNameError, UsageError, unknown_name
+from seaformer.errors import UnknownNameError, UsageError, look_up, unknown_name
 from seaformer.files import path_exists
 from seaformer.models.ablation import ablated, checked
 from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.entry import Network
 from seaformer.models.library_network import library_network
-from seaformer.models.registry import REGISTRY, seaformer
+from seaformer.models.registry import ATTENTIONS, REGISTRY, seaformer
 from seaformer.models.seaformer.variants import VARIANTS, Variant, get_variant
 from seaformer.models.user_factory import factory_network, is_file_factory
 from seaformer.network_names import name_of_variant
@@ -57,20 +57,34 @@ def recorded_network(name: str | None) -> Network | None:
         return None
 
 
-def chosen(model: str | None, variant: str | None) -> Network | None:
-    """Return the network that --model or --variant names; None if neither is given.
+def chosen(model: str | None, variant: str | None, attention: str | None = None) -> Network | None:
+    """Return the network that --model or --variant names, with --attention; None without both.
 
     Raises:
         UsageError: there is no such network, or the options name different networks.
     """
     if variant is None:
-        return None if model is None else resolve(model)
+        return with_attention(None if model is None else resolve(model), attention)
     name = name_of_variant(get_variant(variant).name)
     if model not in (None, name):
         raise UsageError(
             f"--variant {variant} and --model {model} name different networks. Give only one."
         )
-    return REGISTRY[name]
+    return with_attention(REGISTRY[name], attention)
+
+
+def with_attention(network: Network | None, attention: str | None) -> Network | None:
+    """Return the row of a network with the attention of --attention; without it, `network`.
+
+    Raises:
+        UsageError: there is no such layer, or the network has no attention to replace.
+    """
+    if attention is None or (network is not None and network.attention == attention):
+        return network
+    if network is None or network.name not in ATTENTIONS:
+        other = "" if network is None else f"; '{network.name}' is another network"
+        raise UsageError(f"--attention needs --model {' or '.join(ATTENTIONS)}{other}.")
+    return look_up(ATTENTIONS[network.name], "attention", attention)
 
 
 def find_model(text: str) -> Path | Network:

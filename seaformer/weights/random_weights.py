@@ -70,6 +70,8 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     layer = module.removesuffix(".conv")  # only convolutions with a norm have this suffix
     if layer.endswith((".query", ".key")):
         values *= QUERY_KEY_GAIN
+    elif layer.endswith(".query_key_value"):
+        values[: 2 * len(values) // 3] *= QUERY_KEY_GAIN
     elif layer.endswith((".attention.projection", ".pointwise", ".ffn.reduce")):
         values *= BRANCH_GAIN
     elif module.endswith((".excite", ".pooled_gate")):

@@ -34,7 +34,7 @@ the last step under `ema_state_dict`."""
 PREFIXES = ("_orig_mod.", "module.", "model.", "net.", "network.", "student.")
 """Prefixes of wrappers, for any number of tensors."""
 
-PARTS = ("backbone.", "segformer.", "stages.")
+PARTS = ("backbone.", "segformer.", "stages.", "layers.", "features.")
 """Prefixes of published tensor names, which are never treated as wrapper prefixes."""
 
 MANY = 20

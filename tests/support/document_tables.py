@@ -6,6 +6,7 @@ PYTHONPATH=tests/support python -m document_tables          # writes them
 import re
 from functools import partial
 
+import torch
 from bench.machine import read_section, write_section
 from locations import ROOT
 from official_weights import build_network
@@ -24,7 +25,7 @@ from seaformer.benchmark.studies.pareto.classification_networks import PEERS, SE
 from seaformer.evaluation.results import Results as EvaluationResults
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
-from seaformer.models.registry import REGISTRY
+from seaformer.models.registry import ATTENTIONS, REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.progress_events import FileWritten, StageAdvanced, StageFinished
 from seaformer.tasks import TASKS
@@ -196,11 +197,31 @@ def peers() -> str:
         "|---|---|---|---|---|---|",
     ]
     for peer in REGISTRY.values():
-        if peer.variant is not None or "segmentation" not in peer.builders:
+        if peer.variant or peer.attention or "segmentation" not in peer.builders:
             continue
         known = peer.published
         numbers = (known.params_m or "-", known.macs_g or "-", known.miou) if known else "---"
         cells = (f"`{peer.name}`", peer.title, *map(str, numbers), peer.note)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def attentions() -> str:
+    """Return Swin-T with each attention layer: its counted and its published sizes."""
+    lines = [
+        "| `--model swin-tiny --attention` | parameters | MACs at 224x224 | published: "
+        "parameters, M | MACs, G | top-1 |",
+        "|---|---|---|---|---|---|",
+    ]
+    task = TASKS["imagenet"]
+    for attention, row in ATTENTIONS["swin-tiny"].items():
+        with torch.device("meta"):
+            model = row.build(task.kind, task.num_classes).eval()
+            macs = count_macs(model, task.preprocessing.input_size)
+        params = sum(p.numel() for p in model.parameters())
+        known = row.published_top1
+        numbers = (known.params_m, known.macs_g, f"{known.top1} %") if known else "---"
+        cells = (f"`{attention}`", f"{params:,}", f"{macs / 1e9:.3f} G", *numbers)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -234,6 +255,7 @@ SECTIONS = {
     "variants": ("docs/export.md", variants),
     "tasks": ("docs/export.md", tasks),
     "peers": ("docs/export.md", peers),
+    "attentions": ("docs/export.md", attentions),
     "formats": ("docs/export.md", formats),
     "accelerator-table": ("docs/accelerators.md", accelerators),
     "chips": ("docs/npu.md", chips),

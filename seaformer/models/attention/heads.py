@@ -41,7 +41,8 @@ def attend(
     """Scaled dot-product attention within each group of tokens.
 
     Query and key [groups, tokens, heads * key_dim], value [groups, tokens, heads * value_dim] and
-    an optional bias of the scores [heads, tokens, tokens] -> [groups, tokens, heads * value_dim].
+    an optional bias of the scores, [heads, tokens, tokens] or with the groups in front
+    -> [groups, tokens, heads * value_dim].
     """
     q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, key, value))
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)

@@ -20,10 +20,15 @@ from seaformer.models.seaformer.convolution import ConvBN
 WINDOW = 7
 
 
+def pad_to_multiples(x: Tensor, step: int) -> Tensor:
+    """Pad [N, C, H, W] with zeros at the bottom and on the right to multiples of `step`."""
+    below, right = (-int(side) % step for side in x.shape[2:])
+    return F.pad(x, (0, right, 0, below)) if below or right else x
+
+
 def pad_to_windows(x: Tensor) -> Tensor:
     """Pad [N, C, H, W] at the bottom and on the right to multiples of `WINDOW`."""
-    below, right = (-int(side) % WINDOW for side in x.shape[2:])
-    return F.pad(x, (0, right, 0, below)) if below or right else x
+    return pad_to_multiples(x, WINDOW)
 
 
 def split_windows(x: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from seaformer.errors import look_up
 
+PAPER = "Wan et al., SeaFormer, ICLR 2023, arXiv 2301.13156"
+
 
 @dataclass(frozen=True)
 class InvertedResidualSpec:

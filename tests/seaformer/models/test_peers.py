@@ -33,7 +33,7 @@ ADE20K = get_task("ade20k")
 PEERS = {
     name: row
     for name, row in REGISTRY.items()
-    if not row.variant and "segmentation" in row.builders
+    if not (row.variant or row.attention) and "segmentation" in row.builders
 }
 RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
 OFFICIAL = json.loads((GOLDEN / "topformer_tiny.json").read_text())

@@ -123,7 +123,7 @@ class Network:
         note: further remarks, such as how counted numbers differ from published ones; may be empty.
         cost: cost of an attention layer; None for a whole network.
         attention: name of its attention layer, if --attention replaces it; else empty.
-        attention_cost: cost of the layer that replaces its attention; None for all others.
+        attention_cost: cost of this layer; None without `attention`.
         variant: the dimensions of a SeaFormer; None for any other network.
         ablation: switch -> value of a SeaFormer that differs from the paper's defaults.
         library: module besides torch that building it needs; None for none.
@@ -169,6 +169,11 @@ class Network:
         return self.name.removeprefix(f"{self.family}-")
 
     @property
+    def layer_kind(self) -> str:
+        """Name of the attention layer, for a single layer and for a network with it."""
+        return self.attention or self.size
+
+    @property
     def long_title(self) -> str:
         """Title with the variant of a SeaFormer written out, such as "SeaFormer-Tiny"."""
         if self.variant is None:
@@ -205,8 +210,8 @@ class Network:
     def export_bytes(self, size: tuple[int, int]) -> float | None:
         """Estimate the bytes of memory that its export needs; None if it is far below any memory.
 
-        Of a network with a replaced attention, the map of the first stage decides: it has less
-        than the channels and heads of a single layer.
+        Of a network whose attention can be replaced, the map of the first stage decides, which has
+        fewer channels and heads than a single layer.
         """
         if self.attention_cost is not None and self.stride is not None:
             return self.attention_cost.export_bytes(-(-max(size) // self.stride))

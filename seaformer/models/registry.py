@@ -249,6 +249,7 @@ _ALL = (
         official_names=lazily("swin.official_names"),
         library_names=(lazily("swin.timm_names"), lazily("swin.torchvision_names")),
         computed=(".relative_position_index", ".attn_mask"),
+        attention_cost=ATTENTION_LAYERS["window"].cost,
         published_top1=PublishedTop1("28", "4.5", 81.2, SWIN_MODELHUB),
     ),
     *(_swin_with(layer) for layer in ATTENTION_LAYERS.values()),
@@ -261,6 +262,9 @@ LAYERS: Mapping[str, Network] = {
     network.size: network for network in _ALL if network.cost is not None
 }
 """The attention layers, by name without "attention-"."""
+
+ATTENTION_KINDS = (*LAYERS, OWN_ATTENTION)
+"""All attention layers, including the own one of a network."""
 
 ATTENTIONS: Mapping[str, Mapping[str, Network]] = {
     network.name: {row.attention: row for row in _ALL if row.family == network.family}

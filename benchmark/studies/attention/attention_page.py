@@ -7,7 +7,7 @@ from pathlib import Path
 from seaformer.benchmark.studies.attention import paper
 from seaformer.benchmark.studies.attention.attention_results import AttentionResults, LayerResult
 from seaformer.benchmark.studies.attention.growth import Growth
-from seaformer.models.registry import LAYERS
+from seaformer.models.registry import ATTENTION_KINDS, LAYERS
 from seaformer.reporting.numbers import milliseconds
 from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Plot
@@ -15,12 +15,10 @@ from seaformer.reporting.verdicts import fastest, joined
 from seaformer.reporting.xy_plot import Value, interval_ends, line_plot
 from seaformer.statistics.bootstrap import Ratio, Summary, separate_ratio
 
-COLORS = {kind: place for place, kind in enumerate(LAYERS)}
+COLORS = {kind: place for place, kind in enumerate(ATTENTION_KINDS)}
 """Kind of layer -> number of its color."""
 
 PAPER_SIDES = sorted({side for times in paper.TIMES_MS.values() for side in times})
-
-X_NAME = "x: side of the feature map, y: ms"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class AttentionPage(Page, template="attention.html"):
     Attributes:
         problems: why the measurement of a side stopped.
         warnings: warnings of all sides.
-        plot: plot of the measurement; None if nothing has a latency.
+        plot: plot of the measurement; None if fewer than two sides have a latency.
         paper_plot: plot of the paper's figure.
         paper_sides: sides of the feature map in the paper's figure.
         paper_rows: title of a layer, and side -> milliseconds and reading error.
@@ -102,15 +100,20 @@ def _exponent(growth: Growth) -> str:
 
 def _measured(results: AttentionResults) -> Plot | None:
     drawn = [(layer, values) for layer in results.layers if (values := _values(layer))]
-    if not drawn:
+    if len({value.x for _, values in drawn for value in values}) < 2:
         return None
+    what = _side_of(results)
     return line_plot(
-        "Milliseconds over the side of the feature map",
+        f"Milliseconds over the {what}",
         "; ".join(_in_words(layer.title, values) for layer, values in drawn) + ".",
-        X_NAME,
+        f"x: {what}, y: ms",
         [(layer.kind, COLORS[layer.kind], values) for layer, values in drawn],
         [side.side for side in results.sides],
     )
+
+
+def _side_of(results: AttentionResults) -> str:
+    return "side of the feature map" if results.inside is None else "side of the image"
 
 
 def _values(layer: LayerResult) -> list[Value]:
@@ -135,7 +138,7 @@ def _published() -> Plot:
     return line_plot(
         "Milliseconds over the side of the feature map, in the paper's figure",
         "The numbers are in the table below.",
-        X_NAME,
+        "x: side of the feature map, y: ms",
         lines,
         PAPER_SIDES,
     )

@@ -15,15 +15,16 @@ STEM = "attention"
 
 
 class Point(FrozenModel):
-    """A layer at a side of the feature map.
+    """A layer, or a network with it, at a side of the feature map, or of the image.
 
     Attributes:
-        side: side of the square feature map.
+        side: side of the square feature map or image.
         latency: null if the device is emulated or nothing was measured.
         emulated: the times on an emulated device, which are not latency.
         peak_memory_bytes: peak memory of a process with only this layer, including the runtime;
             null if unknown.
         added_peak_bytes: peak memory that the layer adds to a process; null if unknown.
+        params: parameters; null if unknown.
         macs: multiply-accumulates.
         file: path of the model, relative to the folder of this file.
         wrong_output: whether the output differs from the reference, which discards the latency.
@@ -34,6 +35,7 @@ class Point(FrozenModel):
     emulated: Summary | None
     peak_memory_bytes: int | None
     added_peak_bytes: int | None = None
+    params: int | None = None
     macs: int | None
     file: str
     wrong_output: bool
@@ -80,7 +82,7 @@ class SideResult(FrozenModel):
     """The benchmark of a side.
 
     Attributes:
-        side: side of the feature map.
+        side: side of the feature map, or of the image.
         results: path of its results.json, relative to the folder of this file.
         problem: why it is not complete; null if it is.
         warnings: caveats about its numbers.
@@ -97,7 +99,8 @@ class AttentionResults(StudyDocument):
 
     Attributes:
         interrupted: whether Ctrl-C stopped it before every side was measured.
-        channels: number of channels of every layer.
+        inside: title of the network whose attention the layers replace; null for single layers.
+        channels: number of channels of every layer; null in a network, as the next two.
         heads: number of heads of every layer.
         key_dim: query and key channels of a head.
         sides: one benchmark per side, in which all layers of that side are interleaved.
@@ -106,9 +109,10 @@ class AttentionResults(StudyDocument):
     """
 
     interrupted: bool
-    channels: int
-    heads: int
-    key_dim: int
+    inside: str | None = None
+    channels: int | None
+    heads: int | None
+    key_dim: int | None
     sides: tuple[SideResult, ...]
     layers: tuple[LayerResult, ...]
     paper_source: str

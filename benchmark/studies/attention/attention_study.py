@@ -33,6 +33,7 @@ from seaformer.console import Console
 from seaformer.errors import SeaformerError
 from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM
 from seaformer.models.entry import Network
+from seaformer.models.registry import REGISTRY
 
 USABLE = 0.8
 """Largest estimated memory of an export, as a share of free memory; one with 95 % was killed."""
@@ -40,7 +41,7 @@ USABLE = 0.8
 
 @dataclass(frozen=True)
 class LayerExport(Export):
-    """Export of a layer for square feature maps of a side."""
+    """Export of a layer, or of a network with it, for square maps or images of a side."""
 
     layer: Network
     side: int
@@ -54,7 +55,7 @@ def plan_exports(
     for layer in layers:
         for side in sides:
             arguments = ("--model", layer.name, "--input-size", str(side))
-            export = LayerExport(f"{layer.size} at {side}", arguments, layer, side)
+            export = LayerExport(f"{layer.layer_kind} at {side}", arguments, layer, side)
             needed = layer.export_bytes((side, side)) or 0.0
             if needed <= USABLE * available_bytes:
                 fitting.append(export)
@@ -68,7 +69,7 @@ def plan_exports(
 
 
 class AttentionStudy(DocumentStudy[AttentionResults]):
-    """Attention layers, with a benchmark for each side."""
+    """Attention layers, alone or in a network, with a benchmark for each side."""
 
     compared = "attention layers"
     stem = STEM
@@ -76,9 +77,23 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
     write_page = staticmethod(write_attention_page)
     show = staticmethod(print_attention)
 
-    def __init__(self, options: Options, layers: Sequence[Network], sides: Sequence[int]) -> None:
-        """Create a study of layers and sides of the feature map; options have no models."""
+    def __init__(
+        self,
+        options: Options,
+        layers: Sequence[Network],
+        sides: Sequence[int],
+        inside: str | None = None,
+    ) -> None:
+        """Create a study; options have no models.
+
+        Args:
+            options: options of the command.
+            layers: rows of the layers, or of a network with each of them.
+            sides: sides of the feature map, or of the image.
+            inside: name of the network; None for the layers alone.
+        """
         super().__init__(make_request(options))
+        self._inside = None if inside is None else REGISTRY[inside].title
         self._layers = layers
         self._sides = sides
         self._side_of = {f"side-{side}": side for side in sides}
@@ -110,9 +125,10 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
             conditions=conditions_line(first),
             emulated=first.emulated,
             interrupted=finished.interrupted,
-            channels=CHANNELS,
-            heads=HEADS,
-            key_dim=KEY_DIM,
+            inside=self._inside,
+            channels=None if self._inside else CHANNELS,
+            heads=None if self._inside else HEADS,
+            key_dim=None if self._inside else KEY_DIM,
             sides=tuple(
                 SideResult(
                     side=side,
@@ -140,7 +156,8 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
     def _layer_result(
         self, layer: Network, of_side: dict[int, Results], left_out: Sequence[SideLeftOut]
     ) -> LayerResult:
-        assert layer.cost is not None  # every attention layer has one
+        cost = layer.cost or layer.attention_cost
+        assert cost is not None  # every attention layer has one
         points, rounds = [], {}
         for side, results in of_side.items():
             for model in results.models:
@@ -148,13 +165,13 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
                     points.append(self._point(side, model))
                     if model.latency is not None and model.latency.run is not None:
                         rounds[side] = run_times(results.rounds, model.id)
-        paper_ms = paper.TIMES_MS.get(layer.size, {})
+        paper_ms = {} if self._inside else paper.TIMES_MS.get(layer.layer_kind, {})
         return LayerResult(
-            kind=layer.size,
+            kind=layer.layer_kind,
             title=layer.title,
             source=layer.paper,
-            complexity=layer.cost.complexity,
-            growth=layer.cost.growth,
+            complexity=cost.complexity,
+            growth=cost.growth,
             measured_growth=fit_rounds(rounds, self.options.seed),
             note=layer.note,
             points=tuple(points),
@@ -170,6 +187,7 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
             emulated=None if model.emulated is None else model.emulated.run,
             peak_memory_bytes=model.peak_memory_bytes,
             added_peak_bytes=model.added_peak_bytes,
+            params=model.facts.params,
             macs=model.facts.macs,
             file=str(Path(model.file).relative_to(self.request.output)),
             wrong_output=model.is_wrong,

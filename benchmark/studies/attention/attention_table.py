@@ -21,12 +21,14 @@ def print_attention(console: Console, results: AttentionResults) -> None:
     """Print latency and growth, memory, and what was not measured."""
     console.print(results.conditions, soft_wrap=True)
     unit = "emulated, NO LATENCY" if results.emulated else "ms"
-    console.print(_table(results, f"{unit}, by side of the feature map", _time, has_growth=True))
+    what = "feature map" if results.inside is None else "image"
+    console.print(_table(results, f"{unit}, by side of the {what}", _time, has_growth=True))
     console.print()
     console.print(
         _table(
             results,
-            "peak memory that the layer adds, in MB, by side",
+            f"peak memory that the {'layer' if results.inside is None else 'network'} adds, in MB, "
+            "by side",
             _memory,
             has_growth=False,
         )
@@ -71,6 +73,7 @@ def _row(layer: LayerResult, one: Point | SideLeftOut) -> dict[str, Any]:
         "emulated_median_ms": point and point.emulated and point.emulated.median_ms,
         "peak_memory_bytes": point and point.peak_memory_bytes,
         "added_peak_bytes": point and point.added_peak_bytes,
+        "params": point and point.params,
         "macs": point and point.macs,
         "wrong_output": point and point.wrong_output,
         "left_out": one.reason if isinstance(one, SideLeftOut) else None,

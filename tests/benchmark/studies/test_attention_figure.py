@@ -9,6 +9,7 @@ import pytest
 from benchmark_parts import times_around
 from click.testing import CliRunner, Result
 from html_page import Page, assert_needs_nothing_else
+from page_gallery import attention_in_swin
 
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.results.schema import read_results
@@ -22,7 +23,7 @@ from seaformer.benchmark.studies.attention.attention_results import STEM, Attent
 from seaformer.benchmark.studies.attention.attention_study import plan_exports
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds, larger_half
 from seaformer.errors import UsageError
-from seaformer.models.registry import LAYERS
+from seaformer.models.registry import ATTENTIONS, LAYERS
 from seaformer.reporting.scale import Scale
 from seaformer.reporting.xy_plot import Value, line_plot, spread
 
@@ -124,6 +125,8 @@ def test_exports_that_exceed_the_memory_are_left_out_with_a_reason() -> None:
     [
         (("--sides", "4"), "--sides has '4'"),
         (("--layers", "nothing"), "unknown attention layer 'nothing'"),
+        (("--layers", "shifted-window"), "unknown attention layer 'shifted-window'"),
+        (("--model", "segformer-b0"), "unknown network whose attention can be replaced 'segformer"),
     ],
 )
 def test_bad_requests_are_refused_before_any_work(
@@ -133,6 +136,30 @@ def test_bad_requests_are_refused_before_any_work(
     assert result.exit_code == 2
     assert message in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+# In a network
+
+
+def test_layers_in_a_network_are_its_rows() -> None:
+    rows = ATTENTIONS["swin-tiny"]
+    found = parse_layers("shifted-window,axial", rows)
+    assert [row.name for row in found] == ["swin-tiny", "swin-tiny-axial"]
+    (planned,), (absent,) = plan_exports([rows["global"]], (224, 1024), 16 * 2**30)
+    assert (planned.title, absent.export.title) == ("global at 224", "global at 1024")
+    assert planned.arguments == ("--model", "swin-tiny-global", "--input-size", "224")
+
+
+def test_a_page_of_layers_in_a_network_has_their_sizes(tmp_path: Path) -> None:
+    attention_in_swin(tmp_path / "page.html")
+    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert_needs_nothing_else(page)
+    assert page.all("svg") == []  # one side has no growth
+    assert "Attention layers in Swin-T" in page.text
+    for text in ("28.29 M", "4.491 G", "Swin-T, axial", "Memory"):
+        assert text in page.text, text
+    for text in ("Growth", "The paper's figure", "Single attention layers"):
+        assert text not in page.text, text
 
 
 # The plot

@@ -17,7 +17,7 @@ from seaformer.models.collections.collection_table import Collection
 from seaformer.models.create import create, create_model
 from seaformer.models.entry import Network
 from seaformer.models.identity import identified, identify
-from seaformer.models.registry import LAYERS, REGISTRY
+from seaformer.models.registry import LAYERS, OWN_ATTENTION, REGISTRY
 from seaformer.models.resolve import as_network, chosen, find_model, resolve, with_ablation
 from seaformer.models.seaformer.variants import VARIANTS, get_variant
 from seaformer.network_names import members, option, stored_name
@@ -31,7 +31,7 @@ LOADED = [
     for kind in network.builders
     if network.library is None or is_installed(network.library)
 ]
-REPLACED = [case for case in LOADED if REGISTRY[case[0]].attention_cost is not None]
+REPLACED = [case for case in LOADED if REGISTRY[case[0]].attention not in ("", OWN_ATTENTION)]
 """Networks that differ only in one of several attention layers."""
 SAMPLED = [*(case for case in LOADED if case not in REPLACED), *sampled(REPLACED)]
 

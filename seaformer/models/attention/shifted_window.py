@@ -60,7 +60,8 @@ class ShiftedWindowAttention(nn.Module):
         bias = self.position()
         if down or right:
             mask = _mask(height, width, down, right).to(bias)[:, None]
-            bias = (bias + mask).repeat(len(x), 1, 1, 1) if len(x) > 1 else bias + mask
+            images = int(x.shape[0])
+            bias = (bias + mask).repeat(images, 1, 1, 1) if images > 1 else bias + mask
         attended = attend(query, key, value, heads=self.heads, bias=bias)
         y = join_windows(attended, height, width).permute(0, 3, 1, 2)
         y = _rolled(y, down, right)[:, :, : x.shape[2], : x.shape[3]]

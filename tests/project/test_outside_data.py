@@ -64,6 +64,8 @@ from seaformer.imaging.video_frames import read_frames
 from seaformer.json_text import JsonError, parse_json
 from seaformer.lines import Lines
 from seaformer.models.ablation import ablated, parse_ablation
+from seaformer.models.registry import REGISTRY
+from seaformer.models.resolve import with_attention
 from seaformer.models.seaformer.variants import get_variant
 from seaformer.progress_events import StageAdvanced, read_event
 from seaformer.runtimes.channel import Channel, MalformedMessageError
@@ -448,6 +450,7 @@ OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "--tolerance": (partial(parse_share, "--tolerance"), "0.5 %"),
     "--sides": (parse_sides, "8,16"),
     "--layers": (parse_layers, "global,axial"),
+    "--attention": (lambda text: with_attention(REGISTRY["swin-tiny"], text), "axial"),
     "--ablation": (
         lambda text: ablated(get_variant("tiny"), parse_ablation([text])),
         "fusion-width=48,64",

@@ -71,6 +71,18 @@ SHOWN = 6
     "backbone:PATH. [default: none]",
 )
 @click.option(
+    "--teacher",
+    metavar="RUN_OR_FILE",
+    help="Distillation: learn also from this trained network, which sees the whole training crop. "
+    "The folder of a run, a weights file, or a name as for --weights. Needs --student-size.",
+)
+@click.option(
+    "--student-size",
+    metavar="HEIGHTxWIDTH",
+    help="With --teacher: size to which images are shrunk for the trained network, which is its "
+    "input size from then on. Multiples of 32.",
+)
+@click.option(
     "--iterations", type=click.IntRange(min=1), help="Training steps. [default: from the recipe]"
 )
 @click.option(
@@ -126,6 +138,8 @@ def main(
     labels: str | None,
     palette: str | None,
     weights: str | None,
+    teacher: str | None,
+    student_size: str | None,
     iterations: int | None,
     batch_size: int | None,
     crop: str | None,
@@ -167,6 +181,7 @@ def main(
         RunFolder,
         load_state,
     )
+    from seaformer.training.distillation_plan import plan_distillation
     from seaformer.training.initial_weights import initial_network, require_trainable
     from seaformer.training.recipe import get_recipe
     from seaformer.training.scenes import open_data
@@ -181,11 +196,15 @@ def main(
         task = task or (before.task if before.task in TASKS else None)
         data, weights = data or before.origin.data, weights or before.origin.weights
         seed = before.origin.seed if seed is None else seed
+        teacher = teacher or before.origin.teacher
     if network is None:
         raise UsageError(f"no network is given. Give --variant ({', '.join(VARIANTS)}) or --model.")
     if data is None:
         raise UsageError("no data set is given. Give --data, a data set folder or 'shapes'.")
     require_trainable(network)
+    size = None if state is None else before.origin.student_size
+    size = size if student_size is None else parse_input_size(student_size)
+    _check_distillation(teacher, size)
     origin = Origin(data, weights, seed or 0)
     statement = read_statement(task, labels, palette)
     stated = None
@@ -208,7 +227,13 @@ def main(
     keeping = CheckpointOptions(
         validate_every or keeping.validate_every, keeping.half if half is None else half
     )
-    folder = RunFolder(output, network, found.task, recipe, origin, keeping)
+    task_of_run, plan = found.task, None
+    if teacher is not None and size is not None:
+        plan = plan_distillation(
+            teacher, size, network, found.task, recipe.crop, accelerator.device
+        )
+        task_of_run, origin = plan.task(found.task), plan.origin(origin)
+    folder = RunFolder(output, network, task_of_run, recipe, origin, keeping)
     if state is not None:
         folder.check(state)
     console = Console(soft_wrap=True, quiet=not accelerator.is_main_process)
@@ -225,6 +250,9 @@ def main(
     else:
         console.print(f"resumed after step {state.step}")
         first = initial_network(network, found.task)  # the state contains the weights
+    if plan is not None:
+        console.print(str(plan))
+        first = plan.student(first)
     if accelerator.is_main_process:
         _make_folder(output)
         click.get_current_context().with_resource(locked(output))
@@ -257,6 +285,20 @@ def main(
         if found.held_out:
             console.print(f"held-out images: {(output / HELD_OUT).absolute()}")
     accelerator.end_training()
+
+
+def _check_distillation(teacher: str | None, size: tuple[int, int] | None) -> None:
+    """Refuse one option of a distillation without the other."""
+    if teacher is None and size is not None:
+        raise UsageError(
+            "--student-size is given without a teacher. Give --teacher, or the size of the images "
+            "as --crop."
+        )
+    if teacher is not None and size is None:
+        raise UsageError(
+            f"--teacher is {teacher}, but the size of the student's images is not given. Give "
+            "--student-size, such as half of --crop."
+        )
 
 
 def _make_folder(output: Path) -> None:
@@ -340,13 +382,13 @@ def _report(folder: RunFolder, found: TrainingData, accelerator: Accelerator) ->
     objective = OBJECTIVES[folder.task.kind]
     model, _ = create(folder.network, folder.task, folder.path / "best.safetensors")
     model.to(accelerator.device)
-    scores = objective.validate(model, found.validation, found.task, accelerator)
+    scores = objective.validate(model, found.validation, folder.task, accelerator)
     if accelerator.is_main_process:
         count = len(found.validation)
         examples = []
         for place in sorted({place * count // SHOWN for place in range(SHOWN)}):
             image = found.validation[place]
-            (prediction,) = objective.predict(model, [image], found.task, accelerator.device)
+            (prediction,) = objective.predict(model, [image], folder.task, accelerator.device)
             examples.append((*image, prediction))
         write_report(folder, scores, examples, command_line("seaformer-train"))
 

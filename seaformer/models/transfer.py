@@ -37,7 +37,7 @@ def transfer_weights(model: nn.Module, network: Network, task: Task, weights: st
     classes = task.num_classes if found is None or is_other_kind else found.classes
     expected = Identity(network, task.kind, classes)
     classifier = classifier_keys(network, task.kind)
-    why_not = "" if is_backbone else _difference(file, checkpoint, classifier, network, task)
+    why_not = "" if is_backbone else difference_of_classes(file, checkpoint, network, task)
     state, _ = matching_tensors(
         checkpoint, model, expected, is_backbone=is_backbone, without=classifier if why_not else ()
     )
@@ -53,14 +53,14 @@ def transfer_weights(model: nn.Module, network: Network, task: Task, weights: st
     )
 
 
-def _difference(
-    file: WeightsFile,
-    checkpoint: Checkpoint,
-    classifier: list[str],
-    network: Network,
-    task: Task,
+def difference_of_classes(
+    file: WeightsFile, checkpoint: Checkpoint, network: Network, task: Task
 ) -> str:
-    """Describe how the classes of a checkpoint differ from the task's; "" if equal."""
+    """Describe how the classes of a checkpoint differ from the task's; "" if equal.
+
+    `checkpoint` is the content of `file` and has weights of `network`.
+    """
+    classifier = classifier_keys(network, task.kind)
     names = names_in(network, classifier, checkpoint.tensors)
     tensor = checkpoint.tensors.get(names[classifier[0]])
     if tensor is None:

@@ -42,13 +42,21 @@ METRICS = "metrics.jsonl"
 class Origin:
     """Options that determine the result of a run, besides network, task and recipe.
 
-    `data` is a folder or "shapes", `weights` names the pretrained weights, `seed` is the random
-    seed.
+    Attributes:
+        data: a folder or "shapes".
+        weights: name or path of the pretrained weights; None for none.
+        seed: random seed.
+        teacher: name or path of the teacher of a distillation; None without one.
+        teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; None without one.
+        student_size: height and width of the student's images; None without a teacher.
     """
 
     data: str
     weights: str | None = None
     seed: int = 0
+    teacher: str | None = None
+    teacher_sha256: str | None = None
+    student_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +99,8 @@ class State(BaseModel):
         version: format version.
         step: number of steps done.
         best: the highest score so far, 0..1; -1 before the first validation.
-        losses: losses of the steps since the last entry of the metrics.
-        model: state_dict of the network.
+        losses: losses of the steps since the last entry of the metrics, or their terms.
+        model: state_dict of the network, or of the student with its upsampler.
         optimizer: state_dict of the optimiser.
         scaler: state_dict of the gradient scaler; None without one.
         settings: settings of the run, stored as JSON text.
@@ -103,7 +111,7 @@ class State(BaseModel):
     version: int = 1
     step: int = Field(ge=0)
     best: float = Field(ge=-1, le=1)
-    losses: list[FiniteFloat]
+    losses: list[FiniteFloat] | list[list[FiniteFloat]]
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     scaler: dict[str, Any] | None

@@ -36,11 +36,12 @@ class Objective:
             arrays, the first of which is the image.
         collate: makes a batch from a list of examples, which are tuples of tensors.
         loss: computes the loss from the network, its output, the targets of a batch, and the height
-            and width of its images.
+            and width of its images: a scalar, or its `terms`, [terms], which add up.
         validate: evaluates a network on validation images; returns the scores.
         predict: returns what a network finds in images with annotations: masks or detections.
         score: the score, 0..1, that decides which weights are the best; NaN without annotations.
         unlabeled: the reason if there is no score, worded as the start of a sentence.
+        terms: names of the terms of the loss; empty if it is a scalar.
     """
 
     augment: Augment
@@ -50,6 +51,7 @@ class Objective:
     predict: Callable[[nn.Module, list[Any], Task, torch.device], Sequence[Any]]
     score: Callable[[Any], float]
     unlabeled: str
+    terms: tuple[str, ...] = ()
 
 
 def _segmentation_loss(_model: nn.Module, output: Tensor, masks: Tensor, _size: Any) -> Tensor:

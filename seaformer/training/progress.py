@@ -29,6 +29,7 @@ class _Entry(BaseModel, frozen=True):
     mIoU: float = 0.0  # noqa: N815 - its name in the file
     AP: float = 0.0
     best: float = 0.0
+    terms: dict[str, float] = {}
 
 
 SCORES = ("mIoU", "AP")
@@ -66,7 +67,7 @@ class Progress:
         left = timedelta(seconds=round((self.iterations - step) * pace))
         columns = [f"{step}/{self.iterations}"]
         if "loss" in entry:
-            columns += [f"loss {entry['loss']:.4f}", f"lr {entry['lr']:.2e}"]
+            columns += [f"loss {entry['loss']:.4f}{_terms_of(entry)}", f"lr {entry['lr']:.2e}"]
             columns += [f"{entry['images_per_s']:.1f} images/s"]
         if name := _score_of(entry):
             columns.append(f"{name} {100 * entry[name]:.2f} % (best {100 * entry['best']:.2f} %)")
@@ -76,6 +77,13 @@ class Progress:
 def _score_of(entry: dict[str, Any]) -> str:
     """Return the name of the score of an entry; "" without a validation."""
     return next((name for name in SCORES if name in entry), "")
+
+
+def _terms_of(entry: dict[str, Any]) -> str:
+    """Format the terms of the loss, such as " (labels 0.51 + outputs 0.22)"; "" for one term."""
+    terms = entry.get("terms", {}).items()
+    sums = " + ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in terms)
+    return f" ({sums})" if sums else ""
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

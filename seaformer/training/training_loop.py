@@ -15,7 +15,7 @@ from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError, explanation
 from seaformer.interpreter import safe_path
 from seaformer.training.checkpoints import METRICS, STATE, RunFolder, State
-from seaformer.training.objective import OBJECTIVES, Batch
+from seaformer.training.objective import Batch
 from seaformer.training.progress import Progress
 from seaformer.training.samples import Batches, Examples, ignore_signals
 from seaformer.training.scenes import Scenes
@@ -50,7 +50,7 @@ def train(
     TERM and HUP stop the run after the current step, and the state is saved.
 
     Args:
-        model: the network with its initial weights, on the CPU.
+        model: the network with its initial weights, on the CPU, or a `Student` that contains it.
         training: training images with their annotations.
         validation: validation images with their annotations.
         folder: where checkpoints are written. It states the recipe, the random seed, and the
@@ -83,7 +83,7 @@ def train(
     if state is not None:
         folder.check(state)
     run = TrainingRun(model, folder, accelerator, state)
-    objective = OBJECTIVES[folder.task.kind]
+    objective = run.objective
     progress = None
     if accelerator.is_main_process:
         progress = Progress(folder.path / METRICS, run.step, recipe.iterations, console)

@@ -96,6 +96,7 @@ def write_report(
     else:
         of_classes, amounts = tuple(scores.values[len(MEASURES) :]), scores.objects
     total = sum(amounts) or 1
+    origin = {name: value for name, value in asdict(folder.origin).items() if value is not None}
     page = TrainingPage(
         verdict=verdict(scores),
         commands=commands_of(command),
@@ -107,7 +108,8 @@ def write_report(
             _curve(title, [(entry["step"], factor * entry[key]) for entry in chosen])
             for key, title, factor in _CURVES
             if (chosen := [entry for entry in entries if key in entry])
-        ],
+        ]
+        + _curves_of_terms(entries),
         predictions=[_prediction(folder, example) for example in examples],
         classes=[
             _ClassRow(
@@ -118,7 +120,7 @@ def write_report(
             )
             for index, name in enumerate(folder.task.labels)
         ],
-        recipe=members(folder.network.name) | asdict(folder.origin) | folder.recipe.to_json(),
+        recipe=members(folder.network.name) | origin | folder.recipe.to_json(),
     )
     page.write(folder.path / FILE)
 
@@ -153,6 +155,18 @@ def _curve(title: str, points: Sequence[tuple[int, float]]) -> Plot:
     highest = significant(max(value for _, value in points))
     description = f"Highest {highest}, {last}, at step {points[-1][0]}."
     return Plot(f"{title}; {last}", description, tuple(marks), x, y, "step")
+
+
+def _curves_of_terms(entries: Sequence[dict[str, Any]]) -> list[Plot]:
+    """Plot each term of the loss, if it has terms."""
+    chosen = [entry for entry in entries if "terms" in entry]
+    return [
+        _curve(
+            f"loss: {name.replace('_', ' ')}",
+            [(entry["step"], entry["terms"][name]) for entry in chosen],
+        )
+        for name in (chosen[0]["terms"] if chosen else ())
+    ]
 
 
 def _prediction(folder: RunFolder, example: tuple[Pixels, Annotation, Annotation]) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from seaformer.errors import SeaformerError
 from seaformer.training.batch_norm import synchronize
 from seaformer.training.checkpoints import RunFolder, State, unusable_state
-from seaformer.training.objective import OBJECTIVES
+from seaformer.training.distillation import Student, deployed_network, objective_of
 from seaformer.training.optimizer import build_optimizer, rate_factor, regularize
 
 SAVE_EVERY_S = 300.0
@@ -26,10 +26,11 @@ class TrainingRun:
     """The network and the optimiser of a run, on the device of `accelerator`.
 
     Attributes:
-        model: the network, not wrapped for several processes.
+        model: the network that is validated and saved, not wrapped for several processes.
+        objective: what is trained.
         step: number of steps done.
         best: the highest score so far, 0..1; -1 before the first validation.
-        losses: losses of the steps since the last entry of the metrics.
+        losses: losses of the steps since the last entry of the metrics, float32 scalars or [terms].
         is_between_steps: whether model and optimiser are consistent with `step`; false during a
             step.
     """
@@ -39,12 +40,14 @@ class TrainingRun:
     ) -> None:
         """Take a network on the CPU with its initial weights, or resume from a state.
 
+        `model` is a network or a `Student`, which contains it.
+
         Raises:
             SeaformerError: the state does not fit this network.
         """
         self.folder = folder
         self.accelerator = accelerator
-        self._objective = OBJECTIVES[folder.task.kind]
+        self.objective = objective_of(model, folder.task)
         if state is not None:
             try:
                 model.load_state_dict(state.model)
@@ -57,7 +60,10 @@ class TrainingRun:
             synchronize(model, accelerator.device)
         # With channels last, convolutions are a third faster on CPUs and can use tensor cores.
         model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = build_optimizer(model, folder.recipe, folder.network.backbone)
+        backbone = folder.network.backbone
+        if isinstance(model, Student):
+            backbone = model.prefixed(backbone)
+        optimizer = build_optimizer(model, folder.recipe, backbone)
         if state is not None and state.step:
             try:
                 # Settings such as learning rates come from the recipe.
@@ -71,7 +77,8 @@ class TrainingRun:
             if state.scaler is None:
                 raise unusable_state(folder.path, KeyError("scaler"), state.version)
             accelerator.scaler.load_state_dict(state.scaler)
-        self.model = accelerator.unwrap_model(self._wrapped)
+        self._trained = accelerator.unwrap_model(self._wrapped)
+        self.model = deployed_network(self._trained)
         self.step = 0 if state is None else state.step
         self.best = -1.0 if state is None else state.best
         self.losses = [] if state is None else list(torch.tensor(state.losses))
@@ -94,8 +101,8 @@ class TrainingRun:
         images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
         with self.accelerator.autocast():
             output = self._wrapped(images)
-            loss = self._objective.loss(self.model, output, targets, images.shape[2:])
-        self.accelerator.backward(loss)
+            loss = self.objective.loss(self.model, output, targets, images.shape[2:])
+        self.accelerator.backward(loss.sum())
         self._optimizer.step()
         self._optimizer.zero_grad()
         self.losses.append(loss.detach())
@@ -111,14 +118,17 @@ class TrainingRun:
         """
         recipe = self.folder.recipe
         seconds = time.monotonic() - self._entered_at
-        loss = float(self.accelerator.reduce(torch.stack(self.losses).mean(), "mean"))
+        means = self.accelerator.reduce(torch.stack(self.losses).mean(0), "mean")
+        loss = float(means.sum())
         self._require_finite(loss)
-        return {
+        terms = self.objective.terms
+        entry = {
             "step": self.step,
             "loss": loss,
             "lr": rate_factor(self.step - 1, recipe) * recipe.learning_rate,
             "images_per_s": self._steps_timed * recipe.batch_size / seconds,
         }
+        return entry | ({"terms": dict(zip(terms, means.tolist(), strict=True))} if terms else {})
 
     def keep_weights(self, score: float) -> float:
         """Write the weights of a validation with this score, 0..1; return the best one so far.
@@ -129,7 +139,7 @@ class TrainingRun:
         """
         if math.isnan(score):
             raise SeaformerError(
-                f"there is no {self.folder.task.score_name}: {self._objective.unlabeled}. Correct "
+                f"there is no {self.folder.task.score_name}: {self.objective.unlabeled}. Correct "
                 "them."
             )
         if self.accelerator.is_main_process:
@@ -152,15 +162,14 @@ class TrainingRun:
         """Write the state, in the first process only; raise SeaformerError if it is not finite."""
         if not self.accelerator.is_main_process:
             return
-        losses = [float(loss) for loss in self.losses]
-        self._require_finite(*losses)
-        tensors = self.model.state_dict()
+        self._require_finite(*(float(loss.sum()) for loss in self.losses))
+        tensors = self._trained.state_dict()
         self._require_finite(*(float(tensor.sum()) for tensor in tensors.values()))
         scaler = self.accelerator.scaler
         self.folder.save_state(
             step=self.step,
             best=self.best,
-            losses=losses,
+            losses=[loss.tolist() for loss in self.losses],
             model=tensors,
             optimizer=self._optimizer.state_dict(),
             scaler=None if scaler is None else scaler.state_dict(),

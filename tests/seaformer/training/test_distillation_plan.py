@@ -50,8 +50,9 @@ def test_a_run_is_resumed_evaluated_and_becomes_a_teacher(data: Path, tmp_path: 
     done = start(data, output, *options)
     assert done.exit_code == 0, done.output
     assert f"teacher {teacher}: SeaFormer-Tiny at 128x128; student at 64x64" in done.output
-    terms = (rf"{name} \d+\.\d{{3}}" for name in ("labels", "teacher head", "features", "outputs"))
-    assert re.search(rf"2/2  loss \S+ \({' \+ '.join(terms)}\)  lr ", done.output), done.output
+    names = ("labels", "teacher head", "features", "outputs")
+    terms = r" \+ ".join(rf"{name} \d+\.\d{{3}}" for name in names)
+    assert re.search(rf"2/2  loss \S+ \({terms}\)  lr ", done.output), done.output
     record = json.loads((output / "best.json").read_text("utf-8"))
     assert record["task"]["preprocessing"]["input_size"] == [STUDENT_SIDE, STUDENT_SIDE]
     assert record["origin"]["student_size"] == [STUDENT_SIDE, STUDENT_SIDE]

@@ -185,8 +185,7 @@ def objective_of(model: nn.Module, task: Task) -> Objective:
     if not isinstance(model, Distillation):
         return usual
 
-    def loss(_model: nn.Module, outputs: Tensor, masks: Tensor, _size: object) -> Tensor:
-        assert isinstance(outputs, Outputs)
+    def loss(_model: nn.Module, outputs: Outputs, masks: Tensor, _size: object) -> Tensor:
         return distillation_loss(outputs, masks.to(outputs.logits.device, non_blocking=True))
 
     return replace(usual, loss=loss, terms=TERMS)

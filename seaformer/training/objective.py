@@ -46,7 +46,7 @@ class Objective:
 
     augment: Augment
     collate: Callable[[list[Any]], Batch]
-    loss: Callable[[nn.Module, Tensor, Any, Any], Tensor]
+    loss: Callable[[nn.Module, Any, Any, Any], Tensor]
     validate: Callable[[nn.Module, Scenes, Task, Accelerator], Any]
     predict: Callable[[nn.Module, list[Any], Task, torch.device], Sequence[Any]]
     score: Callable[[Any], float]

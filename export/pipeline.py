@@ -21,7 +21,7 @@ from seaformer.artifact.beside import write_beside
 from seaformer.artifact.embedding import embed, serialize
 from seaformer.artifact.metadata import AcceleratorParity, Comparison, Metadata
 from seaformer.artifact.precisions import PRECISIONS, Format, Precision
-from seaformer.errors import SeaformerError
+from seaformer.errors import SeaformerError, UsageError
 from seaformer.export.acceptance import accept, require_accepted
 from seaformer.export.blame.named_culprits import with_culprits
 from seaformer.export.compiled_files import CompiledFiles
@@ -64,6 +64,7 @@ from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
 from seaformer.models.contract import detection_output
 from seaformer.models.inputs import input_shape
+from seaformer.quantization.preparation import LearnedRanges
 from seaformer.runtimes.graphics_driver import find_driver
 from seaformer.temporary_folders import temporary_folder
 
@@ -89,7 +90,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         stage.result = f"{source.name}, {source.params / 1e6:.2f} M parameters"
     request = complete_request(request, source, report)
     prepare_output(request, source.name)
-    calibration = _calibration(request, report)
+    calibration = _calibration(request, source, report)
     if source.weights.is_random and not source.takes_features:
         report.warn(
             f"weights '{source.weights.name}': latency and size are real, but predictions are "
@@ -140,12 +141,15 @@ def _write(finished: Sequence[OutputFile], request: Request, name: str) -> None:
         ) from error
 
 
-def _calibration(request: Request, report: Report) -> Calibration | None:
+def _calibration(request: Request, source: Source, report: Report) -> Calibration | None:
     """Open the images that the integer precisions require or can use."""
-    has_scenes = request.task.name in DRAWN
-    if not any(p.is_calibrated or (p.is_quantized and has_scenes) for p in request.precisions):
+    options, learned = request.quantization, source.learned
+    has_images = request.task.name in DRAWN or options.calibration is not None
+    calibrated = [p for p in request.precisions if options.calibrates(p, learned)]
+    if learned is not None:
+        _check_learned(request, learned, calibrated, report)
+    if not calibrated and not (has_images and any(p.is_quantized for p in request.precisions)):
         return None
-    options = request.quantization
     calibration = open_calibration(options.calibration, options.samples, request.task)
     if calibration.skipped:
         report.warn(calibration.skipped)
@@ -157,6 +161,31 @@ def _calibration(request: Request, report: Report) -> Calibration | None:
             "they could be, and the metadata records it. Give photos with --calibration DIR."
         )
     return calibration
+
+
+def _check_learned(
+    request: Request, learned: LearnedRanges, calibrated: Sequence[Precision], report: Report
+) -> None:
+    """Report how the learned ranges of the checkpoint are used.
+
+    Raises:
+        UsageError: an option needs calibrated ranges.
+    """
+    options = request.quantization
+    is_used = any(p.is_calibrated and p not in calibrated for p in request.precisions)
+    if is_used and (options.sensitivity or options.is_mixed):
+        option = "--sensitivity" if options.sensitivity else "--mixed-precision"
+        raise UsageError(
+            f"{option} needs statistics of images, but the ranges of {learned.precision} are "
+            "learned in this checkpoint. Choose them from images with --calibration-method, or "
+            f"omit {option}."
+        )
+    if calibrated and not is_used and options.method is None:
+        names = ", ".join(precision.name for precision in calibrated)
+        report.warn(
+            f"the checkpoint was trained for {learned.precision}, so the ranges of {names} are "
+            "chosen from images."
+        )
 
 
 def _prepare(

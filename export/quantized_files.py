@@ -16,13 +16,14 @@ from seaformer.export.quantize.calibration import Images, network_inputs
 from seaformer.export.quantize.engine import Engine
 from seaformer.export.quantize.independent_images import misfit
 from seaformer.export.quantize.latency import measure_latency
+from seaformer.export.quantize.learned import ranges_of
 from seaformer.export.quantize.mixed_precision import Step, search
 from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.quality import Reference, open_bytes
-from seaformer.export.quantize.ranges import Activation, choose
 from seaformer.export.quantize.sensitivity import Row, Sensitivity, rank, tensors_of
 from seaformer.export.report import Report, Stage
 from seaformer.files import write_text
+from seaformer.quantization.ranges import Activation, choose
 from seaformer.runtimes import ImageSession
 
 OBSERVED = 12
@@ -62,7 +63,7 @@ class QuantizedFiles:
                 met.
         """
         calibration = self._context.calibration
-        if calibration is not None and any(precision.is_calibrated for precision in precisions):
+        if calibration is not None and any(self._context.calibrates(row) for row in precisions):
             self._observe(calibration.images)
         with open_bytes(self._single, self._format) as session:
             reference = independent = None
@@ -112,9 +113,12 @@ class QuantizedFiles:
     ) -> Candidate:
         engine, format = self._engine, self._format
         method = None
-        if precision.is_calibrated:
+        is_calibrated = self._context.calibrates(precision)
+        if is_calibrated:
             method = self._options.method or precision.range_method
             engine.ranges = choose(self._seen, str(method))
+        elif precision.is_calibrated:
+            self._take_learned_ranges()
         kept_modules = self._options.kept(precision)
         kept = match(kept_modules, engine.operators)
         if self._options.sensitivity and precision.is_calibrated:
@@ -147,9 +151,10 @@ class QuantizedFiles:
             ports=engine.ports(data),
             quantization=Quantization(
                 engine=engine.title,
-                calibration=self._calibrated_with if precision.is_calibrated else None,
+                calibration=self._calibrated_with if is_calibrated else None,
                 method=method,
-                is_random=self._is_random and precision.is_calibrated,
+                is_random=self._is_random and is_calibrated,
+                is_learned=precision.is_calibrated and not is_calibrated,
                 kept_modules=kept_modules,
                 float_operators=tuple(in_float),
                 wide_operators=tuple(wide),
@@ -159,6 +164,13 @@ class QuantizedFiles:
                 accepted_loss=False,
             ),
         )
+
+    def _take_learned_ranges(self) -> None:
+        source = self._context.source
+        assert source.learned is not None
+        with self._report.stage(f"learned ranges, {self._format.name}") as stage:
+            self._engine.ranges = ranges_of(source.learned, source.model, self._engine)
+            stage.result = f"{len(source.learned.ranges)} from '{source.weights.name}'"
 
     def _measure(
         self, precision: Precision, data: bytes, reference: Reference, what: str
@@ -219,7 +231,7 @@ class QuantizedFiles:
             kept_modules=self._options.kept(precision),
             kept_as=precision.kept_as,
             keep_option=precision.keep_option,
-            always_float=len(engine.always_float) if precision.name == "int8" else 0,
+            always_float=len(engine.always_float) if precision.has_float else 0,
             whole=ranking.whole,
             rows=ranking.rows,
             titles=self._titles(ranking.rows),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seaformer.artifact.accelerators import (
     ACCELERATORS,
@@ -18,7 +19,6 @@ from seaformer.artifact.precisions import FORMATS, PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
 from seaformer.export.heads import HEADS
 from seaformer.export.npu.compiled_names import compiled_paths
-from seaformer.export.quantize.methods import METHODS
 from seaformer.files import refuse_existing
 from seaformer.imaging.input_size import parse_input_size
 from seaformer.models.ablation import parse_ablation
@@ -26,9 +26,13 @@ from seaformer.models.entry import Network
 from seaformer.models.resolve import chosen, resolve, with_ablation
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.names import path_in
+from seaformer.quantization.methods import METHODS
 from seaformer.runtimes.qnn_package import require_package
 from seaformer.tasks import Task, get_task
 from seaformer.tasks.statement import NOTHING, Statement
+
+if TYPE_CHECKING:  # it loads torch, and a misspelt option should fail at once
+    from seaformer.quantization.preparation import LearnedRanges
 
 NORMALIZE = ("inside", "outside")
 METADATA = ("inside", "beside")
@@ -67,6 +71,15 @@ class QuantizationRequest:
         """Patterns of the modules to keep unquantized, or at 16 bits, in a precision."""
         options = {"--keep-float": self.keep_float, "--keep-16bit": self.keep_16bit}
         return options.get(precision.keep_option or "", ()) if precision.is_calibrated else ()
+
+    def calibrates(self, precision: Precision, learned: "LearnedRanges | None") -> bool:
+        """Whether the ranges of a precision are chosen from images.
+
+        They are not if the checkpoint has learned ranges for it, unless --calibration-method is
+        given.
+        """
+        is_learned = learned is not None and learned.precision == precision.name
+        return precision.is_calibrated and (not is_learned or self.method is not None)
 
 
 @dataclass(frozen=True)

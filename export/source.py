@@ -11,6 +11,7 @@ from seaformer.models.create import create
 from seaformer.models.entry import Network
 from seaformer.models.inputs import takes_features
 from seaformer.network_names import variant_of
+from seaformer.quantization.preparation import LearnedRanges, learned_ranges
 from seaformer.tasks import Task
 from seaformer.tasks.statement import NOTHING, Statement
 
@@ -24,12 +25,15 @@ class Source:
         contract: description of its input and output.
         weights: name and origin of the weights.
         model: the module itself.
+        learned: ranges that its checkpoint records, see `seaformer-train --quantization`; None
+            without any.
     """
 
     network: Network
     contract: Contract
     weights: Weights
     model: nn.Module
+    learned: LearnedRanges | None = None
 
     @property
     def task(self) -> Task:
@@ -82,4 +86,5 @@ def create_source(
     """
     model, record = create(network, task, weights)
     contract = contract_of(network, model, task, statement, size)
-    return Source(network, contract, Weights.model_validate(record, from_attributes=True), model)
+    described = Weights.model_validate(record, from_attributes=True)
+    return Source(network, contract, described, model, learned_ranges(weights))

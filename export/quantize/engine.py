@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from seaformer.artifact.metadata import MappedOperator, Scale
-from seaformer.export.quantize.ranges import Activation
+from seaformer.artifact.precisions import PRECISIONS
+from seaformer.quantization.ranges import Activation
 
 
 class Port(NamedTuple):
@@ -24,8 +25,13 @@ def operators_inside(modules: Iterable[str], operators: Iterable[MappedOperator]
 
 def left_alone(engine: "Engine", precision: str, kept: Collection[int]) -> frozenset[int]:
     """Indices of the operators that are not quantized like the rest in a precision."""
-    always: Mapping[str, frozenset[int]] = {"int8": engine.always_float, "w8a8": engine.unequal}
-    return always.get(precision, frozenset()) | frozenset(kept)
+    row = PRECISIONS[precision]
+    always: frozenset[int] = frozenset()
+    if row.keeps_16_bits:
+        always = engine.unequal
+    elif row.is_calibrated and row.has_float:
+        always = engine.always_float
+    return always | frozenset(kept)
 
 
 class Engine(Protocol):
@@ -34,10 +40,12 @@ class Engine(Protocol):
     Attributes:
         title: name and version of the quantizer.
         operators: operators of the single-precision file, with their modules.
-        always_float: indices of operators that always stay in floating point in int8.
+        always_float: indices of operators that always stay in floating point in int8 and
+            int4-weights.
         unequal: those of them whose tensors have values of different ranges, which one 8-bit step
             would not represent: they have 16-bit activations in w8a8.
         producers: name of each computed activation -> index of its operator.
+        consumed: names of the activations that each operator takes, by its index.
         ranges: smallest and largest value of each activation, by name; must be set before
             quantizing to a calibrated precision.
     """
@@ -47,6 +55,7 @@ class Engine(Protocol):
     always_float: frozenset[int]
     unequal: frozenset[int]
     producers: Mapping[str, int]
+    consumed: Sequence[Sequence[str]]
     ranges: Mapping[str, tuple[float, float]]
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:

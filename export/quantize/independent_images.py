@@ -13,8 +13,8 @@ import numpy as np
 from seaformer.datasets.shapes import TASK as SHAPES
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.export.quantize.calibration import DRAWN, Images, open_folder
-from seaformer.export.quantize.ranges import Activation
 from seaformer.imaging.images import read_image, sample_photograph
+from seaformer.quantization.ranges import Activation
 from seaformer.tasks import Task
 
 SCENES = 100

@@ -40,7 +40,7 @@ from seaformer.export.quantize.qdq_graph import (
     take_and_give_integers,
     wide_nodes,
 )
-from seaformer.export.quantize.ranges import Activation, collect
+from seaformer.quantization.ranges import Activation, collect
 from seaformer.runtimes import open_content
 from seaformer.runtimes.onnx_runtime import integer_scales
 from seaformer.temporary_folders import temporary_folder
@@ -73,6 +73,9 @@ class OnnxEngine:
         self.producers: Mapping[str, int] = {
             name: index for index, node in enumerate(graph.graph.node) for name in node.output
         }
+        self.consumed = [
+            [name for name in node.input if name in self.producers] for node in graph.graph.node
+        ]
         self._input_range = input_range
         self._off_zero = clips_off_zero(graph)
         self._weight_steps = {bits: weight_steps(graph, bits) for bits in TYPES}

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from seaformer.export.quantize.saturation import finest_steps, unsaturated_steps
+from seaformer.quantization.saturation import finest_steps, unsaturated_steps
 
 WEIGHTED_TYPES = ("Conv", "Gemm", "MatMul")
 """Operators with integer kernels if their weights are constants."""

@@ -23,7 +23,7 @@ from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.quantize.engine import Engine, left_alone
 from seaformer.export.quantize.module_patterns import TYPE, enclosing
 from seaformer.export.quantize.quality import Progress, Reference
-from seaformer.export.quantize.ranges import Activation
+from seaformer.quantization.ranges import Activation
 
 Level = Literal["part", "block", "module", "type"]
 LEVELS: tuple[Level, ...] = get_args(Level)

@@ -18,8 +18,8 @@ from seaformer.export.convert import tflite_file
 from seaformer.export.convert.onnx_graph import INPUT_NAME
 from seaformer.export.convert.operator_map import map_tflite_like
 from seaformer.export.quantize.engine import Port, left_alone
-from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.export.quantize.tflite_steps import raise_small_steps
+from seaformer.quantization.ranges import Activation, collect
 from seaformer.runtimes import open_content
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
@@ -30,6 +30,9 @@ WEIGHTED_TYPES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_
 
 DYNAMIC_TYPES = ("CONV_2D", "FULLY_CONNECTED")
 """The only operators for which XNNPACK has kernels with int8 weights and float activations."""
+
+NARROW_TYPES = ("CONV_2D", "FULLY_CONNECTED")
+"""The only operators whose weights can have fewer than 8 bits."""
 
 _WEIGHT_BITS = 8
 
@@ -58,12 +61,15 @@ class TFLiteEngine:
         self._scopes = tflite_file.operator_scopes(model)
         self._input_range = input_range
         self._activations_by_index = tflite_file.activation_names(model)
+        names = self._activations_by_index
+        every = tflite_file.operators(model)
         self.producers: Mapping[str, int] = {
-            self._activations_by_index[tensor]: operator.index
-            for operator in tflite_file.operators(model)
+            names[tensor]: operator.index
+            for operator in every
             for tensor in operator.outputs
-            if tensor in self._activations_by_index
+            if tensor in names
         }
+        self.consumed = [[names[tensor] for tensor in o.inputs if tensor in names] for o in every]
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
         """Run the file on images and record every tensor; see `Engine`."""
@@ -82,6 +88,8 @@ class TFLiteEngine:
         every, bits = TFLOperationName.ALL_SUPPORTED, row.integer_activation_bits
         if bits is not None:
             quantizer.add_static_config(".*", every, bits, _WEIGHT_BITS)
+            for name in NARROW_TYPES if row.weight_bits < _WEIGHT_BITS else ():
+                quantizer.add_static_config(".*", TFLOperationName[name], bits, row.weight_bits)
         else:
             for name in DYNAMIC_TYPES:
                 quantizer.add_dynamic_config(".*", TFLOperationName[name], _WEIGHT_BITS)

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from seaformer.export.quantize.saturation import SMALLEST_SHARE
+from seaformer.quantization.saturation import SMALLEST_SHARE
 
 _INTEGERS: Mapping[int, type[np.signedinteger]] = {
+    schema.TensorType.INT4: np.int8,  # before they are packed
     schema.TensorType.INT8: np.int8,
     schema.TensorType.INT32: np.int32,
     schema.TensorType.INT64: np.int64,
 }
+
+_LARGEST_INT4 = 7
 
 
 def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
@@ -52,6 +55,13 @@ def _quantize(values: np.ndarray, tensor: schema.TensorT) -> np.ndarray:
     along = np.ones(len(tensor.shape), int)
     along[channels] = tensor.shape[channels]
     steps = np.asarray(tensor.quantization.scale, np.float64).reshape(along)
-    limits = np.iinfo(kind)
+    largest = _LARGEST_INT4 if tensor.type == schema.TensorType.INT4 else np.iinfo(kind).max
     rounded = np.round(values.reshape(tensor.shape) / steps)
-    return np.clip(rounded, limits.min + 1, limits.max).astype(kind).reshape(-1)
+    integers = np.clip(rounded, -largest, largest).astype(kind).reshape(-1)
+    return _packed(integers) if tensor.type == schema.TensorType.INT4 else integers
+
+
+def _packed(integers: np.ndarray) -> np.ndarray:
+    """Pack pairs of 4-bit integers into bytes, the first in the low half."""
+    low, high = np.pad(integers, (0, len(integers) % 2)).reshape(-1, 2).astype(np.uint8).T
+    return (low & 0x0F) | (high << 4)

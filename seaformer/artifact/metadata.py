@@ -271,6 +271,8 @@ class Quantization(Member):
         calibration: images from which ranges were chosen; None if none are needed.
         method: how ranges were chosen from them; None if none are needed.
         is_random: whether the images were noise, so that the file is only useful for latency.
+        is_learned: whether ranges were learned in training instead, by seaformer-train
+            --quantization.
         kept_modules: modules that were requested, or found by the search, to stay in floating
             point, or, for NPU precisions, at 16-bit activations.
         float_operators: indices of the operators that compute in floating point.
@@ -286,6 +288,7 @@ class Quantization(Member):
     calibration: str | None
     method: str | None
     is_random: bool
+    is_learned: bool = False
     kept_modules: tuple[str, ...]
     float_operators: tuple[Count, ...]
     wide_operators: tuple[Count, ...] = ()

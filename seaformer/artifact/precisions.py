@@ -36,7 +36,8 @@ class Precision:
 
     Attributes:
         name: value of --precision.
-        weights: storage type of the weights.
+        weights: storage type of the weights; of those of depth-wise convolutions, "int8" if it is
+            "int4".
         activations: type of the activations.
         delegates: delegates and runtimes that run it, on phones and on the host.
         size: size of the file, relative to the fp32 file.
@@ -50,12 +51,14 @@ class Precision:
         why_not_others: why other formats do not, if a user might expect them to.
         input_output: types of input and output.
         range_method: default method for choosing the ranges of activations, one of
-            `seaformer.export.quantize.methods.METHODS`; None if no images are needed.
+            `seaformer.quantization.methods.METHODS`; None if no images are needed.
         max_miou_loss: largest loss of mIoU, or of top-1 in classification, in points, if ground
             truth is available; None if it is not measured.
         caution: warning that is printed when this precision is requested.
         test_images: maximum number of held-out images to measure on.
         integer_activation_bits: width of integer activations; None if there are none.
+        weight_bits: width of integer weights, except in depth-wise convolutions, which have 8 bits.
+        is_trained_for: whether seaformer-train --quantization can learn its ranges.
         for_npu: whether all operators, including softmax and the products of the attention, compute
             in integers, for NPUs without floating point. CPUs run such files only to verify them,
             not for speed.
@@ -79,12 +82,14 @@ class Precision:
     caution: str = ""
     test_images: int = 500
     integer_activation_bits: Literal[8, 16] | None = None
+    weight_bits: Literal[4, 8] = 8
+    is_trained_for: bool = False
     for_npu: bool = False
 
     @property
     def is_quantized(self) -> bool:
         """Whether the weights are integers."""
-        return self.weights == "int8"
+        return self.weights in ("int4", "int8")
 
     @property
     def has_float(self) -> bool:
@@ -178,6 +183,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 input_output="int8 (.tflite), uint8 (.onnx)",
                 range_method="mse",
                 integer_activation_bits=8,
+                is_trained_for=True,
                 delegates="XNNPACK, GPU, NPU; ONNX Runtime",
                 size=0.33,
                 min_sqnr_db=15.0,
@@ -188,6 +194,29 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 description="Full-integer: input and output are bytes. Weights per channel, "
                 "activations by calibration; the products of the attention and their softmax stay "
                 "float32, because XNNPACK would otherwise split the graph at each.",
+            ),
+            Precision(
+                name="int4-weights",
+                formats=("tflite",),
+                why_not_others="ONNX Runtime has no kernel for convolutions with 4-bit weights; "
+                "export with --format tflite",
+                weights="int4",
+                activations="int8, float32 in the attention core",
+                input_output="int8",
+                range_method="mse",
+                integer_activation_bits=8,
+                weight_bits=4,
+                is_trained_for=True,
+                delegates="XNNPACK",
+                size=0.2,
+                min_sqnr_db=8.0,
+                min_agreement=0.9,
+                max_miou_loss=2.0,
+                device_min_sqnr_db=20.0,
+                device_min_agreement=0.90,
+                description="Like int8 with weights in 4 bits per channel, except in depth-wise "
+                "convolutions: the smallest file. Train for it with seaformer-train --quantization "
+                "int4-weights.",
             ),
             Precision(
                 name="int16x8",

@@ -26,6 +26,7 @@ from seaformer.files import atomic_write, write_text
 from seaformer.json_text import parse_model
 from seaformer.models.entry import Network
 from seaformer.network_names import members
+from seaformer.quantization.preparation import range_tensors, stored_ranges
 from seaformer.tasks import Task
 from seaformer.training.recipe import VALIDATIONS, Recipe
 from seaformer.weights import unpickling
@@ -49,6 +50,7 @@ class Origin:
         teacher: name or path of the teacher of a distillation; None without one.
         teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; None without one.
         student_size: height and width of the student's images; None without a teacher.
+        quantization: precision whose rounding is part of the training; None for none.
     """
 
     data: str
@@ -57,6 +59,7 @@ class Origin:
     teacher: str | None = None
     teacher_sha256: str | None = None
     student_size: tuple[int, int] | None = None
+    quantization: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,8 @@ class RunFolder:
             "recipe": self.recipe.to_json(),
             "origin": asdict(self.origin),
         }
+        if self.origin.quantization is not None:
+            extra |= stored_ranges(model, self.origin.quantization)
         path = self.path / f"{name}.safetensors"
         save_weights(
             model,
@@ -164,6 +169,7 @@ class RunFolder:
             task_json=self.task.to_json(),
             half=self.keeping.half,
             extra=extra,
+            without=range_tensors(model),
         )
         record = {"weights": path.name} | members(self.network.name) | extra
         record |= {"task": self.task.to_json()}

@@ -9,9 +9,10 @@ from seaformer.models.attention.channels_first import ChannelNorm
 from seaformer.models.seaformer.attention import SqueezeAxialPositionEmbedding
 from seaformer.models.seaformer.context_branch import DROP_PATH
 from seaformer.models.seaformer.layer import DropPath
+from seaformer.quantization.rounding import Range
 from seaformer.training.recipe import Recipe
 
-_UNDECAYED = (SqueezeAxialPositionEmbedding, ChannelNorm, nn.modules.batchnorm._BatchNorm)
+_UNDECAYED = (SqueezeAxialPositionEmbedding, ChannelNorm, nn.modules.batchnorm._BatchNorm, Range)
 
 
 def parameter_groups(

@@ -1,7 +1,7 @@
 """Writing weights as our own .safetensors files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def save_weights(
     task_json: Mapping[str, Any],
     half: bool = False,
     extra: Mapping[str, Any] | None = None,
+    without: Collection[str] = (),
 ) -> None:
     """Write the state_dict of `model`; `read_checkpoint` and `load_weights` read it.
 
@@ -37,6 +38,7 @@ def save_weights(
         task_json: its task, from `Task.to_json`.
         half: store float16, which halves the size and keeps three significant digits.
         extra: any other JSON data, such as the score.
+        without: names of tensors that are not stored.
 
     Raises:
         UsageError: the path does not end with .safetensors.
@@ -47,7 +49,11 @@ def save_weights(
         raise UsageError(
             f"weights cannot be saved as '{path}'. Allowed: a path ending in {SUFFIX}."
         )
-    tensors = {name: _stored(tensor, half) for name, tensor in model.state_dict().items()}
+    tensors = {
+        name: _stored(tensor, half)
+        for name, tensor in model.state_dict().items()
+        if name not in without
+    }
     broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
     if broken:
         kind = "float16" if half else "float32"

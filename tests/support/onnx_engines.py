@@ -14,7 +14,7 @@ from seaformer.artifact.precisions import FORMATS
 from seaformer.export.quantize.calibration import network_inputs
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.quality import open_bytes
-from seaformer.export.quantize.ranges import choose
+from seaformer.quantization.ranges import choose
 from seaformer.tasks import get_task
 
 ONNX = FORMATS["onnx"]

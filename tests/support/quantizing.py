@@ -9,10 +9,10 @@ from seaformer.artifact.embedding import content_of
 from seaformer.artifact.precisions import FORMATS
 from seaformer.datasets.shapes import ShapesDataset
 from seaformer.export.convert import tflite_file
-from seaformer.export.quantize import ranges
 from seaformer.export.quantize.calibration import Images, network_inputs
-from seaformer.export.quantize.ranges import Activation
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
+from seaformer.quantization import ranges
+from seaformer.quantization.ranges import Activation
 from seaformer.tasks import get_task
 
 TFLITE = FORMATS["tflite"]

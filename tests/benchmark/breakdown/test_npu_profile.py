@@ -20,7 +20,7 @@ from seaformer.benchmark.breakdown.qnn_profile import read_qnn_profile
 from seaformer.benchmark.results.npu_breakdown import NpuBreakdown
 from seaformer.errors import SeaformerError
 from seaformer.export.quantize.module_patterns import match
-from seaformer.export.quantize.ranges import choose
+from seaformer.quantization.ranges import choose
 
 PROFILES = SAMPLES / "npu"
 SINGLE = PROFILES / "shapes_128_fp32_SM8650.csv"

@@ -16,8 +16,8 @@ from seaformer.artifact.chips import CHIPS
 from seaformer.console import Console
 from seaformer.export.blame_command import blame
 from seaformer.export.quantize.module_patterns import match
-from seaformer.export.quantize.ranges import choose
 from seaformer.extraction.extractor import Extractor
+from seaformer.quantization.ranges import choose
 from seaformer.runtimes import open_session
 
 FP32 = "seaformer_tiny_shapes_128x128_fp32.onnx"

@@ -18,8 +18,8 @@ from seaformer.export.quantize.calibration import (
     network_inputs,
     open_calibration,
 )
-from seaformer.export.quantize.methods import METHODS
-from seaformer.export.quantize.ranges import BINS, Activation, choose, collect
+from seaformer.quantization.methods import METHODS
+from seaformer.quantization.ranges import BINS, Activation, choose, collect
 from seaformer.tasks import get_task
 
 ADE20K, SHAPES, IMAGENET = (get_task(name) for name in ("ade20k", "shapes", "imagenet"))

@@ -32,8 +32,8 @@ from seaformer.export.quantize.mixed_precision import search
 from seaformer.export.quantize.module_patterns import match
 from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.quality import Reference, open_bytes
-from seaformer.export.quantize.ranges import choose
 from seaformer.export.quantize.sensitivity import rank
+from seaformer.quantization.ranges import choose
 from seaformer.runtimes import open_session
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 from seaformer.tasks import get_task

@@ -30,8 +30,8 @@ from onnx_engines import (
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.quantize.onnx_engine import OnnxEngine
-from seaformer.export.quantize.ranges import choose
-from seaformer.export.quantize.saturation import unsaturated_steps
+from seaformer.quantization.ranges import choose
+from seaformer.quantization.saturation import unsaturated_steps
 from seaformer.runtimes import open_content
 
 

@@ -20,7 +20,6 @@ from seaformer.errors import UnknownNameError
 from seaformer.export.quantize import sensitivity
 from seaformer.export.quantize.module_patterns import match, require_modules
 from seaformer.export.quantize.quality import Reference, open_bytes
-from seaformer.export.quantize.ranges import Activation, collect
 from seaformer.export.quantize.sensitivity import (
     LEVELS,
     Ranking,
@@ -31,6 +30,7 @@ from seaformer.export.quantize.sensitivity import (
 )
 from seaformer.export.quantize.sensitivity_report import ranking_table, write_report
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
+from seaformer.quantization.ranges import Activation, collect
 from seaformer.tasks import get_task
 
 OPERATORS = [

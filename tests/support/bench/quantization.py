@@ -17,7 +17,7 @@ from typing import Any
 from bench.machine import machine_name, write_section
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
-from seaformer.export.quantize.methods import METHODS
+from seaformer.quantization.methods import METHODS
 from seaformer.runtimes import open_model
 
 EXPORT = Path(sys.executable).with_name("seaformer-export")

@@ -14,7 +14,7 @@ PERCENTILE = 99.99
 
 
 class Seen(Protocol):
-    """Statistics of the values of an activation, see `seaformer.export.quantize.ranges`.
+    """Statistics of the values of an activation, see `seaformer.quantization.ranges`.
 
     Attributes:
         lows: smallest value of each image.

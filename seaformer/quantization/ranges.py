@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.errors import SeaformerError
-from seaformer.export.quantize.methods import METHODS
+from seaformer.quantization.methods import METHODS
 
 BINS = 2048
 _LEVELS = 255

@@ -52,20 +52,25 @@ def unsaturated_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float
     return _positive(steps)
 
 
-def finest_steps(weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def finest_steps(
+    weights: npt.NDArray[np.floating], largest: int = LARGEST_WEIGHT
+) -> npt.NDArray[np.float32]:
     """Choose the step of each output channel for kernels that cannot saturate.
 
     Args:
         weights: [channels, ...].
+        largest: largest integer, 7 for weights of four bits.
 
     Returns:
-        [channels], above 0; round(weights / step) lies in -127..127.
+        [channels], above 0; round(weights / step) lies in -largest..largest.
     """
-    return _positive(_finest(weights.reshape(len(weights), -1).astype(np.float64)))
+    return _positive(_finest(weights.reshape(len(weights), -1).astype(np.float64), largest))
 
 
-def _finest(channels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(np.abs(channels).max(axis=1) / LARGEST_WEIGHT)
+def _finest(
+    channels: npt.NDArray[np.float64], largest: int = LARGEST_WEIGHT
+) -> npt.NDArray[np.float64]:
+    return np.asarray(np.abs(channels).max(axis=1) / largest)
 
 
 def _positive(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

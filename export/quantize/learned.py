@@ -1,0 +1,50 @@
+"""The ranges that a checkpoint learned in training, for the activations of a file."""
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from seaformer.export.quantize.engine import Engine
+from seaformer.quantization.preparation import LearnedRanges, require_complete
+from seaformer.quantization.rounding import HIGHEST, LOWEST
+from seaformer.quantization.tensors import COMPUTING, integer_tensors
+
+Range = tuple[float, float]
+
+
+def ranges_of(learned: LearnedRanges, model: nn.Module, engine: Engine) -> Mapping[str, Range]:
+    """Return the range of every activation of a file that a learned range determines, by name.
+
+    An operator with a range of its own is found by its module and its place in it, see
+    `seaformer.quantization.tensors`; the result of any other operator has the range of its input.
+
+    Args:
+        learned: the ranges of the checkpoint.
+        model: the network in its training form.
+        engine: the quantizer of the file.
+
+    Raises:
+        SeaformerError: a range is missing.
+    """
+    require_complete(model, learned)
+    computing: dict[str, list[int]] = {}
+    for operator in engine.operators:
+        if operator.type in COMPUTING:
+            computing.setdefault(operator.module, []).append(operator.index)
+    own: dict[int, Range] = {}
+    for name, (path, row) in integer_tensors(model).items():
+        scale = learned.ranges[name]
+        module = ".".join(filter(None, (path, row.module)))
+        index = computing[module][row.position]
+        own[index] = (
+            (LOWEST - scale.zero_point) * scale.scale,
+            (HIGHEST - scale.zero_point) * scale.scale,
+        )
+    found: dict[str, Range] = {}
+    for name, index in sorted(engine.producers.items(), key=lambda item: item[1]):
+        inherited = [found[taken] for taken in engine.consumed[index] if taken in found]
+        if index in own:
+            found[name] = own[index]
+        elif inherited:
+            found[name] = inherited[0]
+    return found

@@ -1,0 +1,142 @@
+"""Rounding tensors in PyTorch as the integers of a file round them.
+
+Gradients pass through the rounding as if it were not there, except where a value saturates.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from seaformer.artifact.metadata import Scale
+from seaformer.artifact.precisions import Precision
+from seaformer.quantization.saturation import finest_steps, unsaturated_steps
+from seaformer.tasks import Preprocessing
+
+LOWEST, HIGHEST = -128, 127
+"""Range of the integers of an activation. Files with unsigned integers add 128 to all of them."""
+
+DEPTHWISE_BITS = 8
+"""Width of the weights of depth-wise convolutions in all files: LiteRT's quantizer has no narrower
+ones."""
+
+
+class _RoundToSteps(torch.autograd.Function):
+    """Round to multiples of a step, and saturate.
+
+    The gradient of the step is that of "Learned Step Size Quantization" (Esser et al., 2020), with
+    respect to its logarithm as in "Trained Quantization Thresholds" (Jain et al., 2020), so that
+    the optimiser changes every step by a share of it.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, log_step: Tensor, zero_point: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        step = log_step.exp()
+        integers = (x / step).round_().add_(zero_point)
+        is_inside = (integers >= LOWEST) & (integers <= HIGHEST)
+        rounded = integers.clamp_(LOWEST, HIGHEST).sub_(zero_point).mul_(step)
+        ctx.save_for_backward(is_inside, rounded - x * is_inside)
+        return rounded
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[no-untyped-def]
+        is_inside, change = ctx.saved_tensors
+        return gradient * is_inside, (gradient * change).sum().reshape(1), None
+
+
+class Range(nn.Module):
+    """The range of an activation, whose step is learned.
+
+    Attributes:
+        log_step: natural logarithm of the step, float32 [1].
+        zero_point: the integer that stands for zero, -128..127, float32 [1].
+        observer: while it is not None, it gets all values, and none is rounded.
+
+    Forward: float [...] -> float32 of the same shape, rounded.
+    """
+
+    zero_point: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_step = nn.Parameter(torch.zeros(1))
+        self.register_buffer("zero_point", torch.zeros(1))
+        self.observer: Callable[[npt.NDArray[np.float32]], object] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Round, unless the values are observed."""
+        if self.observer is not None:
+            self.observer(x.detach().cpu().numpy())
+            return x
+        rounded: Tensor = _RoundToSteps.apply(x.float(), self.log_step, self.zero_point)  # type: ignore[no-untyped-call]
+        return rounded
+
+    @torch.no_grad()
+    def cover(self, low: float, high: float) -> None:
+        """Set the range, which includes zero, like the quantizers of the export."""
+        step = max(high - low, 1e-9) / (HIGHEST - LOWEST)
+        self.set(Scale(scale=step, zero_point=round(LOWEST - low / step)))
+
+    @torch.no_grad()
+    def set(self, scale: Scale) -> None:
+        """Set step and zero point."""
+        self.log_step.fill_(float(np.log(scale.scale)))
+        self.zero_point.fill_(scale.zero_point)
+
+    @property
+    def scale(self) -> Scale:
+        """Step and zero point."""
+        return Scale(
+            scale=float(self.log_step.detach().exp()), zero_point=int(self.zero_point.item())
+        )
+
+
+def _finest(weights: npt.NDArray[np.float32], bits: int) -> npt.NDArray[np.float32]:
+    return finest_steps(weights, 2 ** (bits - 1) - 1)
+
+
+def _unsaturated(weights: npt.NDArray[np.float32], _bits: int) -> npt.NDArray[np.float32]:
+    return unsaturated_steps(np.moveaxis(weights, 1, -1))
+
+
+STEPS = MappingProxyType({"tflite": _finest, "onnx": _unsaturated})
+"""Name of a format -> the steps of the channels of a weight [channels, inputs, height, width]."""
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What the files of a precision and a format round, besides activations.
+
+    Attributes:
+        precision: the row of the precision.
+        format: name of the format.
+        preprocessing: the normalisation of the image, which is the first operator of the file.
+    """
+
+    precision: Precision
+    format: str
+    preprocessing: Preprocessing
+
+    def weights(self, weights: Tensor) -> Tensor:
+        """Round the weights of a convolution, float32 [channels, inputs, height, width]."""
+        is_depthwise = weights.shape[1] == 1
+        bits = DEPTHWISE_BITS if is_depthwise else self.precision.weight_bits
+        chosen = STEPS[self.format](weights.detach().cpu().numpy(), bits)
+        steps = torch.from_numpy(chosen).to(weights.device)
+        zeros = torch.zeros_like(steps, dtype=torch.int32)
+        largest = 2 ** (bits - 1) - 1
+        return torch.fake_quantize_per_channel_affine(weights, steps, zeros, 0, -largest, largest)
+
+    def constant(self, values: Tensor) -> Tensor:
+        """Round a constant that is added: eight bits with one step, asymmetric in .tflite."""
+        low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+        if self.format == "onnx":
+            step, zero_point, lowest = max(-low, high, 1e-9) / HIGHEST, 0, -HIGHEST
+        else:
+            step, lowest = max(high - low, 1e-9) / (HIGHEST - LOWEST), LOWEST
+            zero_point = round(LOWEST - low / step)
+        return torch.fake_quantize_per_tensor_affine(values, step, zero_point, lowest, HIGHEST)

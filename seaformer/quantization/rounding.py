@@ -133,7 +133,7 @@ class Rounding:
 
     def constant(self, values: Tensor) -> Tensor:
         """Round a constant that is added: eight bits with one step, asymmetric in .tflite."""
-        low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+        low, high = min(0.0, float(values.detach().min())), max(0.0, float(values.detach().max()))
         if self.format == "onnx":
             step, zero_point, lowest = max(-low, high, 1e-9) / HIGHEST, 0, -HIGHEST
         else:

@@ -34,16 +34,19 @@ FROM = ["--variant", "tiny", "--weights", "shapes"]
 
 
 class Few:
-    """The first two scenes."""
+    """The first scenes; reading one of them is interrupted by Ctrl-C, if its number is given."""
 
-    def __init__(self, scenes: ShapesDataset) -> None:
-        self.scenes = scenes
+    def __init__(self, count: int, interrupted_at: int | None = None) -> None:
+        self.count, self.interrupted_at, self.reads = count, interrupted_at, 0
 
     def __len__(self) -> int:
-        return 2
+        return self.count
 
     def __getitem__(self, index: int) -> Any:
-        return self.scenes[index]
+        self.reads += 1
+        if self.reads == self.interrupted_at:
+            raise KeyboardInterrupt
+        return ShapesDataset("train", (64, 64))[index]
 
 
 @pytest.fixture(scope="module")
@@ -76,33 +79,16 @@ def test_the_checkpoint_has_learned_ranges_and_plain_weights(data: Path, tmp_pat
     assert described["origin"]["quantization"] == "int4-weights"
 
 
-class Interrupted:
-    """Scenes; reading the sixth, in the third step, is interrupted by Ctrl-C."""
-
-    def __init__(self, scenes: ShapesDataset) -> None:
-        self.scenes, self.reads = scenes, 0
-
-    def __len__(self) -> int:
-        return 8
-
-    def __getitem__(self, index: int) -> Any:
-        self.reads += 1
-        if self.reads == 6:
-            raise KeyboardInterrupt
-        return self.scenes[index]
-
-
-def run(folder: RunFolder, *, interrupted: bool = False, resumed: bool = False) -> LearnedRanges:
-    """Train, and return the learned ranges."""
+def run(folder: RunFolder, *, resumed: bool = False, interrupted: bool = False) -> LearnedRanges:
+    """Train, and return the learned ranges; an interruption is in the third step."""
     folder.path.mkdir(exist_ok=True)
-    scenes = ShapesDataset("train", (64, 64))
     first = initial_network(TINY, SHAPES, "shapes")
-    found = TrainingData(SHAPES, scenes, scenes)
+    found = TrainingData(SHAPES, Few(8), Few(2))
     quantize(first, TINY, found, "int8", Console(quiet=True), is_resumed=resumed)
     train(
         first,
-        Interrupted(scenes) if interrupted else scenes,  # type: ignore[arg-type]
-        Few(scenes),
+        Few(8, 6 if interrupted else None),
+        Few(2),
         folder,
         Accelerator(cpu=True),
         Console(quiet=True),

@@ -31,6 +31,16 @@ scenes, and whether Qualcomm's compiler (QNN 2.51) compiles all of it for V68 an
     uint16, int8 or uint8 per tensor           yes      7 to 8 less
     int16, any                                 no: not one convolution
 
+With weights of four bits, LiteRT 2.3 and ai-edge-quantizer 0.10 (Tiny at 512x512):
+
+    CONV_2D, FULLY_CONNECTED      static with 8-bit activations, dynamic and weight-only: computed,
+                                  by LiteRT's own kernels; XNNPACK has 39 partitions instead of 5
+    DEPTHWISE_CONV_2D             refused by the quantizer's policy in all three
+
+QNN 2.51 compiles and computes single convolutions in QDQ form with 4-bit weights per channel, dense
+and depth-wise, with 8-bit and 16-bit activations (V68 and V75: 39 dB or more against ONNX Runtime);
+ONNX Runtime refuses to run them on the NPU per tensor.
+
 In uint8, the NPU differs from ONNX Runtime as much as either differs from single precision; in
 uint16, by 50 dB or more less. For .tflite, LiteRT's compiler compiles all of int8. With int16 it
 leaves on the CPU every depth-wise convolution, per channel or per tensor and with any fused

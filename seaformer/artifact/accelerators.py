@@ -113,7 +113,7 @@ ACCELERATORS: Mapping[str, Accelerator] = MappingProxyType(
                     "onnx": "ONNX Runtime, QNN",
                     "tflite": "LiteRT, QNN (compiled, never run)",
                 },
-                refuses={},
+                refuses={"int4-weights": "4-bit weights were tried in single convolutions only"},
                 verified_by="Qualcomm's own emulator of its Hexagon NPUs (.onnx); for a compiled "
                 ".tflite, only the partitions are checked",
                 needs="pip install 'seaformer[npu]', on Linux x86-64 with glibc 2.35; --soc",

@@ -55,7 +55,7 @@ class FakeQuantized(nn.Module):
     rounding: Rounding
 
     def _round(self, name: str, x: Tensor) -> Tensor:
-        """Round an activation; one that the format does not round is returned as it is."""
+        """Round an activation, unless the format does not round it."""
         return self.ranges[name](x) if name in self.ranges else x  # type: ignore[no-any-return]
 
     def _convolve(
@@ -86,7 +86,10 @@ class FakeQuantizedStem(FakeQuantized, Stem):
         rule = self.rounding.preprocessing
         mean, std = (x.new_tensor(values)[:, None, None] for values in (rule.mean, rule.std))
         image = (x * std + mean).round().clamp(0, 255)
-        centered = self._round("centered", image - self.rounding.constant(mean))
+        # ONNX Runtime subtracts in floating point.
+        is_float = self.rounding.format == "onnx"
+        centered = image - (mean if is_float else self.rounding.constant(mean))
+        centered = self._round("centered", centered)
         weight, bias = folded(self.conv)
         x = self._convolve("conv", centered, self.conv, self.act, (weight / std, bias))
         for block in (*self.stage1, *self.stage2):

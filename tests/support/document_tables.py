@@ -12,7 +12,7 @@ from locations import ROOT
 from official_weights import build_network
 from schema_tables import members
 
-from seaformer.artifact.accelerators import ACCELERATORS
+from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.metadata import Metadata
 from seaformer.artifact.precisions import FORMATS, PRECISIONS
@@ -119,7 +119,11 @@ def chips() -> str:
         "|---|---|---|---|---|",
     ]
     for chip in CHIPS.values():
-        computed = [p.name for p in PRECISIONS.values() if chip.has_float or not p.has_float]
+        computed = [
+            p.name
+            for p in PRECISIONS.values()
+            if (chip.has_float or not p.has_float) and p.name not in ACCELERATORS[NPU].refuses
+        ]
         has_float = "in half precision" if chip.has_float else "none"
         lines.append(
             f"| {chip.name} | {chip.snapdragon} | Hexagon V{chip.hexagon} | {has_float} | "

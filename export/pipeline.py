@@ -64,7 +64,7 @@ from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
 from seaformer.models.contract import detection_output
 from seaformer.models.inputs import input_shape
-from seaformer.quantization.preparation import LearnedRanges
+from seaformer.quantization.preparation import LearnedRanges, require_complete
 from seaformer.runtimes.graphics_driver import find_driver
 from seaformer.temporary_folders import temporary_folder
 
@@ -147,7 +147,7 @@ def _calibration(request: Request, source: Source, report: Report) -> Calibratio
     has_images = request.task.name in DRAWN or options.calibration is not None
     calibrated = [p for p in request.precisions if options.calibrates(p, learned)]
     if learned is not None:
-        _check_learned(request, learned, calibrated, report)
+        _check_learned(source.model, learned, request, calibrated, report)
     if not calibrated and not (has_images and any(p.is_quantized for p in request.precisions)):
         return None
     calibration = open_calibration(options.calibration, options.samples, request.task)
@@ -164,12 +164,17 @@ def _calibration(request: Request, source: Source, report: Report) -> Calibratio
 
 
 def _check_learned(
-    request: Request, learned: LearnedRanges, calibrated: Sequence[Precision], report: Report
+    model: nn.Module,
+    learned: LearnedRanges,
+    request: Request,
+    calibrated: Sequence[Precision],
+    report: Report,
 ) -> None:
-    """Report how the learned ranges of the checkpoint are used.
+    """Check the learned ranges of the checkpoint, and warn if they are not used.
 
     Raises:
         UsageError: an option needs calibrated ranges.
+        SeaformerError: a range is missing.
     """
     options = request.quantization
     is_used = any(p.is_calibrated and p not in calibrated for p in request.precisions)
@@ -180,7 +185,9 @@ def _check_learned(
             "learned in this checkpoint. Choose them from images with --calibration-method, or "
             f"omit {option}."
         )
-    if calibrated and not is_used and options.method is None:
+    if is_used:
+        require_complete(model, learned)
+    elif calibrated and options.method is None:
         names = ", ".join(precision.name for precision in calibrated)
         report.warn(
             f"the checkpoint was trained for {learned.precision}, so the ranges of {names} are "

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from seaformer.export.quantize.engine import Engine
-from seaformer.quantization.preparation import LearnedRanges, require_complete
+from seaformer.quantization.preparation import LearnedRanges
 from seaformer.quantization.rounding import HIGHEST, LOWEST
 from seaformer.quantization.tensors import COMPUTING, integer_tensors
 
@@ -19,14 +19,10 @@ def ranges_of(learned: LearnedRanges, model: nn.Module, engine: Engine) -> Mappi
     `seaformer.quantization.tensors`; the result of any other operator has the range of its input.
 
     Args:
-        learned: the ranges of the checkpoint.
+        learned: the ranges of the checkpoint, see `require_complete`.
         model: the network in its training form.
         engine: the quantizer of the file.
-
-    Raises:
-        SeaformerError: a range is missing.
     """
-    require_complete(model, learned)
     computing: dict[str, list[int]] = {}
     for operator in engine.operators:
         if operator.type in COMPUTING:

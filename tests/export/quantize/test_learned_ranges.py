@@ -1,6 +1,5 @@
 """Files with the ranges of a checkpoint, compared with the fake-quantized network in PyTorch."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ import onnx
 import pytest
 import torch
 from ai_edge_litert import schema_py_generated as schema
-from exporting import assert_one_line, read_metadata, run_export
+from exporting import Done, assert_one_line, read_metadata, run_export
 from once import Once
 from onnx import numpy_helper
 from torch import nn
@@ -263,24 +262,25 @@ def test_four_bit_weights_are_stored_in_four_bits(learned_export: Path) -> None:
     assert size["int4-weights"] < 0.75 * size["int8"]
 
 
+def export(*arguments: str | Path, folder: Path) -> Done:
+    """Export a small file with ranges from few images."""
+    sizes = ("--input-size", "64", "--calibration-samples", "8", "--accept-loss")
+    return run_export(*arguments, *sizes, "--output", ".", cwd=folder)
+
+
 def test_images_are_used_if_a_method_is_given(learned_export: Path, tmp_path: Path) -> None:
-    done = run_export(
-        "--weights", learned_export / "int8.safetensors", "--precision", "int8", "--input-size",
-        "64", "--calibration-method", "average", "--calibration-samples", "8", "--accept-loss",
-        "--output", tmp_path,
-    )  # fmt: skip
+    options = ("--precision", "int8", "--calibration-method", "average")
+    done = export("--weights", learned_export / "int8.safetensors", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "calibrate" in done.stdout
-    metadata = json.loads(next(tmp_path.glob("*.json")).read_text())
-    assert metadata["quantization"]["is_learned"] is False
-    assert metadata["quantization"]["method"] == "average"
+    quantization = read_metadata(next(tmp_path.glob("*.tflite"))).quantization
+    assert quantization is not None
+    assert not quantization.is_learned
+    assert quantization.method == "average"
 
 
 def test_ranges_for_another_precision_are_not_used(learned_export: Path, tmp_path: Path) -> None:
-    done = run_export(
-        "--weights", learned_export / "int8.safetensors", "--precision", "int4-weights",
-        "--input-size", "64", "--calibration-samples", "8", "--accept-loss", "--output", tmp_path,
-    )  # fmt: skip
+    options = ("--precision", "int4-weights")
+    done = export("--weights", learned_export / "int8.safetensors", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     text = re.sub(r"\s+", " ", done.stdout + done.stderr)
     assert "trained for int8, so the ranges of int4-weights are chosen from images" in text
@@ -310,7 +310,5 @@ def test_errors_are_one_line(
             stored["ranges"][name] = {"scale": -1.0, "zero_point": 0}
         write_checkpoint(path, "int8", **{MEMBER: stored})
     arguments = ["--weights", path, "--precision", "int8", "--input-size", "64", *options]
-    done = run_export(*arguments, "--output", tmp_path / "out")
-    assert done.returncode == status
-    assert_one_line(done, message)
+    assert_one_line(run_export(*arguments, "--output", "out", cwd=tmp_path), status, message)
     assert not list((tmp_path / "out").glob("*.tflite"))

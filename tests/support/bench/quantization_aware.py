@@ -23,7 +23,6 @@ from seaformer.training.recipe import RECIPES
 
 BUILT_IN = "shapes"
 STEM = "seaformer_tiny_shapes_256x256"
-PRECISIONS = ("int8", "int4-weights")
 TRAINING_SCENES = 800
 
 
@@ -33,7 +32,7 @@ class Row:
 
     Attributes:
         weights: how its weights were trained, for the table.
-        checkpoint: name of the run that trained them; "" for the built-in weights.
+        checkpoint: name of the run that trained them, or of the built-in weights.
         precision: its precision.
         ranges: how the ranges of its activations were chosen.
     """
@@ -45,14 +44,15 @@ class Row:
 
     def file(self, folder: Path) -> Path:
         """Path of the exported file."""
-        return folder / (self.checkpoint or BUILT_IN) / f"{STEM}_{self.precision}.tflite"
+        return folder / self.checkpoint / f"{STEM}_{self.precision}.tflite"
 
 
 ROWS = (
-    Row("built-in", "", "fp32", "-"),
-    *(Row("built-in", "", precision, "images") for precision in PRECISIONS),
+    Row("built-in", BUILT_IN, "fp32", "-"),
+    Row("built-in", BUILT_IN, "int8", "images"),
+    Row("built-in", BUILT_IN, "int4-weights", "images"),
     Row("fine-tuned without rounding", "plain", "int4-weights", "images"),
-    *(Row("fine-tuned with rounding", name, name, "learned") for name in PRECISIONS),
+    Row("fine-tuned with rounding", "rounded", "int4-weights", "learned"),
 )
 
 
@@ -70,10 +70,10 @@ def main() -> None:
     if not (folder / "training").exists():
         write(folder / "training", TRAINING_SCENES, validation=8)
     for row in ROWS:
-        if row.checkpoint:
+        if row.checkpoint != BUILT_IN:
             train(folder, row, steps, recipe.learning_rate)
-    for row in ROWS:
-        export(folder, row)
+    for checkpoint in dict.fromkeys(row.checkpoint for row in ROWS):
+        export(folder, checkpoint)
     text = table(folder, steps, arguments.scenes)
     print(text)
     if arguments.document:
@@ -83,7 +83,7 @@ def main() -> None:
 def train(folder: Path, row: Row, steps: int, learning_rate: float) -> None:
     """Fine-tune the built-in weights, unless it is done."""
     output = folder / f"train-{row.checkpoint}"
-    if (output / "report.html").exists():
+    if (output / "last.safetensors").exists():
         return
     quantization = ("--quantization", row.precision) if row.ranges == "learned" else ()
     run("seaformer-train", "--variant", "tiny", "--data", folder / "training", "--task", BUILT_IN,
@@ -92,13 +92,15 @@ def train(folder: Path, row: Row, steps: int, learning_rate: float) -> None:
         *quantization, "--output", output)  # fmt: skip
 
 
-def export(folder: Path, row: Row) -> None:
-    """Export the file of a row, unless it is done."""
-    if row.file(folder).exists():
+def export(folder: Path, checkpoint: str) -> None:
+    """Export the files of a checkpoint, unless it is done."""
+    rows = [row for row in ROWS if row.checkpoint == checkpoint]
+    if all(row.file(folder).exists() for row in rows):
         return
-    weights = folder / f"train-{row.checkpoint}" / "last.safetensors"
-    run("seaformer-export", "--weights", weights if row.checkpoint else BUILT_IN, "--precision",
-        row.precision, "--accept-loss", "--output", row.file(folder).parent)  # fmt: skip
+    trained = folder / f"train-{checkpoint}" / "last.safetensors"
+    precisions = [part for row in rows for part in ("--precision", row.precision)]
+    run("seaformer-export", "--weights", BUILT_IN if checkpoint == BUILT_IN else trained,
+        *precisions, "--accept-loss", "--output", folder / checkpoint)  # fmt: skip
 
 
 def table(folder: Path, steps: int, scenes: int) -> str:

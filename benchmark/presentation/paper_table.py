@@ -122,12 +122,13 @@ def _per_megapixel(row: Row) -> str:
 
 def _paper(row: Row) -> str:
     figure = figure_of(row.model)
-    return NONE if figure is None else f"{figure.latency_ms:g}"
+    return NONE if figure is None or figure.paper_ms is None else f"{figure.paper_ms:g}"
 
 
 def _paper_ratio(row: Row) -> str:
     figure, base = figure_of(row.model), figure_of(row.base)
-    return NONE if figure is None or base is None else f"{figure.latency_ms / base.latency_ms:.2f}"
+    ratio = None if figure is None or base is None else figure.paper_ratio(base)
+    return NONE if ratio is None else f"{ratio:.2f}"
 
 
 COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = MappingProxyType(

@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.models.phones import PAPER_PHONE, PHONES
 from seaformer.models.registry import REGISTRY
 from seaformer.network_names import stored_name
 from seaformer.statistics.bootstrap import Ratio
 
 TASK = "ade20k"
 SIDE = 512
-CONDITIONS = (
-    "ADE20K val, 512x512. Latencies from the input to the logits, on one core of a Snapdragon 865: "
-    "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, about ±0.5 %; the "
-    "paper states neither runtime nor precision."
-)
+CONDITIONS = PHONES[PAPER_PHONE].conditions
 
 
 @dataclass(frozen=True)
@@ -23,22 +20,33 @@ class Figure:
     """The published figures of a network, under the name its authors use.
 
     Attributes:
-        latency_ms: on one core of a Snapdragon 865.
+        latencies_ms: name of a phone in `PHONES` -> latency on it.
         miou: on ADE20K val, in percent.
         miou_source: where it is published.
     """
 
     title: str
-    latency_ms: float
+    latencies_ms: Mapping[str, float]
     miou: float
     miou_source: str
+
+    @property
+    def paper_ms(self) -> float | None:
+        """Latency on the phone of the SeaFormer paper; None if it is not in its figure."""
+        return self.latencies_ms.get(PAPER_PHONE)
+
+    def paper_ratio(self, base: "Figure") -> float | None:
+        """Latency relative to another network on the paper's phone; None if either has none."""
+        if self.paper_ms is None or base.paper_ms is None:
+            return None
+        return self.paper_ms / base.paper_ms
 
 
 FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
         network.name: Figure(
             network.title,
-            network.published.phone_latency_ms,
+            network.published.latencies_ms,
             network.published.miou,
             network.published.miou_source,
         )
@@ -67,7 +75,7 @@ class PaperRow:
 
 
 def paper_rows(results: Results) -> tuple[PaperRow, ...]:
-    """The measured models of published networks, at the published task and input size.
+    """The measured models of networks in the paper's figure, at its task and input size.
 
     Ratios are relative to the first model of the same precision: comparing a quantized file with
     one in floating point, or one file with several settings, does not compare networks.
@@ -75,11 +83,11 @@ def paper_rows(results: Results) -> tuple[PaperRow, ...]:
     rows: list[PaperRow] = []
     for model in results.models:
         figure = figure_of(model)
-        if figure is None or model.latency is None or model.setting:
+        if figure is None or figure.paper_ms is None or model.latency is None or model.setting:
             continue
         same = (row for row in rows if row.model.precision == model.precision and row.base is None)
         if first := next(same, None):
-            published = figure.latency_ms / first.figure.latency_ms
+            published = figure.paper_ratio(first.figure)
             ratio = results.ratio(model.id, first.model.id)
             rows.append(PaperRow(figure, model, first.figure, published, ratio))
         else:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seaformer.cli.attention_option import attention_option
 from seaformer.artifact.precisions import PRECISIONS
+from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.statement_options import read_statement, statement_options
 from seaformer.errors import SeaformerError, UsageError

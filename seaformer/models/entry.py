@@ -32,8 +32,7 @@ class Published:
         miou: mIoU on ADE20K val, in percent.
         size_source: source of parameters and multiply-accumulates.
         miou_source: source of the mIoU.
-        phone_latency_ms: latency from input to logits on one core of a Snapdragon 865, from Figure
-            1 of the SeaFormer paper.
+        latencies_ms: name of a phone in `PHONES` -> latency on it.
         classes: number of classes for which parameters and multiply-accumulates match ours.
     """
 
@@ -42,7 +41,7 @@ class Published:
     miou: float
     size_source: str
     miou_source: str
-    phone_latency_ms: float
+    latencies_ms: Mapping[str, float]
     classes: int = 150
 
 

@@ -36,19 +36,20 @@ class BlockSpec:
 class SqueezeExcite(nn.Module):
     """Scale channels by gates computed from their means (MobileNetV3, Section 5.3).
 
+    `squeezed` is the number of channels between the two convolutions, `gate` squashes into [0, 1].
+
     Forward: [N, C, H, W] -> [N, C, H, W].
     """
 
     paper_title = "squeeze-and-excitation"
     paper_own_title = "mean, product"
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, squeezed: int, gate: nn.Module) -> None:
         super().__init__()
-        squeezed = _divisible(channels / SQUEEZE_RATIO)
         self.squeeze = nn.Conv2d(channels, squeezed, 1)
         self.act = nn.ReLU()
         self.excite = nn.Conv2d(squeezed, channels, 1)
-        self.gate = HardSigmoid()
+        self.gate = gate
 
     def forward(self, x: Tensor) -> Tensor:
         """Squeeze, excite, scale."""
@@ -75,10 +76,15 @@ class MobileBlock(nn.Module):
     def __init__(self, in_channels: int, spec: BlockSpec, stride: int, dilation: int) -> None:
         super().__init__()
         hidden = spec.hidden
-        self.expand = ConvBN(in_channels, hidden) if hidden != in_channels else None
+        self.expand: ConvBN | None = None
+        if hidden != in_channels:
+            self.expand = ConvBN(in_channels, hidden)
         self.depthwise = ConvBN(hidden, hidden, spec.kernel, stride, hidden, dilation)
         self.act = spec.activation()
-        self.squeeze_excite = SqueezeExcite(hidden) if spec.has_squeeze else nn.Identity()
+        self.squeeze_excite: nn.Module = nn.Identity()
+        if spec.has_squeeze:
+            squeezed = _divisible(hidden / SQUEEZE_RATIO)
+            self.squeeze_excite = SqueezeExcite(hidden, squeezed, HardSigmoid())
         self.reduce = ConvBN(hidden, spec.channels)
         self.has_residual = spec.stride == 1 and in_channels == spec.channels
 

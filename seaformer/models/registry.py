@@ -14,6 +14,7 @@ from seaformer.models.attention.dimensions import CHANNELS, HEADS, KEY_DIM, MIN_
 from seaformer.models.attention_layers import ATTENTION_LAYERS, Layer
 from seaformer.models.entry import Network, Published, PublishedTop1
 from seaformer.models.lazily import lazily
+from seaformer.models.phones import PAPER_PHONE
 from seaformer.models.seaformer.variants import PAPER, VARIANTS, Variant
 from seaformer.network_names import SEAFORMER, name_of_variant
 
@@ -21,6 +22,7 @@ SEAFORMER_README = "fudan-zvg/SeaFormer, seaformer-seg/README.md"
 FIRST_README = "fudan-zvg/SeaFormer at 10936dc, seaformer-seg/README.md, batch 16"
 TOPFORMER = "hustvl/TopFormer, README.md"
 SEAFORMER_FIGURE = "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, +-0.05"
+PADDLESEG_README = "PaddlePaddle/PaddleSeg, configs/pp_mobileseg/README.md"
 REPRINT = "SiConMo (arXiv 2608.18979), table of ADE20K"
 SWIN_MODELHUB = "microsoft/Swin-Transformer, MODELHUB.md, ImageNet-1K, 224x224"
 
@@ -32,18 +34,25 @@ SWIN_STRIDE = 32
 _TOPFORMER_PAPER = "Zhang et al., TopFormer, CVPR 2022, arXiv 2204.05525"
 _MOBILENET_V3_PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv 1905.02244"
 _MOBILENET_V2_PAPER = "Sandler et al., MobileNetV2, CVPR 2018, arXiv 1801.04381"
+_PPMOBILESEG_PAPER = "Tang et al., PP-MobileSeg, 2023, arXiv 2304.05152"
 _RETINANET_PAPER = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv 1708.02002"
 _SWIN_PAPER = "Liu et al., Swin, ICCV 2021, arXiv 2103.14030"
 _SEGFORMER_PAPER = "Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203"
 
 
+def _on(paper_ms: float | None, paddle_ms: float | None = None) -> dict[str, float]:
+    """Return the published latencies on the phones of the SeaFormer paper and of PaddleSeg."""
+    latencies = {PAPER_PHONE: paper_ms, "snapdragon-855": paddle_ms}
+    return {phone: ms for phone, ms in latencies.items() if ms is not None}
+
+
 # SeaFormer
 
 _PUBLISHED_SEAFORMERS = {
-    "tiny": Published("1.7", "0.6", 35.0, SEAFORMER_README, FIRST_README, 40),
-    "small": Published("4.0", "1.1", 38.1, SEAFORMER_README, FIRST_README, 67),
-    "base": Published("8.6", "1.8", 40.2, SEAFORMER_README, FIRST_README, 106),
-    "large": Published("14.0", "6.5", 42.7, SEAFORMER_README, FIRST_README, 367),
+    "tiny": Published("1.7", "0.6", 35.0, SEAFORMER_README, FIRST_README, _on(40, 459.0)),
+    "small": Published("4.0", "1.1", 38.1, SEAFORMER_README, FIRST_README, _on(67)),
+    "base": Published("8.6", "1.8", 40.2, SEAFORMER_README, FIRST_README, _on(106, 465.4)),
+    "large": Published("14.0", "6.5", 42.7, SEAFORMER_README, FIRST_README, _on(367)),
 }
 
 
@@ -125,6 +134,21 @@ def _segformer(size: str, channels: tuple[int, int, int, int], published: Publis
     )
 
 
+def _ppmobileseg(size: str, stride: int, published: Published, note: str) -> Network:
+    return Network(
+        name=f"ppmobileseg-{size}",
+        family="ppmobileseg",
+        title=f"PP-MobileSeg-{size[:1].upper()}",
+        paper=_PPMOBILESEG_PAPER,
+        builders={"segmentation": lazily("ppmobileseg.build_ppmobileseg", size)},
+        backbone=("backbone.",),
+        official_names=lazily("ppmobileseg.official_names"),
+        stride=stride,
+        published=published,
+        note=note,
+    )
+
+
 def _mobilenet(
     name: str, title: str, paper: str, builder: Callable[..., Any], **others: Any
 ) -> Network:
@@ -191,20 +215,42 @@ _ALL = (
     *(seaformer(variant) for variant in VARIANTS.values()),
     *(_retinanet(variant) for variant in VARIANTS.values()),
     _retinanet(VARIANTS["tiny"], 64, "Pyramid and heads of 64 channels, for experiments."),
-    _topformer("tiny", Published("1.4", "0.6", 33.6, TOPFORMER, f"{TOPFORMER}, batch 16", 43)),
+    _topformer(
+        "tiny",
+        Published("1.4", "0.6", 33.6, TOPFORMER, f"{TOPFORMER}, batch 16", _on(43, 490.3)),
+    ),
     _topformer(
         "small",
-        Published("3.1", "1.2", 36.5, TOPFORMER, f"{TOPFORMER}, batch 16", 74),
+        Published("3.1", "1.2", 36.5, TOPFORMER, f"{TOPFORMER}, batch 16", _on(74)),
         note="The published number of parameters includes the moving averages of BatchNorm, 3.06 "
         "M; without them it is 3.03 M.",
     ),
-    _topformer("base", Published("5.1", "1.8", 38.3, TOPFORMER, f"{TOPFORMER}, batch 16", 110)),
+    _topformer(
+        "base",
+        Published("5.1", "1.8", 38.3, TOPFORMER, f"{TOPFORMER}, batch 16", _on(110, 480.6)),
+    ),
+    _ppmobileseg(
+        "tiny",
+        16,
+        Published("1.44", None, 36.39, PADDLESEG_README, PADDLESEG_README, _on(None, 215.3)),
+        "The published number of parameters is that of the weights of convolutions; with biases, "
+        "norms and position embeddings, the released code has 1.49 M, as here.",
+    ),
+    _ppmobileseg(
+        "base",
+        8,
+        Published("5.62", None, 41.57, PADDLESEG_README, PADDLESEG_README, _on(None, 265.5)),
+        "The released code has 5.94 M parameters, as here, of which 5.82 M are weights of "
+        "convolutions; the configuration behind the published number is unknown.",
+    ),
     _mobilenet(
         "lraspp-mobilenetv3-large",
         "LR-ASPP MobileNetV3-Large",
         _MOBILENET_V3_PAPER,
         lazily("raspp.mobilenet_v3_lraspp", 1, 128),
-        published=Published("3.2", "2.0", 33.1, REPRINT, SEAFORMER_FIGURE, 126, classes=19),
+        published=Published(
+            "3.2", "2.0", 33.1, REPRINT, SEAFORMER_FIGURE, _on(126, 730.9), classes=19
+        ),
         note="The published sizes match 19 classes (Cityscapes); with 150 classes, it has 3.24 M "
         "parameters and 2.12 G multiply-accumulates.",
     ),
@@ -213,7 +259,7 @@ _ALL = (
         "LR-ASPP MobileNetV3-Large-reduce",
         _MOBILENET_V3_PAPER,
         lazily("raspp.mobilenet_v3_lraspp", 2, 256),
-        published=Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, 81, classes=19),
+        published=Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, _on(81), classes=19),
         note="The published sizes match 19 classes (Cityscapes) and a head of 256 channels; with "
         "150 classes, it has 1.67 M parameters and 1.45 G multiply-accumulates. It is unknown "
         "on which of the two the published latency was measured.",
@@ -224,7 +270,7 @@ _ALL = (
         _MOBILENET_V2_PAPER,
         lazily("raspp.mobilenet_v2_raspp"),
         stride=16,
-        published=Published("2.2", "2.8", 32.0, REPRINT, SEAFORMER_FIGURE, 177),
+        published=Published("2.2", "2.8", 32.0, REPRINT, SEAFORMER_FIGURE, _on(177)),
         note="The published numbers follow TensorFlow's convention: parameters include the moving "
         "averages of BatchNorm; multiply-accumulates count only convolutions, at 513x513.",
     ),
@@ -236,10 +282,10 @@ _ALL = (
         note="The head of MobileNetV3 on MobileNetV2; only R-ASPP is published for MobileNetV2.",
     ),
     _segformer(
-        "b0", (32, 64, 160, 256), Published("3.8", "8.4", 37.4, REPRINT, SEAFORMER_FIGURE, 770)
+        "b0", (32, 64, 160, 256), Published("3.8", "8.4", 37.4, REPRINT, SEAFORMER_FIGURE, _on(770))
     ),
     _segformer(
-        "b1", (64, 128, 320, 512), Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, 1300)
+        "b1", (64, 128, 320, 512), Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, _on(1300))
     ),
     *(_layer(layer) for layer in ATTENTION_LAYERS.values()),
     _swin(

@@ -25,6 +25,7 @@ from seaformer.benchmark.studies.pareto.classification_networks import PEERS, SE
 from seaformer.evaluation.results import Results as EvaluationResults
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
+from seaformer.models.phones import PAPER_PHONE
 from seaformer.models.registry import ATTENTIONS, REGISTRY
 from seaformer.models.seaformer.variants import VARIANTS
 from seaformer.progress_events import FileWritten, StageAdvanced, StageFinished
@@ -49,7 +50,7 @@ def models() -> str:
         assert published is not None
         lines.append(
             f"| {variant.name} | {params_m:.1f} M | {count_macs(model, (512, 512)) / 1e9:.1f} G | "
-            f"{published.miou:.1f} % | {published.phone_latency_ms:g} ms | "
+            f"{published.miou:.1f} % | {published.latencies_ms[PAPER_PHONE]:g} ms | "
             f"{_measured_ms(REGISTRY[f'seaformer-{variant.name}'].title)} ms |"
         )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The page of published accuracy over latency, measured here and in the paper's figure."""
+"""The page of published accuracy over latency, measured here and published for phones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ MAX_NAMES = 6
 
 @dataclass(frozen=True)
 class ParetoPage(Page, template="pareto.html"):
-    """The page; `measured` is None without latencies, `published` plots the paper's figure."""
+    """The page; `measured` is None without latencies, `published` has a plot for each phone."""
 
     results: ParetoResults
     measured: Plot | None
-    published: Plot | None
+    published: dict[str, Plot]
 
 
 def write_pareto_page(path: Path, results: ParetoResults) -> None:
@@ -37,25 +37,30 @@ def write_pareto_page(path: Path, results: ParetoResults) -> None:
         for point in points
         if point.latency is not None and point.score is not None and point.standing is not None
     ]
-    published = [
-        Dot(
-            point.title,
-            colors[point.family],
-            Value(point.paper.latency_ms, point.score),
-            Standing.ON if point.paper.on_front else Standing.BEATEN,
-        )
-        for point in points
-        if point.paper is not None and point.score is not None
-    ]
+    published = {
+        phone: [
+            Dot(
+                point.title,
+                colors[point.family],
+                Value(point.phones[phone].latency_ms, point.score),
+                Standing.ON if point.phones[phone].on_front else Standing.BEATEN,
+            )
+            for point in points
+            if phone in point.phones and point.score is not None
+        ]
+        for phone in results.phones
+    }
     title, x_name = f"{results.metric} over milliseconds", f"x: ms, y: {results.metric} in %"
     page = ParetoPage(
         verdict=verdict(results),
         commands=[Command(results.command)],
         results=results,
         measured=scatter(f"{title}, measured here", x_name, measured) if measured else None,
-        published=scatter(f"{title}, in the paper's figure", x_name, published)
-        if published
-        else None,
+        published={
+            phone: scatter(f"{title}, published for {phone}", x_name, dots)
+            for phone, dots in published.items()
+            if dots
+        },
     )
     page.write(path)
 

@@ -1,6 +1,9 @@
 """Results of `seaformer-benchmark pareto` as JSON; the runs are in the results.json next to it."""
 
+from pydantic import Field
+
 from seaformer.benchmark.results.base import FrozenModel, StudyDocument
+from seaformer.models.phones import PAPER_PHONE, PHONES
 from seaformer.reporting.xy_plot import Standing
 from seaformer.statistics.bootstrap import Ratio, Summary
 
@@ -9,13 +12,14 @@ STEM = "pareto"
 """Name of the files without .json, .csv or .html."""
 
 
-class PaperPoint(FrozenModel):
-    """A network in the paper's figure, on a phone.
+class PhonePoint(FrozenModel):
+    """A network with a published latency on a phone.
 
     Attributes:
         latency_ms: latency.
         ratio: latency / latency of the base.
-        on_front: whether no network is both faster and more accurate, of those measured here.
+        on_front: whether no network is both faster and more accurate, of those measured here
+            with a latency on this phone.
     """
 
     latency_ms: float
@@ -47,7 +51,8 @@ class Point(FrozenModel):
         on_front: whether no network is both faster and more accurate, by the medians here.
         on_front_unclear: whether a network is both, but not significantly faster: the intervals of
             their latencies overlap, or the interval of their ratio includes 1.
-        paper: the same in the paper's figure; null if the network is not in it.
+        paper: the same in the figure of the SeaFormer paper; null if the network is not in it.
+        other_phones: the same on the phones of other publications, by the phone's title.
     """
 
     title: str
@@ -68,7 +73,14 @@ class Point(FrozenModel):
     ratio: Ratio | None
     on_front: bool
     on_front_unclear: bool = False
-    paper: PaperPoint | None
+    paper: PhonePoint | None
+    other_phones: dict[str, PhonePoint] = Field(default_factory=dict)
+
+    @property
+    def phones(self) -> dict[str, PhonePoint]:
+        """Title of a phone -> the network on it, the paper's phone first."""
+        paper = {} if self.paper is None else {PHONES[PAPER_PHONE].title: self.paper}
+        return paper | self.other_phones
 
     @property
     def params_m(self) -> float | None:
@@ -110,8 +122,9 @@ class ParetoResults(StudyDocument):
         base: title of the network to which ratios are relative.
         points: compared networks, by published accuracy; networks without one come last.
         left_out: networks that are not among the points.
-        paper_conditions: conditions of the latencies in the paper's figure, with their source;
-            empty without such a figure.
+        paper_conditions: conditions of the latencies in the figure of the SeaFormer paper, with
+            their source; empty without such a figure.
+        other_phones: title of a phone of another publication -> the same.
     """
 
     task: str
@@ -124,6 +137,13 @@ class ParetoResults(StudyDocument):
     points: tuple[Point, ...]
     left_out: tuple[NetworkLeftOut, ...]
     paper_conditions: str
+    other_phones: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def phones(self) -> dict[str, str]:
+        """Title of every phone with published latencies -> conditions, the paper's phone first."""
+        paper = {PHONES[PAPER_PHONE].title: self.paper_conditions} if self.paper_conditions else {}
+        return paper | self.other_phones
 
     @property
     def has_random(self) -> bool:

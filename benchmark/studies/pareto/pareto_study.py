@@ -13,8 +13,8 @@ from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import (
     STEM,
     NetworkLeftOut,
-    PaperPoint,
     ParetoResults,
+    PhonePoint,
     Point,
 )
 from seaformer.benchmark.studies.pareto.pareto_table import print_pareto, to_csv
@@ -23,6 +23,7 @@ from seaformer.benchmark.studies.pareto.segmentation_networks import ADE20K
 from seaformer.benchmark.studies.study import DocumentStudy, Finished, Planned
 from seaformer.errors import SeaformerError
 from seaformer.extras import require
+from seaformer.models.phones import PAPER_PHONE, PHONES
 from seaformer.reporting.xy_plot import Standing, Value, standings
 from seaformer.statistics.bootstrap import Ratio
 
@@ -87,7 +88,12 @@ def summarise(
         )
     base_published, base = next((pair for pair in pairs if pair[0].title == task.base), pairs[0])
     here = _standings(results, pairs)
-    paper = _paper_points(pairs, base_published)
+    by_phone = {
+        name: _phone_points(pairs, base_published, name)
+        for name in task.phones
+        if name in base_published.latencies_ms
+    }
+    paper = by_phone.pop(PAPER_PHONE, {})
     return ParetoResults(
         created_at=results.created_at,
         command=results.command,
@@ -121,13 +127,19 @@ def summarise(
                 on_front=here.get(model.id) is Standing.ON,
                 on_front_unclear=here.get(model.id) is Standing.UNCLEAR,
                 paper=paper.get(model.id),
+                other_phones={
+                    PHONES[name].title: points[model.id]
+                    for name, points in by_phone.items()
+                    if model.id in points
+                },
             )
             for published, model in sorted(
                 pairs, key=lambda pair: (pair[0].score is None, pair[0].score or 0.0)
             )
         ),
         left_out=(*left_out, *unknown),
-        paper_conditions=task.paper_conditions,
+        paper_conditions=PHONES[PAPER_PHONE].conditions if paper else "",
+        other_phones={PHONES[name].title: PHONES[name].conditions for name in by_phone},
     )
 
 
@@ -157,20 +169,18 @@ def _standings(results: Results, pairs: Sequence[Pair]) -> dict[str, Standing]:
     return {model: standing for (model, _, _), standing in zip(timed, found, strict=True)}
 
 
-def _paper_points(pairs: Sequence[Pair], base: Published) -> dict[str, PaperPoint]:
-    """Compare the models of the paper's figure by its latencies; return them by their ids."""
+def _phone_points(pairs: Sequence[Pair], base: Published, phone: str) -> dict[str, PhonePoint]:
+    """Compare the models by their published latencies on one phone; return them by their ids."""
     drawn = [
-        (model.id, Value(published.phone_latency_ms, published.score))
+        (model.id, Value(published.latencies_ms[phone], published.score))
         for published, model in pairs
-        if published.phone_latency_ms is not None and published.score is not None
+        if phone in published.latencies_ms and published.score is not None
     ]
-    if base.phone_latency_ms is None:
-        return {}
     found = standings([value for _, value in drawn], lambda *_: True)
     return {
-        model: PaperPoint(
+        model: PhonePoint(
             latency_ms=value.x,
-            ratio=value.x / base.phone_latency_ms,
+            ratio=value.x / base.latencies_ms[phone],
             on_front=standing is Standing.ON,
         )
         for (model, value), standing in zip(drawn, found, strict=True)

@@ -5,9 +5,10 @@ from typing import Any
 from rich.table import Table
 
 from seaformer.benchmark.presentation.csv_text import csv_text, ends, median_cells
-from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults, Point
+from seaformer.benchmark.studies.pareto.pareto_results import ParetoResults, PhonePoint, Point
 from seaformer.console import Console
 from seaformer.reporting.numbers import NONE, median, number, ratio
+from seaformer.reporting.verdicts import joined
 
 NAME_WIDTH = 24
 """Length of the longest name up to which no name is broken, which leaves room in 80 columns."""
@@ -20,7 +21,7 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
     longest = max(len(point.title) for point in results.points)
     table.add_column("network", overflow="fold", no_wrap=longest <= NAME_WIDTH)
     unit = "emulated, NO LATENCY" if results.emulated else "ms [95 %]"
-    others = ("paper: ratio", "front") if results.paper_conditions else ("M params", "G MACs")
+    others = tuple(results.phones) or ("M params", "G MACs")
     for heading in (results.metric, unit, "ratio", "front", *others):
         table.add_column(heading, justify="right")
     for point in results.points:
@@ -31,12 +32,13 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
             median(point.latency or point.emulated),
             ratio(point.ratio),
             point.standing.value if point.standing else NONE,
-            *(_paper_cells(point) if results.paper_conditions else sizes),
+            *([_ratio_on(point, phone) for phone in results.phones] or sizes),
         )
     console.print(table)
     console.print(
         f"{results.metric}: published for trained weights, not evaluated here; ratio: latency "
-        f"relative to {results.base}",
+        f"relative to {results.base}"
+        + (f"; on {joined(list(results.phones))}: as published" if results.phones else ""),
         soft_wrap=True,
     )
     if results.has_random:
@@ -53,22 +55,28 @@ def print_pareto(console: Console, results: ParetoResults) -> None:
         console.print(f"omitted: {one.title}: {one.reason}", soft_wrap=True)
 
 
-def _paper_cells(point: Point) -> tuple[str, str]:
-    if point.paper is None:
-        return NONE, NONE
-    return f"{point.paper.ratio:.2f}", "yes" if point.paper.on_front else "no"
+def _ratio_on(point: Point, phone: str) -> str:
+    return f"{point.phones[phone].ratio:.2f}" if phone in point.phones else NONE
+
+
+def _on_phone(point: PhonePoint | None) -> list[tuple[str, Any]]:
+    return [
+        ("ms", point and point.latency_ms),
+        ("ratio", point and point.ratio),
+        ("on_front", point and point.on_front),
+    ]
 
 
 def to_csv(results: ParetoResults) -> str:
     """Write a row for every network."""
-    return csv_text([_row(results.metric, point) for point in results.points])
+    return csv_text([_row(results, point) for point in results.points])
 
 
-def _row(metric: str, point: Point) -> dict[str, Any]:
+def _row(results: ParetoResults, point: Point) -> dict[str, Any]:
     of_base, paper = point.ratio, point.paper
     return {
         "network": point.title,
-        f"{metric.lower().replace('-', '')}_published": point.score,
+        f"{results.metric.lower().replace('-', '')}_published": point.score,
         "height": point.input_size and point.input_size[0],
         "width": point.input_size and point.input_size[1],
         "params": point.params,
@@ -84,6 +92,11 @@ def _row(metric: str, point: Point) -> dict[str, Any]:
         "paper_phone_ms": paper and paper.latency_ms,
         "paper_ratio": paper and paper.ratio,
         "paper_on_front": paper and paper.on_front,
+        **{
+            f"{phone.lower().replace(' ', '_')}_{key}": value
+            for phone in results.other_phones
+            for key, value in _on_phone(point.other_phones.get(phone))
+        },
         "file": point.file,
         "precision": point.precision,
         "random_weights": point.is_random,

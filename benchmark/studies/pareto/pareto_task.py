@@ -1,7 +1,7 @@
 """A task of `seaformer-benchmark pareto`: networks, and their published figures."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.results.schema import ModelResult
@@ -19,7 +19,7 @@ class Published:
         source: where the score is published, with its weights and size, or why it is unknown.
         params_m: parameters, in millions; None if no source states them.
         macs_g: multiply-accumulates for one image, in units of 10^9; None if no source states them.
-        phone_latency_ms: latency in the paper's figure; None if it is not in the figure.
+        latencies_ms: name of a phone in `PHONES` -> published latency on it.
     """
 
     title: str
@@ -28,7 +28,7 @@ class Published:
     source: str
     params_m: float | None = None
     macs_g: float | None = None
-    phone_latency_ms: float | None = None
+    latencies_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class ParetoTask:
         networks: returns the exports of all networks, for a command without MODEL.
         published: returns the published figures of a model, or why it cannot be compared.
         extra: the extra that building these networks needs besides `export`; may be empty.
-        paper_conditions: conditions of the latencies in the paper's figure, with their source;
-            empty without such a figure.
+        phones: names in `PHONES` of the phones with published latencies.
     """
 
     metric: str
@@ -52,7 +51,7 @@ class ParetoTask:
     networks: Callable[[], Sequence[Export]]
     published: Callable[[ModelResult], Published | str]
     extra: str = ""
-    paper_conditions: str = ""
+    phones: tuple[str, ...] = ()
 
 
 def is_in_floating_point(model: ModelResult) -> bool:

@@ -1,8 +1,8 @@
-"""SeaFormers and the networks they are compared with in the paper's Figure 1, right."""
+"""SeaFormers and the segmentation networks that are published as their peers."""
 
 from collections.abc import Sequence
 
-from seaformer.benchmark.results.published import CONDITIONS, FIGURES, SIDE, TASK, figure_of
+from seaformer.benchmark.results.published import FIGURES, SIDE, TASK, figure_of
 from seaformer.benchmark.results.schema import ModelResult
 from seaformer.benchmark.studies.pareto.pareto_results import SEAFORMER
 from seaformer.benchmark.studies.pareto.pareto_task import (
@@ -11,6 +11,7 @@ from seaformer.benchmark.studies.pareto.pareto_task import (
     is_in_floating_point,
 )
 from seaformer.benchmark.studies.study import Export
+from seaformer.models.phones import PHONES
 from seaformer.models.registry import REGISTRY
 
 
@@ -34,7 +35,7 @@ def published(model: ModelResult) -> Published | str:
         family=family_of(figure.title),
         score=figure.miou,
         source=figure.miou_source,
-        phone_latency_ms=figure.latency_ms,
+        latencies_ms=figure.latencies_ms,
     )
 
 
@@ -52,5 +53,5 @@ ADE20K = ParetoTask(
     base=FIGURES["seaformer-tiny"].title,
     networks=networks,
     published=published,
-    paper_conditions=CONDITIONS,
+    phones=tuple(PHONES),
 )

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import official_recipe as recipe
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
@@ -37,6 +38,7 @@ PEERS = {
 }
 RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
 OFFICIAL = json.loads((GOLDEN / "topformer_tiny.json").read_text())
+PP_MOBILESEGS = [name for name, peer in PEERS.items() if peer.family == "ppmobileseg"]
 TOPFORMERS = [name for name, peer in PEERS.items() if peer.family == "topformer"]
 
 
@@ -66,7 +68,13 @@ def params_m(model: nn.Module, averages: bool = False) -> float:
 SIZED = [name for name, peer in PEERS.items() if peer.published and peer.published.params_m]
 
 
-@pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
+COUNTED_OTHERWISE = ("raspp", "ppmobileseg")
+"""Families whose published sizes follow another convention, which tests of their own check."""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SIZED if PEERS[name].family not in COUNTED_OTHERWISE]
+)
 def test_sizes_match_the_published_ones(name: str) -> None:
     published = PEERS[name].published
     model = PEERS[name].build("segmentation", published.classes).eval()
@@ -76,12 +84,24 @@ def test_sizes_match_the_published_ones(name: str) -> None:
     assert as_printed(macs, published.macs_g) == published.macs_g
 
 
+def test_published_sizes_of_pp_mobileseg_count_the_weights_of_convolutions(networks) -> None:
+    weights_m = {
+        name: sum(m.weight.numel() for m in networks[name].modules() if isinstance(m, nn.Conv2d))
+        / 1e6
+        for name in PP_MOBILESEGS
+    }
+    assert as_printed(weights_m["ppmobileseg-tiny"], "1.44") == "1.44"
+    assert "5.82 M" in PEERS["ppmobileseg-base"].note
+    assert as_printed(weights_m["ppmobileseg-base"], "5.62") == "5.82"
+
+
 @pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])
 def test_sizes_that_differ_from_the_published_ones_are_in_the_table(name: str, networks) -> None:
     published, model, note = PEERS[name].published, networks[name], PEERS[name].note
     params, macs = params_m(model), count_macs(model, (512, 512)) / 1e9
     assert as_printed(params, published.params_m) == published.params_m or f"{params:.2f} M" in note
-    assert as_printed(macs, published.macs_g) == published.macs_g or f"{macs:.2f} G" in note
+    if published.macs_g is not None:
+        assert as_printed(macs, published.macs_g) == published.macs_g or f"{macs:.2f} G" in note
 
 
 def test_lr_aspp_has_the_size_of_torchvision() -> None:
@@ -167,6 +187,38 @@ def test_checkpoints_of_transformers_load_into_segformer(name: str, tmp_path: Pa
         expected = theirs.double()(image).logits
         logits = model.double()(image)
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
+
+
+# PP-MobileSeg's checkpoints
+
+
+@pytest.mark.parametrize("name", PP_MOBILESEGS)
+def test_pp_mobileseg_matches_the_official_code(name: str, tmp_path: Path) -> None:
+    """tests/golden/ppmobileseg.json: the official code, run by PaddlePaddle in float32."""
+    official = json.loads((GOLDEN / "ppmobileseg.json").read_text())[PEERS[name].size]
+    path = tmp_path / "official.pth"
+    torch.save(
+        {
+            key: torch.from_numpy(recipe.fill(in_torch(key), shape))
+            for key, shape in official["keys"].items()
+        },
+        path,
+    )
+    model, record = create_with_record(PEERS[name], ADE20K, path)
+    assert not record.is_random
+    assert sum(p.numel() for p in model.parameters()) == official["params"]
+    for run in official["runs"]:
+        with torch.no_grad():
+            logits = model(torch.from_numpy(recipe.image(*run["size"])))
+        assert list(logits.shape) == run["shape"]
+        values = logits.flatten()[run["index"]].numpy()
+        np.testing.assert_allclose(values, run["value"], rtol=0, atol=1e-4 * run["std"])
+        np.testing.assert_allclose(logits.double().std(correction=0), run["std"], rtol=1e-5)
+
+
+def in_torch(key: str) -> str:
+    """The name that torch gives a statistic of BatchNorm, by which the recipe recognizes it."""
+    return key.replace("._mean", ".running_mean").replace("._variance", ".running_var")
 
 
 # TopFormer's checkpoints

@@ -32,21 +32,25 @@ def main() -> None:
 
 def table(results: ParetoResults) -> str:
     """Format a row for each network, in the order of published mIoU."""
-    lines = [
-        f"| network | mIoU, published | ms here [95 %] | x {results.base} here [95 %] | paper, "
-        f"Snapdragon 865, ms | paper, x {results.base} | on the front: here, paper |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    of_base = f"x {results.base}"
+    headings = ["network", "mIoU, published", "ms here [95 %]", f"{of_base} here [95 %]"]
+    headings += ["on the front here"]
+    for phone in results.phones:
+        headings += [f"{phone}, ms", of_base, "on the front"]
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     for point in results.points:
-        paper = point.paper
-        assert paper is not None  # all networks of the default are in the paper's figure
-        here, there = ("yes" if on else "no" for on in (point.on_front, paper.on_front))
-        lines.append(
-            f"| {point.title} | {point.score:.1f} % | {median(point.latency)} | "
-            f"{ratio(point.ratio)} | {paper.latency_ms:g} | {paper.ratio:.2f} | {here}, {there} |"
-        )
+        cells = [point.title, f"{point.score} %", median(point.latency), ratio(point.ratio)]
+        cells.append(_yes(point.on_front))
+        for phone in results.phones:
+            on = point.phones.get(phone)
+            cells += [f"{on.latency_ms:g}", f"{on.ratio:.2f}", _yes(on.on_front)] if on else "---"
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *(f"- Omitted: {one.title}, {one.reason}." for one in results.left_out)]
     return "\n".join(lines)
+
+
+def _yes(is_true: bool) -> str:
+    return "yes" if is_true else "no"
 
 
 if __name__ == "__main__":

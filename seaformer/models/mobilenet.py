@@ -53,8 +53,11 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Squeeze, excite, scale."""
-        means = x.mean((2, 3), keepdim=True)
-        return x * self.gate(self.excite(self.act(self.squeeze(means))))
+        return x * self.gate(self.excite(self.act(self.squeeze(self.means(x)))))
+
+    def means(self, x: Tensor) -> Tensor:
+        """Return the mean of each channel, [N, C, 1, 1]."""
+        return x.mean((2, 3), keepdim=True)
 
 
 def _divisible(channels: float) -> int:

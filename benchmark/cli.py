@@ -28,7 +28,7 @@ class _ModelsFirst(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert the name of the default subcommand, unless a subcommand is given."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names, VERSION_OPTION):
-            _refuse_misspelt(args[0], [name for name in self.commands if name != MEASURE])
+            _refuse_misspelled(args[0], [name for name in self.commands if name != MEASURE])
             args = [MEASURE, *args]
         return super().parse_args(ctx, args)
 
@@ -52,7 +52,7 @@ class _ModelsFirst(Group):
             formatter.write_dl(rows)
 
 
-def _refuse_misspelt(word: str, commands: Sequence[str]) -> None:
+def _refuse_misspelled(word: str, commands: Sequence[str]) -> None:
     near = get_close_matches(word, (*commands, *REGISTRY), n=1, cutoff=0.6)
     if near and near[0] in commands and not word.startswith("-") and not path_exists(word):
         raise UsageError(

@@ -81,8 +81,8 @@ def _switches() -> str:
     metavar="WHERE",
     default="inside",
     show_default=True,
-    help="inside: the input is RGB in 0..255 and the model normalises it; outside: the input is "
-    "the normalised tensor.",
+    help="inside: the input is RGB in 0..255 and the model normalizes it; outside: the input is "
+    "the normalized tensor.",
 )
 @click.option(
     "--metadata",

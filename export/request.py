@@ -197,7 +197,7 @@ def make_request(options: ExportOptions) -> Request:
     their_network, their_task = None, None
     statement = options.statement
     if options.weights is not None and (network is None or not statement.names_classes):
-        # Imported late: it loads torch, and a misspelt option should fail at once.
+        # Imported late: it loads torch, and a misspelled option should fail at once.
         from seaformer.weights.checkpoint import described_by
 
         their_network, their_task = described_by(options.weights)

@@ -27,7 +27,7 @@ def complete_request(request: Request, source: Source, report: Report) -> Reques
     if not source.takes_features and not is_known:
         report.warn(
             f"the preprocessing of '{source.network.name}' is unknown. The file takes an already "
-            "normalised tensor, does not record the normalisation, and is verified on inputs in "
+            "normalized tensor, does not record the normalization, and is verified on inputs in "
             "-2..2. State it with --input-range, --mean and --std, with --task, or in the network "
             "itself, see docs/own_networks.md."
         )

@@ -93,7 +93,7 @@ def tiny_export(once: Once) -> Path:
 
 @pytest.fixture(scope="session")
 def outside_export(once: Once) -> Path:
-    """Tiny without normalisation."""
+    """Tiny without normalization."""
     command = "--variant tiny --input-size 128x192 --format onnx --format tflite"
     return once("outside", lambda folder: _export(folder, f"{command} --normalize outside"))
 

@@ -23,7 +23,7 @@ PAGE = 16384
 # Declarations for the type checker; see android_demo/smoke_build/litert.
 COMPILE_ONLY = "com/google/ai/edge/litert/"
 
-# For short-lived processes, in which the optimising compiler does not pay off.
+# For short-lived processes, in which the optimizing compiler does not pay off.
 JVM_FLAGS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1500m")
 
 KEY_PASSWORD = "android"  # the conventional password of debug keys

@@ -79,7 +79,7 @@ def align_onnx(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, ...
             shares[-1].append(Share(place, operator.index))
     for place, operator in enumerate(named):
         if operator is None:
-            shares[place].append(Share(place, _neighbour(place, events, named, shares)))
+            shares[place].append(Share(place, _neighbor(place, events, named, shares)))
     left = [one for one in graph.operators if one.macs > 0 and one.index not in taken]
     if left:
         raise AlignmentError(
@@ -126,7 +126,7 @@ def _fused(
     return list(found.values())
 
 
-def _neighbour(
+def _neighbor(
     place: int,
     events: Sequence[ProfileEvent],
     named: Sequence[Operator | None],

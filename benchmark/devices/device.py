@@ -30,7 +30,7 @@ TRY_AGAIN_S = (1.0, 3.0)
 """Shortest and longest pause between two attempts to reserve a phone, chosen at random: two
 processes that try at the same time both give up, and should not collide again."""
 
-SIGNALLED = 128
+SIGNALED = 128
 """An exit status of this plus n means that signal n killed the program."""
 
 
@@ -154,7 +154,7 @@ class Finished:
     @property
     def signal(self) -> int | None:
         """The number of the signal that killed the program, or None."""
-        return self.exit_status - SIGNALLED if self.exit_status > SIGNALLED else None
+        return self.exit_status - SIGNALED if self.exit_status > SIGNALED else None
 
 
 def check_key(key: str) -> None:
@@ -167,7 +167,7 @@ class Workspace(ABC):
     """A folder on a device.
 
     Names refer to files directly in it, with any character except "/" and NUL. All methods
-    raise a DeviceError if the device fails: Unplugged, TimedOut, Cancelled, DiskFull, ...
+    raise a DeviceError if the device fails: Unplugged, TimedOut, Canceled, DiskFull, ...
     """
 
     path: str
@@ -221,7 +221,7 @@ class Workspace(ABC):
         """Run a program that was placed in the folder, and wait until it ends.
 
         The program and its child processes are killed at the time limit (TimedOut), when
-        `Device.cancel` is called (Cancelled), when it prints more than `OUTPUT_LIMIT`
+        `Device.cancel` is called (Canceled), when it prints more than `OUTPUT_LIMIT`
         (TooMuchOutput), and on any other exception in this function, including Ctrl-C.
 
         Args:
@@ -312,8 +312,8 @@ class Device(ABC):
 
     @abstractmethod
     def pause(self, seconds: float) -> None:
-        """Wait, unless `Cancelled` is raised."""
+        """Wait, unless `Canceled` is raised."""
 
     @abstractmethod
     def cancel(self) -> None:
-        """From another thread: kill what runs on the device, which makes it raise `Cancelled`."""
+        """From another thread: kill what runs on the device, which makes it raise `Canceled`."""

@@ -140,7 +140,7 @@ class TooMuchOutput(DeviceError):
     advice = "Run 'seaformer-benchmark doctor', and try another phone if it fails again."
 
 
-class Cancelled(DeviceError):
+class Canceled(DeviceError):
     """Another thread called `Device.cancel`."""
 
     advice = "Its programs were killed."

@@ -22,7 +22,7 @@ from seaformer.benchmark.devices.device import (
     NO_VARIABLES,
     OUTPUT_LIMIT,
     PRINTED_TOO_MUCH,
-    SIGNALLED,
+    SIGNALED,
     Conditions,
     Core,
     Device,
@@ -96,7 +96,7 @@ class Host(Device):
         if machine not in TARGETS:
             raise errors.UnsupportedHost(f"There is no runner for a processor of type {machine}.")
         self.target = TARGETS[machine]
-        self.cancelled = threading.Event()
+        self.canceled = threading.Event()
         self._usage = Usage.now()
 
     def __str__(self) -> str:
@@ -152,18 +152,18 @@ class Host(Device):
         return HostWorkspace(self)
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless it is cancelled."""
-        self.cancelled.wait(seconds)
-        self.require_not_cancelled()
+        """Wait, unless it is canceled."""
+        self.canceled.wait(seconds)
+        self.require_not_canceled()
 
     def cancel(self) -> None:
         """Kill running programs, from another thread."""
-        self.cancelled.set()
+        self.canceled.set()
 
-    def require_not_cancelled(self) -> None:
-        """Raise Cancelled after `cancel`."""
-        if self.cancelled.is_set():
-            raise errors.Cancelled("The work on this computer was stopped.")
+    def require_not_canceled(self) -> None:
+        """Raise Canceled after `cancel`."""
+        if self.canceled.is_set():
+            raise errors.Canceled("The work on this computer was stopped.")
 
 
 class HostWorkspace(Workspace):
@@ -229,7 +229,7 @@ class HostWorkspace(Workspace):
                 on_stdout=lines.feed,
                 cwd=Path(self.path),
                 environment=os.environ | environment,
-                tick=self._host.require_not_cancelled,
+                tick=self._host.require_not_canceled,
             )
         except processes.CannotStartError as error:
             raise errors.ExecRefused(
@@ -242,7 +242,7 @@ class HostWorkspace(Workspace):
             raise errors.TooMuchOutput(f"'{program}' {PRINTED_TOO_MUCH}.") from None
         lines.finish()
         return Finished(
-            exit_status=done.status if done.status >= 0 else SIGNALLED - done.status,
+            exit_status=done.status if done.status >= 0 else SIGNALED - done.status,
             stdout_lines=tuple(lines.all),
             stderr=done.stderr.decode("utf-8", "replace"),
         )

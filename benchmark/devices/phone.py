@@ -84,8 +84,8 @@ class Phone(Device):
         require(serial)
         require_shell_protocol(serial)
         self.serial = serial
-        self._cancelled = threading.Event()
-        self.transport = Transport(serial, self._cancelled)
+        self._canceled = threading.Event()
+        self.transport = Transport(serial, self._canceled)
         # Cleaning up has to work after `cancel` too.
         self.cleanup_transport = Transport(serial, threading.Event(), KILL_LIMIT_S)
 
@@ -132,13 +132,13 @@ class Phone(Device):
         return PhoneWorkspace(self, reservation, kept)
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless it is cancelled."""
-        if self._cancelled.wait(seconds):
-            raise errors.Cancelled("The work on the phone was stopped.")
+        """Wait, unless it is canceled."""
+        if self._canceled.wait(seconds):
+            raise errors.Canceled("The work on the phone was stopped.")
 
     def cancel(self) -> None:
         """Kill programs that run on the phone, from another thread."""
-        self._cancelled.set()
+        self._canceled.set()
 
     def run(self, command: str) -> Done:
         """Run a short, idempotent shell command."""

@@ -117,7 +117,7 @@ class Reservation:
 
         Args:
             transport: transport to the phone.
-            cleanup_transport: transport that is usable after `transport` was cancelled.
+            cleanup_transport: transport that is usable after `transport` was canceled.
 
         Raises:
             InUse: another process holds it; the error names its owner.

@@ -2,7 +2,7 @@
 
 adbutils finds and connects to the server. This module adds what its calls lack: a time limit for
 every wait, output line by line, separate stdout and stderr, the phone's reason for refusing a file,
-and cancelling from another thread.
+and canceling from another thread.
 """
 
 import secrets
@@ -23,7 +23,7 @@ SILENCE_LIMIT_S = 30.0
 """Time limit for a file transfer without progress."""
 
 _TICK_S = 0.2
-"""Interval at which a wait checks whether it is cancelled."""
+"""Interval at which a wait checks whether it is canceled."""
 
 _SETTLE_S = 1.0
 """Time that the adb server may need to notice that a phone is disconnected."""
@@ -43,13 +43,13 @@ class _SilenceError(Exception):
 
 
 class _Link:
-    """A connection to a service of the phone; all waits have a time limit and can be cancelled."""
+    """A connection to a service of the phone; all waits have a time limit and can be canceled."""
 
-    def __init__(self, connection: AdbConnection, cancelled: threading.Event) -> None:
+    def __init__(self, connection: AdbConnection, canceled: threading.Event) -> None:
         self._connection = connection
         self._socket = connection.conn
         self._socket.settimeout(_TICK_S)
-        self._cancelled = cancelled
+        self._canceled = canceled
         self.deadline: float | None = None
         """Deadline for everything, by `time.monotonic`; None limits each wait instead."""
 
@@ -79,8 +79,8 @@ class _Link:
     def _waits(self) -> Iterator[None]:
         silence = time.monotonic() + SILENCE_LIMIT_S
         while True:
-            if self._cancelled.is_set():
-                raise errors.Cancelled("The work on the phone was stopped.")
+            if self._canceled.is_set():
+                raise errors.Canceled("The work on the phone was stopped.")
             yield
             if time.monotonic() >= (silence if self.deadline is None else self.deadline):
                 raise _SilenceError
@@ -94,20 +94,20 @@ def refusal(serial: str, path: str, reason: str) -> errors.DeviceError:
 
 
 class Transport:
-    """The connection to a phone; calls raise TimedOut, Cancelled, Unplugged, ServerLost, ..."""
+    """The connection to a phone; calls raise TimedOut, Canceled, Unplugged, ServerLost, ..."""
 
     def __init__(
-        self, serial: str, cancelled: threading.Event, answer_limit_s: float = server.ANSWER_LIMIT_S
+        self, serial: str, canceled: threading.Event, answer_limit_s: float = server.ANSWER_LIMIT_S
     ) -> None:
         """Prepare a connection without sending anything.
 
         Args:
             serial: serial number in the list of adb.
-            cancelled: when set, all waits for the phone raise `Cancelled`.
+            canceled: when set, all waits for the phone raise `Canceled`.
             answer_limit_s: time limit for the phone to start processing a request.
         """
         self.serial = serial
-        self._cancelled = cancelled
+        self._canceled = canceled
         self._answer_limit_s = answer_limit_s
 
     def shell(
@@ -234,7 +234,7 @@ class Transport:
                 data = request.encode("utf-8", "surrogateescape")
                 connection.conn.sendall(f"{len(data):04x}".encode() + data)
                 connection.check_okay()
-            return _Link(connection, self._cancelled)
+            return _Link(connection, self._canceled)
         except BaseException:
             connection.close()
             raise

@@ -21,7 +21,7 @@ from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
-from seaformer.benchmark.devices.errors import Cancelled, ProgramKilled
+from seaformer.benchmark.devices.errors import Canceled, ProgramKilled
 from seaformer.benchmark.devices.heat import wait_until_cool
 from seaformer.benchmark.measure import warnings
 from seaformer.benchmark.measure.progress_display import Progress
@@ -337,7 +337,7 @@ def described(error: Exception, serial: str) -> str:
 
 def _ending(error: Exception, serial: str) -> tuple[schema.StoppedBy, str]:
     """Return why a benchmark stopped early, and its description for the results."""
-    if isinstance(error, Cancelled):
+    if isinstance(error, Canceled):
         return "interrupt", "interrupted"
     kind: schema.StoppedBy = "time limit" if isinstance(error, TimeLimitError) else "problem"
     return kind, described(error, serial)

@@ -38,7 +38,7 @@ class Input:
     output_file: str  # file to write
 
 
-def recognise(help_text: str) -> Tool:
+def recognize(help_text: str) -> Tool:
     """Recognize a tool by its `--help`; raises SeaformerError if it is neither."""
     if CLASSIC_FLAG in help_text:
         shows = OUTPUT_FLAG in help_text and INPUT_FLAG in help_text

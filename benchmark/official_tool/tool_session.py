@@ -7,7 +7,7 @@ from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Workspace
 from seaformer.benchmark.devices.errors import FileRefused, ProgramKilled
 from seaformer.benchmark.measure.session import ModelError, Session
-from seaformer.benchmark.official_tool.arguments import Input, Tool, arguments, recognise
+from seaformer.benchmark.official_tool.arguments import Input, Tool, arguments, recognize
 from seaformer.benchmark.official_tool.output import read_output
 from seaformer.benchmark.results.schema import RuntimeUsed, StoppedBy
 from seaformer.files import file_sha256
@@ -43,7 +43,7 @@ class ToolSession(Session):
         launcher = f'exec taskset {setting.cores.mask} ./{TOOL} "$@"\n'
         workspace.place_script(LAUNCHER, launcher)
         about = workspace.execute(TOOL, ["--help"], time_limit_s=HELP_LIMIT_S)
-        tool = recognise("\n".join((*about.stdout_lines, about.stderr)))
+        tool = recognize("\n".join((*about.stdout_lines, about.stderr)))
         self.warmup_runs = WARMUP_RUNS
         for one in self.candidates:
             self.cool()

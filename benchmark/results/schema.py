@@ -259,7 +259,7 @@ class FrameTimes(FrozenModel):
     """The times of whole camera frames, from RGB to the mask, as in the Android demo.
 
     Attributes:
-        preparation_ms: resizing, normalisation, conversion to the input's type.
+        preparation_ms: resizing, normalization, conversion to the input's type.
         inference_ms: including copies of the input to the runtime and of the output from it.
         post_processing_ms: time from the output to the mask, at the size of the part of the frame
             that the model sees; null if it does not produce a mask.

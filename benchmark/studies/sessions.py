@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
-from seaformer.benchmark.devices.errors import Cancelled
+from seaformer.benchmark.devices.errors import Canceled
 from seaformer.benchmark.measure.backends import OFFICIAL_TOOL
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request
@@ -94,7 +94,7 @@ def _run_together(sessions: Sequence[Session]) -> Outcome:
             results.append((place, future.result()))
         elif not isinstance(error, Exception) or (len(sessions) == 1 and not interrupted):
             raise error
-        elif not isinstance(error, Cancelled):
+        elif not isinstance(error, Canceled):
             problems.append(described(error, sessions[place].device.serial))
     if interrupted and not results:
         raise KeyboardInterrupt

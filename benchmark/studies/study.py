@@ -206,12 +206,12 @@ class DocumentStudy(Study, Generic[SummaryDocument]):
         return [f"{self.stem}.{suffix}" for suffix in ("json", "csv", "html")]
 
     @abstractmethod
-    def summarise(self, finished: Finished) -> SummaryDocument:
+    def summarize(self, finished: Finished) -> SummaryDocument:
         """Return the summary of the benchmarks."""
 
     def render(self, console: Console, finished: Finished) -> int:
         """Print the summary, write the files and print their paths."""
-        summary = self.summarise(finished)
+        summary = self.summarize(finished)
         self.show(console, summary)
         document, table, page = (self.request.output / name for name in self.file_names)
         write_text(document, summary.text())

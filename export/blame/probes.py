@@ -99,7 +99,7 @@ def _photograph(session: Session, metadata: Interface | None) -> Array | None:
     task = get_task(DEFAULT_TASK)
     preprocessing = task.preprocessing if metadata is None else metadata.preprocessing
     pixels = prepare(read_image(sample_photograph()), preprocessing, (height, width))
-    # Without metadata the input range is unknown: usually normalised values, or bytes.
+    # Without metadata the input range is unknown: usually normalized values, or bytes.
     takes_bytes = np.dtype(tensor.dtype) == np.uint8 and metadata is None
     if takes_bytes:
         values = pixels.astype(np.uint8)

@@ -12,8 +12,8 @@ from seaformer.export.convert.onnx2tf_worker import FAILURE, Failure
 from seaformer.export.convert.refusals import OperatorError
 from seaformer.interpreter import module_command
 
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
-"""ANSI colours, which onnx2tf prints even to files."""
+COLORS = re.compile(r"\x1b\[[\d;]*m")
+"""ANSI colors, which onnx2tf prints even to files."""
 
 
 def to_tflite(
@@ -60,7 +60,7 @@ def to_tflite(
             prefix="seaformer-export-", suffix=".log", delete=False
         ) as log:
             log.write(done.stdout)
-        lines = COLOURS.sub("", done.stdout.decode("utf-8", "replace")).splitlines()
+        lines = COLORS.sub("", done.stdout.decode("utf-8", "replace")).splitlines()
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         raise SeaformerError(
             f"the conversion to TFLite failed (exit status {done.status}): {last} "

@@ -4,7 +4,7 @@ A large weight tensor is stored as float16 and cast back where it is used: the r
 computes in float32, and folds the casts when it loads the file. Small tensors (biases, the stem's
 kernel) stay float32: they are only 1 % of the file, but their rounding caused a fifth of the error
 in experiments. Subtracted constants of any size stay float32 as well, in particular the mean of the
-normalisation, which is stored once per column: rounding it cost Tiny 17 dB at 512x512.
+normalization, which is stored once per column: rounding it cost Tiny 17 dB at 512x512.
 """
 
 import numpy as np

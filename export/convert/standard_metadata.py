@@ -1,7 +1,7 @@
 """The metadata table of the TFLite metadata standard, for readers other than this package.
 
 LiteRT's Task Library uses only this table to preprocess images and to name masks: it refuses a
-floating-point file without normalisation parameters.
+floating-point file without normalization parameters.
 
 Source: tflite-support, metadata_schema.fbs 1.5.0. Slots number the fields of a table in the order
 of their declaration in the schema; a union takes two.

@@ -153,7 +153,7 @@ def with_half_weights(model: bytes) -> bytes:
     """Store the weights in half precision, see `half_precision`.
 
     Each gets a DEQUANTIZE at the beginning of the graph, as written by TensorFlow's converter, so
-    that delegates recognise the weight.
+    that delegates recognize the weight.
 
     Raises:
         SeaformerError: a weight is too large for half precision.

@@ -1,6 +1,6 @@
 """Activations.
 
-gelu         x / 2 * (1 + erf(x * sqrt(1/2))), in the form that TensorFlow's converter recognises
+gelu         x / 2 * (1 + erf(x * sqrt(1/2))), in the form that TensorFlow's converter recognizes
              as TFLite's GELU; torch's exporter divides by sqrt(2), which leaves an Erf that TFLite
              does not have
 hardsigmoid  relu6(x + 3) / 6, whose RELU6 is fused into the ADD; onnx2tf converts HardSigmoid to a

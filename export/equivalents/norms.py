@@ -1,4 +1,4 @@
-"""Normalisation over a map or a group of channels.
+"""Normalization over a map or a group of channels.
 
     c = x - mean(x),  c' = c - mean(c),  y = c' / sqrt(mean(c'^2) + eps)
 
@@ -26,7 +26,7 @@ def layer_norm(
     eps: float = 1e-5,
     *_: Any,
 ) -> Tensor:
-    """Normalise over the last axes, see `torch.nn.functional.layer_norm`."""
+    """Normalize over the last axes, see `torch.nn.functional.layer_norm`."""
     if len(normalized_shape) == 1:
         return F.layer_norm(input, tuple(normalized_shape), weight, bias, eps)
     axes = range(input.dim() - len(normalized_shape), input.dim())
@@ -41,7 +41,7 @@ def group_norm(
     eps: float = 1e-5,
     *_: Any,
 ) -> Tensor:
-    """Normalise groups of channels, see `torch.nn.functional.group_norm`."""
+    """Normalize groups of channels, see `torch.nn.functional.group_norm`."""
     shape = static_shape(input)
     if num_groups == 1:
         normalized = _normalized(input, range(1, input.dim()), eps)
@@ -61,7 +61,7 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise each channel, see `torch.nn.functional.instance_norm`."""
+    """Normalize each channel, see `torch.nn.functional.instance_norm`."""
     if not use_input_stats:
         return F.instance_norm(
             input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps

@@ -29,7 +29,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tens
 def local_response_norm(
     input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:
-    """Normalise by neighbouring channels, see `torch.nn.functional.local_response_norm`."""
+    """Normalize by neighboring channels, see `torch.nn.functional.local_response_norm`."""
     channels = static_shape(input)[1]
     band = torch.ones(channels, channels, dtype=torch.float64)
     band = band.tril((size - 1) // 2).triu(-(size // 2))

@@ -132,21 +132,21 @@ def network_inputs(
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yield images preprocessed for the exported file, float32 [1, 3, H, W].
 
-    `size` is height and width; `inside` is whether the file normalises the image itself.
+    `size` is height and width; `inside` is whether the file normalizes the image itself.
 
     Raises:
-        SeaformerError: an image is damaged, or every image has a single colour.
+        SeaformerError: an image is damaged, or every image has a single color.
     """
-    one_colour = 0
+    one_color = 0
     for image, _ in images:
         x = prepare(image, preprocessing, size)
-        one_colour += bool((x == x[:1, :1]).all())
+        one_color += bool((x == x[:1, :1]).all())
         if not inside:
             x = normalize(x, preprocessing)
         yield np.ascontiguousarray(x.transpose(2, 0, 1)[None])
-    if images.count and one_colour == images.count:
+    if images.count and one_color == images.count:
         raise SeaformerError(
-            f"every image of {images.name} has a single colour: ranges from them would fit no "
+            f"every image of {images.name} has a single color: ranges from them would fit no "
             "photo. Give other images with --calibration."
         )
 

@@ -40,7 +40,7 @@ def match(patterns: Iterable[str], operators: Sequence[MappedOperator]) -> froze
 
 
 def require_modules(patterns: Iterable[str], modules: Iterable[str]) -> None:
-    """Check the patterns of modules early, before there is a file, to catch misspelt names.
+    """Check the patterns of modules early, before there is a file, to catch misspelled names.
 
     Patterns of single operators are left to `match`.
 

@@ -53,7 +53,7 @@ class OnnxEngine:
 
     Inputs and outputs of integer operators are rounded to 8 bits, also for floating-point operators
     that share them. `input_range` is the smallest and largest input value: (0, 255) if the file
-    normalises the image itself; the input is then the bytes of the image. `unequal` is as in
+    normalizes the image itself; the input is then the bytes of the image. `unequal` is as in
     `Engine`.
     """
 
@@ -198,7 +198,7 @@ class OnnxEngine:
 
     def _activations(self, inputs: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         names = [name for name in self.producers if name]
-        # One thread: with more, synchronisation dominates in the short operators.
+        # One thread: with more, synchronization dominates in the short operators.
         with open_content(serialize(self.graph), ".onnx") as session:
             for x in inputs:
                 yield dict(zip(names, session.fetch(names, [x]), strict=True))

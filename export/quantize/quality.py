@@ -66,7 +66,7 @@ class Reference:
             used.
         images: images for measuring.
         preprocessing: preprocessing of the task.
-        inside: whether the files normalise the image themselves.
+        inside: whether the files normalize the image themselves.
         classes: number of classes of the ground truth; None if `images` has none.
         meaning: meaning of the output, which is not class ids.
         detection: how boxes are decoded from the output; None without boxes.

@@ -41,7 +41,7 @@ class TFLiteEngine:
     """See `Engine`. Takes a single-precision model with a signature.
 
     The outputs of its operators have the names given by `tflite_file.with_module_names`.
-    `input_range` is the smallest and largest real input value: (0, 255) if the file normalises the
+    `input_range` is the smallest and largest real input value: (0, 255) if the file normalizes the
     image itself; one integer step is then one step of the image. `unequal` is as in `Engine`.
     """
 

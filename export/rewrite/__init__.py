@@ -53,10 +53,10 @@ def deployment_form(
 
     Args:
         model: the training form, in eval mode. For models other than SeaFormer only the
-            normalisation changes; the reports list every rewrite that found nothing to do.
+            normalization changes; the reports list every rewrite that found nothing to do.
         size: height and width of the input.
         normalization: normalization of RGB in 0..255, to include in the graph; None for an input
-            that is already normalised.
+            that is already normalized.
         head: head of the graph, see `seaformer.export.heads`.
         meaning: meaning of the output of the training form. Class ids become int32.
     """

@@ -1,9 +1,9 @@
-"""Move the normalisation into the graph, whose input is then a camera image, RGB in 0..255.
+"""Move the normalization into the graph, whose input is then a camera image, RGB in 0..255.
 
     conv((x - mean) / std) = conv'(x - mean)      conv' has the taps of channel c divided by std_c
 
 The subtraction stays a separate operator: a convolution with zero padding pads (x - mean) with
-zeros, exactly like the normalised image. Folding the mean into the bias instead would be wrong
+zeros, exactly like the normalized image. Folding the mean into the bias instead would be wrong
 along the border.
 
 The mean is stored once per column, [1, 3, 1, W]: a row of the image and the constant are then
@@ -27,7 +27,7 @@ NAME = "normalize_inside"
 class Subtract(nn.Module):
     """Subtract the mean of each channel: [1, C, H, W] -> [1, C, H, W]."""
 
-    paper_title = "normalisation of the image"
+    paper_title = "normalization of the image"
 
     mean: Tensor
     """[1, C, 1, W]."""
@@ -37,7 +37,7 @@ class Subtract(nn.Module):
         self.register_buffer("mean", mean)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Centre the image."""
+        """Center the image."""
         return image - self.mean
 
 

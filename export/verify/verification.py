@@ -131,7 +131,7 @@ def make_samples(
         model: the training form, in eval mode; not modified.
         preprocessing: preprocessing of the model's input.
         size: height and width of the input.
-        inside: whether the exported file normalises the image itself, and so takes 0..255.
+        inside: whether the exported file normalizes the image itself, and so takes 0..255.
         head: head of the exported file, see `seaformer.export.heads`.
         meaning: meaning of the model's output.
         detection: how boxes are decoded from the output; None without boxes.

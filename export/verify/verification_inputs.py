@@ -69,7 +69,7 @@ def images(
     Args:
         preprocessing: preprocessing of the model's input.
         size: height and width of the input.
-        inside: whether the exported file normalises the image itself, and so takes 0..255.
+        inside: whether the exported file normalizes the image itself, and so takes 0..255.
     """
     pixels = {"photograph": prepare(read_image(sample_photograph()), preprocessing, size)}
     channels = preprocessing.channels

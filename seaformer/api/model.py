@@ -53,7 +53,7 @@ from seaformer.tasks.task_file import make_statement
 from seaformer.temporary_folders import temporary_folder
 
 ImageLike = str | Path | Image.Image | npt.NDArray[np.uint8]
-"""An image: a file, a Pillow image, or an array, uint8 [H, W, 3] for RGB or [H, W] for grey."""
+"""An image: a file, a Pillow image, or an array, uint8 [H, W, 3] for RGB or [H, W] for gray."""
 
 OnProgress = Callable[[Event], None]
 """Callback for events of `seaformer.progress_events`: finished stages, and progress within stages.
@@ -151,7 +151,7 @@ class Model:
 
     @cached_property
     def interface(self) -> Interface:
-        """Input and output of the model: task, classes, colours, and preprocessing.
+        """Input and output of the model: task, classes, colors, and preprocessing.
 
         Raises:
             UsageError, SeaformerError: as `predict`.

@@ -73,7 +73,7 @@ class Predicted:
 
     @property
     def classes(self) -> tuple[ClassShare, ...]:
-        """The classes in the mask with colours and shares, 0..1, largest first.
+        """The classes in the mask with colors and shares, 0..1, largest first.
 
         Empty for classification.
         """
@@ -88,11 +88,11 @@ class Predicted:
 
     @cached_property
     def overlay(self) -> Image.Image | None:
-        """The image with coloured classes and a legend, or with boxes; None for classification."""
+        """The image with colored classes and a legend, or with boxes; None for classification."""
         return self.draw()
 
     def draw(self, opacity: float = OPACITY) -> Image.Image | None:
-        """Draw the overlay; `opacity` applies to the colours of a mask, 0..1."""
+        """Draw the overlay; `opacity` applies to the colors of a mask, 0..1."""
         if self.detections is not None:
             return detection_overlay.draw_detections(
                 self.details.photograph,

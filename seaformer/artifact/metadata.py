@@ -56,7 +56,7 @@ class Input(Member):
     """The input tensor.
 
     Members that only apply to images are None for features of another network. `mean` and `std` are
-    also None if the normalisation is unknown; `normalization` is then "outside".
+    also None if the normalization is unknown; `normalization` is then "outside".
 
     Attributes:
         name: name of the tensor.
@@ -65,8 +65,8 @@ class Input(Member):
         quantization: scale of its values; None if they are floating-point.
         layout: order of its axes.
         color_order: "RGB", "BGR" or "GRAY".
-        range: range of its real values, [0, 255] if the file normalises the image itself.
-        normalization: whether the file normalises the image, or the program that runs it.
+        range: range of its real values, [0, 255] if the file normalizes the image itself.
+        normalization: whether the file normalizes the image, or the program that runs it.
         mean: subtracted from pixels of 0..255, one number per channel.
         std: divisor after `mean` is subtracted, one number per channel.
         resize: "stretch", or "center-crop" after resizing.
@@ -524,7 +524,7 @@ class Interface(Member):
             model: name of another network; None for a file without metadata.
             weights: origin of the weights; None if unknown.
             output: output tensor; None for logits.
-            knows_normalization: whether the network has the normalisation of the task.
+            knows_normalization: whether the network has the normalization of the task.
             detection: how boxes are decoded from the output; only for a detection task.
         """
         title = f"a model without metadata, used for {task.title}"
@@ -596,7 +596,7 @@ class Interface(Member):
 
     @property
     def knows_normalization(self) -> bool:
-        """Whether the normalisation of the input is known."""
+        """Whether the normalization of the input is known."""
         return self.input.mean is not None or self.input.std is not None
 
     @property
@@ -604,12 +604,12 @@ class Interface(Member):
         """Preprocessing of the input.
 
         Raises:
-            UsageError: the model does not take an image, or its normalisation is unknown.
+            UsageError: the model does not take an image, or its normalization is unknown.
         """
         self.require_image()
         if not self.knows_normalization:
             raise UsageError(
-                f"the normalisation of the model '{self.title}' is unknown. Give --input-range, "
+                f"the normalization of the model '{self.title}' is unknown. Give --input-range, "
                 "--mean and --std that the network was trained with, or export it again with them."
             )
         return self._preprocessing()
@@ -662,7 +662,7 @@ class Interface(Member):
         """Return it with values that the user states; `normalization` is mean and std.
 
         Raises:
-            UsageError: the number of classes differs, or the normalisation contradicts the file.
+            UsageError: the number of classes differs, or the normalization contradicts the file.
         """
         changes: dict[str, Any] = {}
         if labels is not None:
@@ -678,7 +678,7 @@ class Interface(Member):
             own = self.input.mean, self.input.std
             if self.knows_normalization and own != normalization:
                 raise UsageError(
-                    f"the model '{self.title}' records another normalisation. Omit "
+                    f"the model '{self.title}' records another normalization. Omit "
                     "--input-range, --mean and --std."
                 )
             mean, std = normalization
@@ -687,7 +687,7 @@ class Interface(Member):
 
     @property
     def normalizes_inside(self) -> bool:
-        """Whether the model takes values of 0..255 and normalises them itself."""
+        """Whether the model takes values of 0..255 and normalizes them itself."""
         return self.input.normalization == "inside"
 
     @property

@@ -80,7 +80,7 @@ def read_model(path: Path, statement: Statement = NOTHING) -> Model:
     labels = None if statement.labels is None else metadata.meaning.labels(statement.labels)
     if statement.palette is not None and len(statement.palette) != len(labels or metadata.labels):
         raise UsageError(
-            f"the palette has {len(statement.palette)} colours. Allowed: "
+            f"the palette has {len(statement.palette)} colors. Allowed: "
             f"{len(labels or metadata.labels)}, one for each class."
         )
     return Model(path, name, metadata.restated(labels, statement.palette), sha256)

@@ -76,13 +76,13 @@ TOP = 5
 @click.option(
     "--mask",
     type=PATH,
-    help="Also write the class indices as an 8-bit or 16-bit grey .png; a folder if there are "
+    help="Also write the class indices as an 8-bit or 16-bit gray .png; a folder if there are "
     "several photos.",
 )
 @click.option(
     "--heatmap",
     type=PATH,
-    help="Also write the activation map of the last attention layer as a coloured .png: the mean "
+    help="Also write the activation map of the last attention layer as a colored .png: the mean "
     "over its channels, scaled to 0..255; a folder if there are several photos.",
 )
 @click.option(
@@ -326,7 +326,7 @@ def _save(prediction: Prediction, run: _PredictionRun, output: Path, mask: Path 
     from PIL import Image
 
     with atomic_write(output, replace=run.force) as temporary:
-        # For .jpg: full-resolution colour, because masks have sharp edges.
+        # For .jpg: full-resolution color, because masks have sharp edges.
         _drawn(prediction, run).save(temporary, quality=92, subsampling=0)
     if mask is not None and prediction.mask is not None:
         with atomic_write(mask, replace=run.force) as temporary:

@@ -18,7 +18,7 @@ from seaformer.tasks.statement import MEANINGS, Palette, Statement
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MAX_BYTES = 2**20
-"""Largest file with names or colours."""
+"""Largest file with names or colors."""
 
 _OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -34,8 +34,8 @@ _OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "palette": (
             "FILE|RRGGBB,...",
-            "Colour of each class: a text file with one colour per line, a JSON list of [red, "
-            "green, blue], or the colours themselves.",
+            "Color of each class: a text file with one color per line, a JSON list of [red, "
+            "green, blue], or the colors themselves.",
         ),
         "input_range": (
             "LOW..HIGH",
@@ -124,16 +124,16 @@ def _labels(text: str) -> tuple[str, ...]:
 
 
 def _palette(text: str) -> Palette:
-    return tuple(_colour(colour) for colour in _list(text, "--palette"))
+    return tuple(_color(color) for color in _list(text, "--palette"))
 
 
-def _colour(colour: object) -> tuple[int, int, int]:
-    channels: Sequence[Any] = colour if isinstance(colour, list) else ()
-    if isinstance(colour, str) and re.fullmatch(r"#?[0-9a-fA-F]{6}", colour.strip()):
-        channels = list(bytes.fromhex(colour.strip().removeprefix("#")))
+def _color(color: object) -> tuple[int, int, int]:
+    channels: Sequence[Any] = color if isinstance(color, list) else ()
+    if isinstance(color, str) and re.fullmatch(r"#?[0-9a-fA-F]{6}", color.strip()):
+        channels = list(bytes.fromhex(color.strip().removeprefix("#")))
     if len(channels) != 3 or any(type(c) is not int or not 0 <= c <= 255 for c in channels):
         raise UsageError(
-            f"--palette has the colour {colour!r:.80}. Allowed: RRGGBB, or, in a JSON file, "
+            f"--palette has the color {color!r:.80}. Allowed: RRGGBB, or, in a JSON file, "
             "[red, green, blue] with values of 0..255."
         )
     return channels[0], channels[1], channels[2]

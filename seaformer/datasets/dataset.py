@@ -105,7 +105,7 @@ def open_dataset(
     if not folder.is_dir():
         raise SeaformerError(f"there is no folder '{folder}'. Give the folder of a data set.")
     task = get_task(task) if isinstance(task, str) else task or own_task(folder)
-    found, folders = _recognise(folder, split, _candidates(task, layout))
+    found, folders = _recognize(folder, split, _candidates(task, layout))
     annotations = None if folders.annotations is None else CocoFile(folder / folders.annotations)
     if task is None and annotations is not None:
         task = task_of_categories(folder, annotations.categories)
@@ -183,7 +183,7 @@ def _candidates(task: Task | None, layout: str | None) -> list[Layout]:
     return [row]
 
 
-def _recognise(folder: Path, split: str, candidates: list[Layout]) -> tuple[Layout, Folders]:
+def _recognize(folder: Path, split: str, candidates: list[Layout]) -> tuple[Layout, Folders]:
     for layout in candidates:
         if folders := layout.find(folder, split):
             return layout, folders

@@ -36,7 +36,7 @@ _CITYSCAPES_LAST_ID = 33
 def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
     """Read the class of every pixel of an image.
 
-    A mask is a PNG with one number per pixel: grey, or with a palette, whose colours are ignored.
+    A mask is a PNG with one number per pixel: gray, or with a palette, whose colors are ignored.
     `task.label_offset` and `task.ignore_index` define the meaning of the numbers, except in the
     `*_labelIds.png` of Cityscapes, which store the ids of the data set.
 
@@ -45,7 +45,7 @@ def read_mask(item: Item, task: Task) -> npt.NDArray[np.uint8]:
 
     Raises:
         UsageError: the item has no mask, or the task has more than 255 classes.
-        SeaformerError: the file is missing, damaged or a colour image, a value has no class, or
+        SeaformerError: the file is missing, damaged or a color image, a value has no class, or
             mask and image differ in size.
     """
     if not isinstance(item.target, Path):
@@ -87,8 +87,8 @@ def _read_indices(path: Path) -> npt.NDArray[np.integer]:
         with path.open("rb") as file, open_image(file, path, ("PNG",)) as image:
             if image.mode not in _INDEX_MODES:
                 raise SeaformerError(
-                    f"'{path}' is a colour image (mode {image.mode}). Allowed: a PNG with one "
-                    "class index per pixel, grey or with a palette."
+                    f"'{path}' is a color image (mode {image.mode}). Allowed: a PNG with one "
+                    "class index per pixel, gray or with a palette."
                 )
             indices = np.asarray(image)
     except SeaformerError:

@@ -1,7 +1,7 @@
 """A procedural data set: seeded scenes of overlapping shapes, with class masks or with boxes.
 
 A scene consists of a wall and usually a floor, with overlapping shapes, patterned panels, wires and
-dots, with shading and shadows. Colours are random and independent of the class: "disc" to "star"
+dots, with shading and shadows. Colors are random and independent of the class: "disc" to "star"
 differ in outline, "stripes" and "checks" in pattern regardless of outline, "wire" is thin, "dot" is
 small, and "floor" is everything below the horizon. Wall and floor take most of the pixels; wires,
 dots and stars take few.
@@ -279,7 +279,7 @@ class _Scene:
         return self.random.uniform(15, 240, (3, 1, 1)).astype(np.float32)
 
     def _surface(self, grid: int, contrast: float) -> _Floats:
-        """Return a colour with smooth variations, float32 [3, H, W]."""
+        """Return a color with smooth variations, float32 [3, H, W]."""
         clouds = np.frombuffer(self.random.bytes(3 * grid * grid), np.uint8)
         size = (self.width, self.height)
         coarse = Image.fromarray(clouds.reshape(grid, grid, 3))
@@ -291,7 +291,7 @@ class _Scene:
         return surface
 
     def _floor(self) -> None:
-        """Draw the floor below a possibly sloping horizon: another colour with finer variations."""
+        """Draw the floor below a possibly sloping horizon: another color with finer variations."""
         left, right = self.random.uniform(0.35, 0.85, 2) * self.height
         surface = self._surface(grid=40, contrast=90)
         horizon = np.linspace(left, right, self.width)
@@ -359,7 +359,7 @@ class _Scene:
         self._lay(color, np.asarray(canvas.reduce(2)), box, _WIRE)
 
     def _dots(self) -> None:
-        """Draw a few small discs of one colour, close together."""
+        """Draw a few small discs of one color, close together."""
         random = self.random
         middle = random.uniform(0.1, 0.9, 2) * (self.width, self.height)
         color = self._contrasting(middle)
@@ -373,7 +373,7 @@ class _Scene:
                 self._lay(color, _fill([ring + place], box), box, _DOT)
 
     def _contrasting(self, center: npt.NDArray[np.float64], than: _Floats | None = None) -> _Floats:
-        """Return the random colour, of two, that differs more from `than` or that at `center`."""
+        """Return the random color, of two, that differs more from `than` or that at `center`."""
         first, second = self._color(), self._color()
         if than is None:
             column, row = (int(value) for value in center)

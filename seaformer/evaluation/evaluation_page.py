@@ -125,7 +125,7 @@ def verdict(results: Results) -> list[str]:
             )
             ends = None if low is None or high is None else (low, high)
             text = f"{text}, {changed(name, first.name, points, ends)}"
-        sentences.append(f"{text or f'{model.name}: no {name}, nothing was labelled'}.")
+        sentences.append(f"{text or f'{model.name}: no {name}, nothing was labeled'}.")
     # The comparisons are the result, the reference only their base.
     sentences = sentences[1:] + sentences[:1]
     if not results.complete:

@@ -145,7 +145,7 @@ def _mean(values: tuple[float, ...]) -> float:
 
 
 def sqnr_db(reference: npt.NDArray[Any], output: npt.NDArray[Any]) -> float:
-    """Signal to quantisation noise ratio, 10 log10(sum r^2 / sum (r - o)^2), in dB.
+    """Signal to quantization noise ratio, 10 log10(sum r^2 / sum (r - o)^2), in dB.
 
     At most 300, which means that there is no difference.
     """

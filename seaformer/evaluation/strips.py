@@ -161,23 +161,23 @@ def _thumbnail(image: Pixels) -> Pixels:
 
 
 def _colored(small: Pixels, mask: Mask, palette: Sequence[Sequence[int]] | None) -> Pixels:
-    """Blend a mask of any size over a grey photo; ignored pixels stay dark."""
-    grey, classes = _grey(small), _nearest(mask, small)
+    """Blend a mask of any size over a gray photo; ignored pixels stay dark."""
+    gray, classes = _gray(small), _nearest(mask, small)
     ignored = classes == IGNORED
-    colored = blend(grey, np.where(ignored, 0, classes), palette, _OPACITY)
-    colored[ignored] = grey[ignored] // _FAINT
+    colored = blend(gray, np.where(ignored, 0, classes), palette, _OPACITY)
+    colored[ignored] = gray[ignored] // _FAINT
     return colored
 
 
 def _marked(small: Pixels, wrong: npt.NDArray[np.bool_]) -> Pixels:
-    """Highlight pixels over a darkened grey photo."""
-    marked = _grey(small) // _FAINT
+    """Highlight pixels over a darkened gray photo."""
+    marked = _gray(small) // _FAINT
     marked[_nearest(wrong, small)] = _WRONG
     return marked
 
 
-def _grey(image: Pixels) -> Pixels:
-    # The photo's own colours could be mistaken for class colours.
+def _gray(image: Pixels) -> Pixels:
+    # The photo's own colors could be mistaken for class colors.
     return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
 
 

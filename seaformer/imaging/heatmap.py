@@ -22,8 +22,8 @@ ATTENTION = "attention"
 """Name of the attention modules in all networks of the registry."""
 
 INFERNO = "000004 1b0c41 4a0c6b 781c6d a52c60 cf4446 ed6925 fb9b06 f7d13d fcffa4"
-"""Colours from dark to light, to be interpolated. The map is perceptually uniform, also for
-colour-blind people and in print. Source: Smith and van der Walt, matplotlib's "inferno", CC0."""
+"""Colors from dark to light, to be interpolated. The map is perceptually uniform, also for
+color-blind people and in print. Source: Smith and van der Walt, matplotlib's "inferno", CC0."""
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "Cast")
 """Types of operators that only change the number format."""
@@ -79,7 +79,7 @@ def heat(features: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
 
 
 def save_heatmap(path: Path, values: npt.NDArray[np.uint8], replace: bool = False) -> None:
-    """Write values, uint8 [H, W], as the palette indices of a coloured .png.
+    """Write values, uint8 [H, W], as the palette indices of a colored .png.
 
     An existing file is replaced with `replace`, and otherwise raises UsageError.
     """

@@ -54,10 +54,10 @@ def sample_photograph() -> Path:
 
 
 def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Read an image in its displayed form: upright, in colour, on white where transparent.
+    """Read an image in its displayed form: upright, in color, on white where transparent.
 
-    The EXIF orientation is applied. Grey, palette, CMYK and other images are converted to RGB by
-    Pillow; colour profiles are ignored, as in the training of the networks. Of 16-bit values, the
+    The EXIF orientation is applied. Gray, palette, CMYK and other images are converted to RGB by
+    Pillow; color profiles are ignored, as in the training of the networks. Of 16-bit values, the
     upper eight bits are used. Of animations and documents, the first frame or page is used.
 
     Args:
@@ -102,7 +102,7 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 def as_pixels(image: str | Path | Image.Image | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Convert a file, a Pillow image or an array to uint8 [H, W, 3], RGB.
 
-    An array is uint8 [H, W, 3], RGB, or [H, W], grey.
+    An array is uint8 [H, W, 3], RGB, or [H, W], gray.
 
     Raises:
         UsageError: the image is of another type, dtype or shape.
@@ -121,18 +121,18 @@ def as_pixels(image: str | Path | Image.Image | npt.NDArray[np.uint8]) -> npt.ND
             "array, uint8 [height, width, 3]."
         )
     shape = list(image.shape)
-    is_grey = image.ndim == 2
-    if image.dtype != np.uint8 or 0 in shape or not (is_grey or shape[2:] == [3]):
+    is_gray = image.ndim == 2
+    if image.dtype != np.uint8 or 0 in shape or not (is_gray or shape[2:] == [3]):
         raise UsageError(
             f"the image is an array of {image.dtype} {shape}. Allowed: uint8 [height, width, 3] "
-            "for RGB, or [height, width] for grey, with values of 0..255."
+            "for RGB, or [height, width] for gray, with values of 0..255."
         )
     if shape[0] * shape[1] > MAX_PIXELS:
         raise UsageError(
             f"the image has {shape[1]} x {shape[0]} pixels. Allowed: up to "
             f"{MAX_PIXELS // 1_000_000} megapixels."
         )
-    return np.repeat(image[:, :, None], 3, axis=2) if is_grey else np.ascontiguousarray(image)
+    return np.repeat(image[:, :, None], 3, axis=2) if is_gray else np.ascontiguousarray(image)
 
 
 def unreadable(paths: Sequence[Path]) -> dict[Path, str]:
@@ -219,9 +219,9 @@ def _check_size(image: Image.Image, path: Path) -> None:
 def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        # Pillow would clip 16-bit grey at 255. Values of a PPM file are scaled to 0..65535.
-        grey = (np.asarray(image) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        # Pillow would clip 16-bit gray at 255. Values of a PPM file are scaled to 0..65535.
+        gray = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixel values have no defined white (mode {image.mode})")
     if image.has_transparency_data:

@@ -1,4 +1,4 @@
-"""Overlay: a photo with its segmentation mask in colour, and a legend."""
+"""Overlay: a photo with its segmentation mask in color, and a legend."""
 
 import colorsys
 import unicodedata
@@ -50,8 +50,8 @@ def class_shares(
 ) -> list[ClassShare]:
     """Return the shares of all classes in a mask of class indices from 0, largest first.
 
-    `palette` has the colour of each class. Classes beyond it, or all if it is None, get generated
-    colours, which differ between successive classes.
+    `palette` has the color of each class. Classes beyond it, or all if it is None, get generated
+    colors, which differ between successive classes.
     """
     counts = np.bincount(mask.reshape(-1))
     present = np.flatnonzero(counts)
@@ -68,11 +68,11 @@ def class_shares(
 
 
 def class_color(index: int, palette: Sequence[Sequence[int]] | None) -> Color:
-    """Return the colour of a class from the palette, or a generated one for an index beyond it."""
+    """Return the color of a class from the palette, or a generated one for an index beyond it."""
     if palette is not None and index < len(palette):
         red, green, blue = palette[index]
     else:
-        # Steps of the golden angle keep successive classes far apart on the colour circle.
+        # Steps of the golden angle keep successive classes far apart on the color circle.
         hue = index * 0.618034 % 1
         red, green, blue = (
             round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.7, 0.95 - 0.25 * (index % 2))
@@ -86,13 +86,13 @@ def blend(
     palette: Sequence[Sequence[int]] | None,
     opacity: float = 0.5,
 ) -> npt.NDArray[np.uint8]:
-    """Blend a photo with the colours of its classes.
+    """Blend a photo with the colors of its classes.
 
     Args:
         image: uint8 [H, W, 3], RGB, like the result.
         mask: class indices [H, W].
         palette: as in `class_shares`.
-        opacity: 0 shows only the photo, 1 only the colours.
+        opacity: 0 shows only the photo, 1 only the colors.
 
     Raises:
         UsageError: the sizes differ, or `opacity` is outside 0..1.

@@ -15,7 +15,7 @@ from seaformer.imaging.image_files import HEIC_SUFFIXES, find_images
 from seaformer.imaging.images import open_image, read_image
 
 FEW_VALUES = 64
-"""A grey image with at most this many different values is probably a mask of class indices."""
+"""A gray image with at most this many different values is probably a mask of class indices."""
 
 _ARRAYS = (".npy", ".npz")
 

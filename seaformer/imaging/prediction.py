@@ -159,7 +159,7 @@ def mask_from(
     if output.ndim == 4 and 1 in (output.shape[1], output.shape[3]):
         output = output[:, 0] if output.shape[1] == 1 else output[..., 0]
     _require_classes(output, 3, classes, "[1, height, width]")
-    # Nearest neighbour, because an index between two class indices is a third class.
+    # Nearest neighbor, because an index between two class indices is a third class.
     rows, columns = (
         ((np.arange(there) + 0.5) * here / there).astype(int)
         for there, here in zip((height, width), output.shape[1:], strict=True)

@@ -23,7 +23,7 @@ _MAX_SCALED_PIXELS = 250_000_000
 def prepare(
     image: npt.NDArray[np.uint8], preprocessing: Preprocessing, size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Resize a photo to the input size; the result is the input of a model that normalises itself.
+    """Resize a photo to the input size; the result is the input of a model that normalizes itself.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -62,7 +62,7 @@ def prepare(
 def normalize(
     prepared: npt.NDArray[np.float32], preprocessing: Preprocessing
 ) -> npt.NDArray[np.float32]:
-    """Return (value - mean) / std per channel, the input of a model that does not normalise itself.
+    """Return (value - mean) / std per channel, the input of a model that does not normalize itself.
 
     Input, from `prepare`, and output are float32 [..., channels].
     """

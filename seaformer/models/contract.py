@@ -26,7 +26,7 @@ from seaformer.tasks.task import Preprocessing, Task, unnamed_labels
 from seaformer.tasks.task_file import described, own_task, read_task
 
 NEUTRAL = Normalization((127.5,), (63.75,))
-"""Normalisation for verifying a network whose normalisation is not stated: inputs of -2..2."""
+"""Normalization for verifying a network whose normalization is not stated: inputs of -2..2."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Contract:
     """Input and output of a network.
 
     Attributes:
-        task: classes and preprocessing; `NEUTRAL` if the normalisation is unknown. Ignored for a
+        task: classes and preprocessing; `NEUTRAL` if the normalization is unknown. Ignored for a
             network that takes features.
         meaning: meaning of the output.
-        knows_normalization: whether the normalisation was stated.
+        knows_normalization: whether the normalization was stated.
         names_classes: whether the class names were stated.
         note: sentence about what was detected rather than stated; may be empty.
         output: measured output shape and dtype of a user's own network; None for other networks.

@@ -34,7 +34,7 @@ def create_model(
 
     Returns:
         The network in eval mode, float32, with frozen parameters (`requires_grad_(True)` to train
-        it). It takes normalised RGB [N, 3, H, W] and returns logits [N, classes, ceil(H / s),
+        it). It takes normalized RGB [N, 3, H, W] and returns logits [N, classes, ceil(H / s),
         ceil(W / s)], where s is the stride of the network (8 for SeaFormer), or [N, classes] for a
         classification task; for detection see `seaformer.models.retinanet`. An attention layer
         takes and returns features.

@@ -67,7 +67,7 @@ class ReducedASPP(nn.Module):
 class MobileSegmenter(nn.Module):
     """A MobileNet and one of the heads of this module.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32 [N, classes, ceil(H / s),
+    Forward: float32 [N, 3, H, W], normalized RGB -> logits float32 [N, classes, ceil(H / s),
     ceil(W / s)], s = 8 with `LiteReducedASPP` and 16 with `ReducedASPP`.
     """
 

@@ -112,7 +112,7 @@ def _by_anchor(maps: list[Tensor], values: int) -> Tensor:
 class RetinaNet(nn.Module):
     """RetinaNet for object detection.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> float32 [N, anchors, classes + 4]: for every
+    Forward: float32 [N, 3, H, W], normalized RGB -> float32 [N, anchors, classes + 4]: for every
     anchor, the logits of the classes, then the offsets of the box; see `detection_output`.
 
     Args:

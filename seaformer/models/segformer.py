@@ -127,7 +127,7 @@ class Stage(nn.Module):
         self.norm = ChannelNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Embed patches, apply the blocks, and normalise."""
+        """Embed patches, apply the blocks, and normalize."""
         return self.norm(self.blocks(self.embedding(x)))
 
 
@@ -158,7 +158,7 @@ class MLPDecoder(nn.Module):
 class SegFormer(nn.Module):
     """The network; `channels` are the widths of its four stages.
 
-    Forward: float32 [N, 3, H, W], normalised RGB, H and W at least 32 -> logits float32
+    Forward: float32 [N, 3, H, W], normalized RGB, H and W at least 32 -> logits float32
     [N, classes, ceil(H / 4), ceil(W / 4)].
     """
 

@@ -218,7 +218,7 @@ class SegmentationHead(nn.Module):
 class TopFormer(nn.Module):
     """Semantic segmentation.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32
+    Forward: float32 [N, 3, H, W], normalized RGB -> logits float32
     [N, classes, ceil(H / 8), ceil(W / 8)].
     """
 

@@ -46,7 +46,7 @@ class Activation:
         self.histogram += np.bincount(np.clip(places, 0, BINS - 1), minlength=BINS)
 
     def centers(self) -> npt.NDArray[np.float64]:
-        """Centre of each bin."""
+        """Center of each bin."""
         return np.asarray(self.start + (np.arange(BINS) + 0.5) * self.width, dtype=np.float64)
 
     def percentile(self, share: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ b = floor(32767 / 255) = 128,
 
 where w+ and w- are the positive and the negative part. So a channel's step must be at least its
 largest such sum over b. The usual advice is to use seven bits for every weight; most channels lose
-less than that, since large weights of the same sign are seldom neighbours.
+less than that, since large weights of the same sign are seldom neighbors.
 
 The same file then gives the same result on every processor.
 """

@@ -140,7 +140,7 @@ class ImageSession(Closable):
 
         Args:
             x: float32 [1, channels, H, W] or [1, H, W, channels], as `layout` and `input_shape`
-                specify. Whether its values are 0..255 or normalised is up to the caller.
+                specify. Whether its values are 0..255 or normalized is up to the caller.
 
         Returns:
             The output in its own shape; quantized integers are converted to float32.

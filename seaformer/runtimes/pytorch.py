@@ -111,7 +111,7 @@ def open_network(
 
 
 class PyTorchSession(Session):
-    """A network in PyTorch on the CPU; its input is a normalised image.
+    """A network in PyTorch on the CPU; its input is a normalized image.
 
     `note` is a sentence about what was detected of its output rather than stated.
     """

@@ -97,7 +97,7 @@ def _foreign(
 
 
 def _normalization(session: ImageSession, task: Task | None) -> tuple[Normalization, str]:
-    """Determine the normalisation of a file if it is not stated."""
+    """Determine the normalization of a file if it is not stated."""
     path, source = session.session.path, session.session.inputs[0]
     if task is not None:
         rule = task.preprocessing

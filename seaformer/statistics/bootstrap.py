@@ -134,7 +134,7 @@ class Ratio:
 
 
 def summarize(rounds: Rounds, seed: int | None) -> Summary:
-    """Summarise the latencies of one model, in milliseconds above 0.
+    """Summarize the latencies of one model, in milliseconds above 0.
 
     `seed` is for the bootstrap, which can take seconds; None for no bootstrap and no interval.
 
@@ -311,4 +311,4 @@ def _percentiles(values: Floats, level: float) -> tuple[float, float]:
 
 def _require_rounds(rounds: Rounds) -> None:
     if not rounds or not all(len(values) for values in rounds):
-        raise SeaformerError("there are no runs to summarise. Measure again.")
+        raise SeaformerError("there are no runs to summarize. Measure again.")

@@ -1,4 +1,4 @@
-"""The tasks: classes and colours of a data set, and preprocessing of its images.
+"""The tasks: classes and colors of a data set, and preprocessing of its images.
 
 Each JSON file of `seaformer/tasks/` is one task, with its name. A user's own data set is described
 by the same JSON object and read by `Task.from_json`.

@@ -1,4 +1,4 @@
-"""Normalisation of pixels, stated as an input range, a mean and a standard deviation."""
+"""Normalization of pixels, stated as an input range, a mean and a standard deviation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Normalization:
             std: one number or one per channel, in units of the input range, above 0; None for 1.
 
         Returns:
-            The normalisation; None if nothing is stated.
+            The normalization; None if nothing is stated.
 
         Raises:
             UsageError: a number is out of range, or the scale is ambiguous.
@@ -66,7 +66,7 @@ class Normalization:
         )
 
     def on(self, preprocessing: Preprocessing) -> Preprocessing:
-        """Return a preprocessing with this normalisation.
+        """Return a preprocessing with this normalization.
 
         Raises:
             UsageError: the number of channels differs, or a mean is out of range.
@@ -76,7 +76,7 @@ class Normalization:
         return Preprocessing.from_json(changed.to_json())
 
     def of(self, channels: int) -> "Normalization":
-        """Return this normalisation with one number per channel.
+        """Return this normalization with one number per channel.
 
         Raises:
             UsageError: the number of channels differs.

@@ -20,7 +20,7 @@ def probe_inputs(rule: Preprocessing, size: tuple[int, int]) -> Iterator[npt.NDA
     """Yield inputs [height, width, channels] that show the range of an output: noise and white.
 
     Args:
-        rule: preprocessing whose normalisation is applied.
+        rule: preprocessing whose normalization is applied.
         size: height and width.
     """
     random = np.random.default_rng(0)

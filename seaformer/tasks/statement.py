@@ -1,7 +1,7 @@
 """What a user states about a network: classes, preprocessing and meaning of the output.
 
 It is stated by options, by a file, or by attributes of the network. What is not stated stays None:
-no normalisation or labels are assumed silently.
+no normalization or labels are assumed silently.
 """
 
 from collections.abc import Mapping
@@ -40,10 +40,10 @@ class Statement:
     """The user's statement about a network; None for anything not stated.
 
     Attributes:
-        task: the classes; its normalisation counts as stated only if `normalization` is set too.
+        task: the classes; its normalization counts as stated only if `normalization` is set too.
         labels: class names that replace the task's.
         palette: red, green and blue of each class, 0..255, that replace the task's.
-        normalization: normalisation of pixels.
+        normalization: normalization of pixels.
         meaning: meaning of the output, one of `MEANINGS`.
     """
 
@@ -61,7 +61,7 @@ class Statement:
         return self.labels is not None
 
     def without_task(self) -> "Statement":
-        """Return what is stated besides the task, without a normalisation equal to the task's."""
+        """Return what is stated besides the task, without a normalization equal to the task's."""
         normalization = self.normalization
         if self.task is not None:
             rule = self.task.preprocessing
@@ -85,15 +85,15 @@ class Statement:
         """Return the stated task; `usual` supplies what is not stated.
 
         Raises:
-            UsageError: labels and palette do not fit each other, or the normalisation does not fit.
+            UsageError: labels and palette do not fit each other, or the normalization does not fit.
         """
         task = usual if self.task is None else self.task
         if self.labels is not None and self.labels != task.labels:
-            task = _relabelled(task, self.labels)
+            task = _relabeled(task, self.labels)
         if self.palette is not None:
             if len(self.palette) != task.num_classes:
                 raise UsageError(
-                    f"the palette has {len(self.palette)} colours. Allowed: {task.num_classes}, "
+                    f"the palette has {len(self.palette)} colors. Allowed: {task.num_classes}, "
                     "one per class."
                 )
             task = replace(task, palette=self.palette)
@@ -103,7 +103,7 @@ class Statement:
         return task
 
 
-def _relabelled(task: Task, labels: tuple[str, ...]) -> Task:
+def _relabeled(task: Task, labels: tuple[str, ...]) -> Task:
     """Replace the class names of a task.
 
     If their number changes, they are other classes, and masks store their indices.

@@ -1,4 +1,4 @@
-"""The description of a task: classes and colours of a data set, and preprocessing of its images."""
+"""The description of a task: classes and colors of a data set, and preprocessing of its images."""
 
 import math
 import re
@@ -33,7 +33,7 @@ class Preprocessing:
             "center-crop" (to the smallest size that covers `input_size` / `crop_fraction`, with
             preserved aspect ratio, then a center crop of `input_size`).
         input_size: default height and width of the network input, in pixels.
-        pad_value: value of pixels outside the image, after normalisation.
+        pad_value: value of pixels outside the image, after normalization.
         crop_fraction: above 0 and up to 1; None for "stretch".
     """
 
@@ -143,10 +143,10 @@ class Task:
         title: name for people.
         kind: "segmentation" (a class per pixel), "classification" (a class per image) or
             "detection" (boxes with classes).
-        source: the data set, and the source of its class names and colours.
+        source: the data set, and the source of its class names and colors.
         labels: class names, by class index from 0.
-        palette: red, green and blue of each class, 0..255; None if the data set has no colours. Two
-            classes may share a colour, as in some published palettes.
+        palette: red, green and blue of each class, 0..255; None if the data set has no colors. Two
+            classes may share a color, as in some published palettes.
         ignore_index: class index of ignored pixels; None if there are none.
         label_offset: a stored annotation value minus this is the class index. Negative results are
             ignored, and so are stored values equal to `ignore_index`.

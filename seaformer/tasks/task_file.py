@@ -1,4 +1,4 @@
-"""A user's own task: FILE.json, or lists of class names and colours.
+"""A user's own task: FILE.json, or lists of class names and colors.
 
 docs/own_networks.md describes the file. `Task.from_json` defines the full form; in the short
 form, everything except `labels` is optional and has defaults.
@@ -135,7 +135,7 @@ def own_task(labels: Sequence[str], palette: Palette | None = None, name: str = 
     """Return a task with these classes and defaults for everything else.
 
     Raises:
-        UsageError: a label is empty or occurs twice, or the palette has another number of colours.
+        UsageError: a label is empty or occurs twice, or the palette has another number of colors.
     """
     data = {"labels": list(labels), "palette": None if palette is None else list(palette)}
     return Task.from_json(_whole(data, {}, name))
@@ -165,7 +165,7 @@ def _numbers(value: object, where: str) -> tuple[float, ...] | None:
 
 
 def _whole(data: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the full form of a short one, with the default normalisation."""
+    """Return the full form of a short one, with the default normalization."""
     labels = data["labels"]
     usual = get_task(USUAL).preprocessing.to_json()
     if given.get("color_order") == GRAY:

@@ -18,7 +18,7 @@ _CROP_TRIES = 10
 _BRIGHTNESS = 32
 _CONTRAST = _SATURATION = (0.5, 1.5)
 _HUE = 18 / 180
-"""Share of the colour circle, which OpenCV divides into 180 units."""
+"""Share of the color circle, which OpenCV divides into 180 units."""
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -31,12 +31,12 @@ def augment(
     Args:
         image: uint8 [H, W, 3], RGB.
         mask: uint8 [H, W], class indices; `IGNORED` for pixels that do not count.
-        task: normalisation and channel order, and the size that scales refer to.
+        task: normalization and channel order, and the size that scales refer to.
         recipe: which augmentations are applied, and how strongly.
         random: random number generator.
 
     Returns:
-        Normalised float32 [3, h, w] and int64 [h, w] in the size of the recipe's crop. Padding, if
+        Normalized float32 [3, h, w] and int64 [h, w] in the size of the recipe's crop. Padding, if
         the image is smaller than the crop, is `IGNORED`.
     """
     image, mask = _scaled(image, mask, task, recipe, random)
@@ -51,7 +51,7 @@ def augment(
 def finished(
     image: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Change the colors of a crop, normalise it and pad it to the size of the recipe's crop.
+    """Change the colors of a crop, normalize it and pad it to the size of the recipe's crop.
 
     `image` is uint8 [h, w, 3], RGB; the result is float32 [3, height, width].
     """

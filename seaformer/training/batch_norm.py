@@ -1,4 +1,4 @@
-"""Synchronised BatchNorm over the images of all processes."""
+"""Synchronized BatchNorm over the images of all processes."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ class HostSyncBatchNorm(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise by the mean and the variance over all processes."""
+        """Normalize by the mean and the variance over all processes."""
         if not self.training:
             return super().forward(x)
         processes = torch.distributed.get_world_size()

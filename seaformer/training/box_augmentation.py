@@ -29,12 +29,12 @@ def augment_boxes(
     Args:
         image: uint8 [H, W, 3], RGB.
         truth: its boxes; those of groups are omitted.
-        task: normalisation and channel order, and the size that scales refer to.
+        task: normalization and channel order, and the size that scales refer to.
         recipe: which augmentations are applied, and how strongly.
         random: random number generator.
 
     Returns:
-        The normalised image, float32 [3, h, w], at the size of the recipe's crop; the boxes,
+        The normalized image, float32 [3, h, w], at the size of the recipe's crop; the boxes,
         float32 [N, 4], left, top, right, bottom in pixels of the crop; and their classes, int64
         [N].
     """

@@ -23,7 +23,7 @@ def initial_network(
 ) -> nn.Module:
     """Build a network for training.
 
-    Layers without pretrained weights get torch's default initialisation, with this seed. The random
+    Layers without pretrained weights get torch's default initialization, with this seed. The random
     weights of `seaformer.weights.random_weights` are for inference, not for training.
 
     `weights` is as for `create_model`, for any task, see `transfer_weights`; None or "random" for

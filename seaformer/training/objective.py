@@ -22,7 +22,7 @@ from seaformer.training.scenes import Scenes
 from seaformer.training.validation import predict, validate
 
 Batch = tuple[Tensor, Any]
-"""Normalised images, float32 [N, 3, h, w], and their targets in the form that `loss` takes."""
+"""Normalized images, float32 [N, 3, h, w], and their targets in the form that `loss` takes."""
 
 Augment = Callable[[Any, Any, Task, Recipe, np.random.Generator], Sequence[npt.NDArray[Any]]]
 

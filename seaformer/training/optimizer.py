@@ -1,4 +1,4 @@
-"""AdamW's parameter groups, the learning rate schedule and regularisation of a recipe."""
+"""AdamW's parameter groups, the learning rate schedule and regularization of a recipe."""
 
 from typing import Any
 

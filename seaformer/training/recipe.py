@@ -3,7 +3,7 @@
 The recipes come from the official configurations (fudan-zvg/SeaFormer, folder
 seaformer-seg/local_configs), all of which start from a backbone trained on ImageNet. "shapes" is
 our own: it trains from scratch, within tens of minutes on one core. It therefore has a higher
-learning rate, the same for the head, and no regularisation, which a data set that never repeats an
+learning rate, the same for the head, and no regularization, which a data set that never repeats an
 image does not need.
 
 The recipes for detection are our own too: "coco" lasts twelve epochs of COCO's 118 287 training
@@ -24,7 +24,7 @@ class Recipe:
     """Hyperparameters of a run.
 
     Attributes:
-        iterations: optimiser steps.
+        iterations: optimizer steps.
         batch_size: images per step, over all processes.
         crop: height and width of a training image, in pixels.
         learning_rate: peak learning rate of AdamW, for the backbone.

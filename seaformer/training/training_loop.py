@@ -46,7 +46,7 @@ def train(
     """Train a network by the recipe of its folder, and write the results there.
 
     On one device, the loss curve is reproducible, even if the run is interrupted and resumed: the
-    state contains weights, optimiser and step, and seed and step determine all randomness. Ctrl-C,
+    state contains weights, optimizer and step, and seed and step determine all randomness. Ctrl-C,
     TERM and HUP stop the run after the current step, and the state is saved.
 
     Args:

@@ -135,7 +135,7 @@ def verdict(scores: Scores) -> list[str]:
             f"{percent(float(scores.values[1]))} % on the validation images."
         ]
     if np.isnan(scores.miou):
-        return ["No score can be stated: the validation images have no labelled pixel."]
+        return ["No score can be stated: the validation images have no labeled pixel."]
     return [
         f"The best weights have mIoU {percent(scores.miou)} % and pixel accuracy "
         f"{percent(scores.pixel_accuracy)} % on the validation images."

@@ -17,7 +17,7 @@ from seaformer.weights.random_weights import norm_values, rounded, stream
 LINEAR_GAIN = 0.5
 """Of linear layers: attention scores stay small enough for a smooth softmax."""
 BRANCH_SCALE = 0.3
-"""Of the scales of residual branches, which libraries initialise with almost 0."""
+"""Of the scales of residual branches, which libraries initialize with almost 0."""
 SHIFT = 0.5
 """Mean of a norm that measures its input. Activations that cut off half of all values make a deep
 network chaotic: every layer amplifies a difference by a fifth."""
@@ -33,7 +33,7 @@ def fill_by_type(model: nn.Module, seed: int = 0) -> None:
     deviation of their initial values, at least 0.02.
 
     Args:
-        model: in its library's initialisation, in eval mode, float32; it declares its input.
+        model: in its library's initialization, in eval mode, float32; it declares its input.
         seed: random seed.
     """
     with torch.no_grad():
@@ -47,7 +47,7 @@ def fill_by_type(model: nn.Module, seed: int = 0) -> None:
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a normalisation layer; libraries' own layers derive from torch's."""
+    """Whether a module is a normalization layer; libraries' own layers derive from torch's."""
     return "norm" in type(module).__name__.lower() or hasattr(module, "running_var")
 
 

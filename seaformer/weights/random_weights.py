@@ -1,7 +1,7 @@
 """Seeded random weights: reproducible on every machine, with all branches active, well-conditioned.
 
 They replace trained weights where none are available: measuring latency, conversion and its
-numerical error needs no trained weights. A freshly initialised PyTorch model is unsuitable: its
+numerical error needs no trained weights. A freshly initialized PyTorch model is unsuitable: its
 BatchNorms are identities, so that folding them wrongly has no effect, and its values depend on the
 version of PyTorch.
 

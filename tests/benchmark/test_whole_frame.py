@@ -248,7 +248,7 @@ def test_an_invalid_size_is_refused(text: str) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """Return a segmentation model that finds the strongest colour."""
+    """Return a segmentation model that finds the strongest color."""
     return write_onnx(tmp_path / "colors.onnx", metadata())
 
 

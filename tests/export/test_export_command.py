@@ -301,7 +301,7 @@ def test_a_folder_below_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "signalled"),
+    ("number", "signaled"),
     [
         (signal.SIGINT, "the command"),
         (signal.SIGINT, "its process group"),  # as a terminal does
@@ -311,7 +311,7 @@ def test_a_folder_below_a_file(tmp_path: Path) -> None:
 )
 @pytest.mark.slow
 def test_a_signal_during_the_conversion(
-    folder: Path, number: signal.Signals, signalled: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, number: signal.Signals, signaled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = folder / "temporary"
     temporary.mkdir()
@@ -335,7 +335,7 @@ def test_a_signal_during_the_conversion(
         converting = [c for c in children if "onnx2tf_worker" in " ".join(c.cmdline())]
     time.sleep(1.0)  # during its imports, which are slower
     assert converting[0].is_running()
-    if signalled == "the command":
+    if signaled == "the command":
         process.send_signal(number)
     else:
         os.killpg(process.pid, number)

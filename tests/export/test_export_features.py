@@ -159,7 +159,7 @@ def test_options_that_require_images_are_refused(
     assert_one_line(done, 2, message)
 
 
-def test_a_misspelt_layer_is_reported_with_suggestions(tmp_path: Path) -> None:
+def test_a_misspelled_layer_is_reported_with_suggestions(tmp_path: Path) -> None:
     done = run_export("--model", "attention-windows", cwd=tmp_path)
     assert_one_line(done, 2, "Did you mean 'attention-window'")
 

@@ -232,7 +232,7 @@ def with_the_standard_reader(program: str, *arguments: Path) -> subprocess.Compl
 
 
 def test_the_task_library_segments_with_a_file(tiny_export: Path, tmp_path: Path) -> None:
-    """The library needs only the file, which contains input, normalisation and labels."""
+    """The library needs only the file, which contains input, normalization and labels."""
     if not os.environ.get(SUPPORT):
         pytest.skip(f"{SUPPORT} names no folder with the Task Library")
     file = tiny_export / f"{TINY}_fp32.tflite"
@@ -337,7 +337,7 @@ def test_half_precision_halves_the_size_of_the_file(tiny_export: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_mean_of_the_normalisation_is_not_rounded_to_half(tmp_path: Path) -> None:
+def test_the_mean_of_the_normalization_is_not_rounded_to_half(tmp_path: Path) -> None:
     """The mean is stored once per column, so with 512 columns it is as large as a weight."""
     done = run_export(
         "--weights", "shapes", "--input-size", "64x512", "--precision", "fp16", "--format", "onnx",
@@ -389,7 +389,7 @@ def test_the_whole_graph_is_one_partition_of_xnnpack(stem: Path) -> None:
 
 
 def photograph(size: tuple[int, int]) -> np.ndarray:
-    """Return the photo as the input of the network before normalisation, [1, 3, H, W]."""
+    """Return the photo as the input of the network before normalization, [1, 3, H, W]."""
     image = prepare(read_image(sample_photograph()), ADE20K.preprocessing, size)
     assert image.std() > 20
     return np.ascontiguousarray(image.transpose(2, 0, 1)[None])

@@ -337,7 +337,7 @@ def test_prediction_refuses_a_bomb(folder: Path) -> None:
 @pytest.mark.parametrize("kind", ["images", "masks"])
 @pytest.mark.slow
 def test_evaluation_and_training_refuse_a_bomb(folder: Path, data: Path, kind: str) -> None:
-    png_bomb(data / kind / "1.png", 60_000, 60_000, colour=3 if kind == "masks" else 2)
+    png_bomb(data / kind / "1.png", 60_000, 60_000, color=3 if kind == "masks" else 2)
     done = command("evaluate", "model.onnx", "--data", data, cwd=folder)
     assert done.status == 1, done.output
     assert MESSAGE in done.output

@@ -57,7 +57,7 @@ def run(command: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
 
 
 def on_a_terminal(command: str, *arguments: str | Path, cwd: Path) -> tuple[int, str]:
-    """Run a command on a terminal with 256 colours; return its exit status and its output."""
+    """Run a command on a terminal with 256 colors; return its exit status and its output."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", MODULES[command], *map(str, arguments)],
@@ -149,7 +149,7 @@ def test_predict_escapes_models_and_names(folder: Path, suffix: str) -> None:
     assert MARKUP in output
 
 
-def test_a_terminal_receives_only_colours(folder: Path) -> None:
+def test_a_terminal_receives_only_colors(folder: Path) -> None:
     status, sent = on_a_terminal("predict", f"{NAME}.png", "--model", f"{NAME}.onnx", cwd=folder)
     assert status == 0, sent
     styles = r"\x1b\[[\d;]*m"

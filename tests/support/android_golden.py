@@ -173,7 +173,7 @@ def _upsampling(folder: Folder) -> list[Json]:
 
 
 def _smooth(noise: np.ndarray) -> np.ndarray:
-    """Smooth noise like the logits of networks, in which neighbours are similar."""
+    """Smooth noise like the logits of networks, in which neighbors are similar."""
     for axis in (1, 2):
         for _ in range(3):
             noise = (np.roll(noise, 1, axis) + noise + np.roll(noise, -1, axis)) / np.float32(3)
@@ -205,7 +205,7 @@ def _blending(folder: Folder) -> list[Json]:
     cases = []
     for task in ("ade20k", "shapes", "imagenet"):
         labels, palette = get_task(task).labels, get_task(task).palette
-        # Classes beyond the labels and the palette get generated names and colours.
+        # Classes beyond the labels and the palette get generated names and colors.
         ids = rng.integers(0, len(labels) + 5, pixels.shape[:2]) // rng.integers(1, 40, (100, 1))
         for opacity in (0, 0.37, 0.5, 1):
             name = f"{task}_{opacity}"

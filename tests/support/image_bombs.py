@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""PNG colour type -> number of channels: grey, RGB, palette, grey and alpha, RGBA."""
+"""PNG color type -> number of channels: gray, RGB, palette, gray and alpha, RGBA."""
 
 
-def png_bomb(path: Path, width: int, height: int, bits: int = 8, colour: int = 0) -> Path:
+def png_bomb(path: Path, width: int, height: int, bits: int = 8, color: int = 0) -> Path:
     """Write a complete PNG of zeros without allocating its pixels.
 
     Args:
@@ -19,17 +19,17 @@ def png_bomb(path: Path, width: int, height: int, bits: int = 8, colour: int = 0
         width: width of the image.
         height: height of the image, a multiple of 100.
         bits: bits per channel.
-        colour: colour type.
+        color: color type.
     """
-    row = bytes(1 + -(-width * CHANNELS[colour] * bits // 8))
+    row = bytes(1 + -(-width * CHANNELS[color] * bits // 8))
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     # A full flush makes a block independent of its position, so it can be repeated.
     rows = packer.compress(row * 100) + packer.flush(zlib.Z_FULL_FLUSH)
     # For zeros, the lower half of the checksum is 1, and the upper half is the number of bytes.
     checksum = (len(row) * height % 65521) << 16 | 1
     data = b"\x78\xda" + rows * (height // 100) + packer.flush() + struct.pack(">I", checksum)
-    chunks = [b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)]
-    if colour == 3:
+    chunks = [b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)]
+    if color == 3:
         chunks.append(b"PLTE" + bytes(768))
     chunks += [b"IDAT" + data, b"IEND"]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, chunks)))

@@ -1,6 +1,6 @@
 """Folders with the file names of Qualcomm's packages for phones, but without their content.
 
-The licence of the real packages does not allow them in a repository.
+The license of the real packages does not allow them in a repository.
 """
 
 from collections.abc import Sequence

@@ -39,5 +39,5 @@ def fill(name, shape):
 
 
 def image(height, width):
-    """Input [1, 3, height, width], float32, already normalised."""
+    """Input [1, 3, height, width], float32, already normalized."""
     return np.random.RandomState(7).standard_normal((1, 3, height, width)).astype(np.float32)

@@ -49,7 +49,7 @@ from seaformer.benchmark.studies.attention.attention_results import (
 )
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
-from seaformer.benchmark.studies.pareto.pareto_study import summarise
+from seaformer.benchmark.studies.pareto.pareto_study import combine
 from seaformer.evaluation.average_precision import MEASURES
 from seaformer.evaluation.evaluation_page import write_report as write_evaluation_page
 from seaformer.evaluation.metrics import SegmentationScores
@@ -173,7 +173,7 @@ def pareto(path: Path) -> None:
         candidates.append(replace(candidate(number, f"{name}.tflite", input=square), facts=facts))
         times[f"m{number}"] = times_around((figure.paper_ms or 100.0) / 3, number, spread=0.1)
     results = make_results(candidates, times, command=COMMAND, warnings=("it was <busy>",))
-    write_pareto_page(path, summarise("ade20k", results, "results.json", ()))
+    write_pareto_page(path, combine("ade20k", results, "results.json", ()))
 
 
 def accelerators(path: Path) -> None:

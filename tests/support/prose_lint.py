@@ -1,4 +1,4 @@
-"""Check the prose of the project: spelling, and the wording of docs/glossary.md.
+"""Check the prose of the project: American spelling, and the wording of docs/glossary.md.
 
     PYTHONPATH=tests/support python -m prose_lint [FILE ...]
 
@@ -88,6 +88,7 @@ def main() -> int:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "codespell_lib", "--quiet-level", "3"),
+                *("--builtin", "clear,rare,en-GB_to_en-US"),
                 *("--dictionary", "-", "--dictionary", folder / "dictionary"),
                 *("--regex", rf"(?i:\b(?:{'|'.join(phrases)})\b)|{WORD}"),
                 *("--toml", ROOT / "pyproject.toml", "."),

@@ -27,7 +27,7 @@ def scenes(count: int, size: tuple[int, int], split: str = "val") -> Images:
 def calibrated(
     file: Path, task: str, images: int = 8
 ) -> tuple[TFLiteEngine, dict[str, Activation]]:
-    """Return the engine of an exported .tflite that normalises inside, calibrated on scenes."""
+    """Return the engine of an exported .tflite that normalizes inside, calibrated on scenes."""
     metadata = read_metadata(file)
     operators = metadata.operators
     model = tflite_file.with_module_names(content_of(file), [row.module for row in operators])

@@ -1,4 +1,4 @@
-"""Tiny real model files that classify pixels by their strongest colour, so masks are known.
+"""Tiny real model files that classify pixels by their strongest color, so masks are known.
 
 The logits are the averages of red, green and blue over 8 x 8 pixels, so there are three classes.
 """
@@ -155,7 +155,7 @@ def write_detector(path: Path, info: dict[str, Any]) -> Path:
             helper.make_node("Transpose", ["maps"], ["rows"], perm=[0, 2, 3, 1]),
             helper.make_node("Reshape", ["rows", "shape"], ["logits"]),
         ],
-        "boxes of strong colours",
+        "boxes of strong colors",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 64, 7])],
         [

@@ -110,7 +110,7 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
     def show_benchmark(self, console: Console, results: object) -> None:
         """Print nothing for a single row."""
 
-    def summarise(self, finished: Finished) -> AcceleratorResults:
+    def summarize(self, finished: Finished) -> AcceleratorResults:
         """Combine the rows, with the reason for those that could not be run."""
         measured = {one.planned.folder: one for one in finished.measured}
         reasons = self._reasons | {one.planned.folder: one.reason for one in finished.failed}

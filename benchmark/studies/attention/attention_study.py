@@ -115,7 +115,7 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
     def show_benchmark(self, console: Console, results: Results) -> None:
         """Print nothing for a single side."""
 
-    def summarise(self, finished: Finished) -> AttentionResults:
+    def summarize(self, finished: Finished) -> AttentionResults:
         """Fit the growth of latency over the benchmarks of all sides."""
         of_side = {self._side_of[one.planned.folder]: one for one in finished.measured}
         first = finished.results[0]

@@ -60,16 +60,16 @@ class ParetoStudy(DocumentStudy[ParetoResults]):
         """Return the given models, or else all networks of the task."""
         return [Planned(self.given_models() or TASKS[self._task].networks())]
 
-    def summarise(self, finished: Finished) -> ParetoResults:
+    def summarize(self, finished: Finished) -> ParetoResults:
         """Combine the measured networks with their published figures."""
         (measured,) = finished.measured
         left_out = [
             NetworkLeftOut(title=one.export.title, reason=one.reason) for one in finished.left_out
         ]
-        return summarise(self._task, measured.results, measured.path.name, left_out)
+        return combine(self._task, measured.results, measured.path.name, left_out)
 
 
-def summarise(
+def combine(
     name: str, results: Results, file: str, left_out: Sequence[NetworkLeftOut]
 ) -> ParetoResults:
     """Return the points of a benchmark of all networks of a task; `file` names its results.json.

@@ -9,16 +9,16 @@
  * class whose maximum is below m (with a margin for rounding) wins nowhere in the region. argmax.py
  * proves that this rule changes no pixel, not even at ties, and bounds the effect of rounding.
  *
- * The rule is applied twice: to tiles (up to 3 x 3 cells between neighbouring logits) with all
+ * The rule is applied twice: to tiles (up to 3 x 3 cells between neighboring logits) with all
  * classes, then to blocks (up to 8 x 8 pixels) with the classes left in their tile. Most of the
  * remaining work is reading all logits once. Extremes are computed vertically first, because
- * horizontal neighbours share them. From the classes left in a block, those that are below a single
+ * horizontal neighbors share them. From the classes left in a block, those that are below a single
  * other class at all points of the block are dropped. The rest is evaluated; for logits that are
  * noise, that is a third of all classes.
  *
  * Logits are read as float HWC, so that loops over classes are vector loops. Other layouts and
  * types are converted row by row, into a ring of as many rows as a tile needs. Loops are written
- * for the auto-vectorisation of compilers: flat, without branches, of constant length if needed.
+ * for the auto-vectorization of compilers: flat, without branches, of constant length if needed.
  *
  * Compile with -std=c99 -O3 -ffp-contract=off, and never with -ffast-math. (With fused
  * multiply-adds, the rule stays valid, but near ties may be decided differently from argmax.py.)
@@ -38,7 +38,7 @@
 #endif
 
 #if defined __GNUC__ && !defined __clang__
-#define NOINLINE __attribute__((noinline)) /* GCC vectorises these functions only if not inlined */
+#define NOINLINE __attribute__((noinline)) /* GCC vectorizes these functions only if not inlined */
 #else
 #define NOINLINE
 #endif
@@ -54,7 +54,7 @@ enum {
 };
 
 /* Points are the rows, or columns, of logits that outputs depend on, in order. The first row counts
- * twice if there are outputs above its centre, the last one if there are outputs below its centre.
+ * twice if there are outputs above its center, the last one if there are outputs below its center.
  * A cell is the interval between a point and the next one. */
 typedef struct {
     size_t begin, length; /* the outputs */
@@ -111,7 +111,7 @@ static inline float greater(float a, float b) { return b > a ? b : a; }
 
 /* ---- Positions of the outputs ---------------------------------------------------------------- */
 
-/* Finds the points, and the position of each output among them. Outputs before the centre of the
+/* Finds the points, and the position of each output among them. Outputs before the center of the
  * first source lie after source -1, between two points that are both source 0. */
 static void place_outputs(axis *a, int32_t sources, int32_t outputs) {
     const float scale = (float)sources / (float)outputs;
@@ -156,7 +156,7 @@ static group group_from(const axis *a, const span *first) {
     return g;
 }
 
-/* The weight of a point is 1 at the point and falls to 0 at its neighbours. Summing over all points
+/* The weight of a point is 1 at the point and falls to 0 at its neighbors. Summing over all points
  * of a block, of which at most two have a weight other than 0 at an output, needs no indices and
  * gives the same value, because 0 * x adds nothing. */
 static void build_interpolation_weights(float *weights, const axis *columns) {

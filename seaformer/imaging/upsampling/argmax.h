@@ -28,7 +28,7 @@ enum {
     SEAFORMER_NOT_FINITE = 3 /* a logit that is NaN or larger in magnitude than the limit below */
 };
 
-/* Limits: a class has to fit the mask's uint16, and the centre of a pixel (d + 0.5) a float32. */
+/* Limits: a class has to fit the mask's uint16, and the center of a pixel (d + 0.5) a float32. */
 enum { SEAFORMER_MAX_CLASSES = 65536, SEAFORMER_MAX_SIDE = 1048576 };
 #define SEAFORMER_MAX_LOGIT 0x1p127f /* half the largest float */
 

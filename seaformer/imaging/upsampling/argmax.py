@@ -47,7 +47,7 @@ rounding: either |x_k| <= 2 |x_j|, and 15u |x_j| is enough, or the difference ex
 
     B = 8u max|corner| + 3u (h D_y + w D_x)        for logits [C, h, w]
 
-where D_y, D_x are the largest differences of the class between neighbours along an axis. The first
+where D_y, D_x are the largest differences of the class between neighbors along an axis. The first
 term is for the roundings of the weights and of E (six per summand), the second for the three of t,
 each relative to at most h or w. B holds for other float32 evaluations too, such as torch's, which
 fuses multiply-adds in an order that depends on the memory layout. Each evaluation thus picks a
@@ -71,7 +71,7 @@ from numpy.typing import NDArray
 from seaformer.errors import SeaformerError
 
 MAX_CLASSES = 65536  # a class has to fit uint16
-MAX_SIDE = 1 << 20  # the centre of an output, d + 0.5, has to be an exact float32
+MAX_SIDE = 1 << 20  # the center of an output, d + 0.5, has to be an exact float32
 MAX_LOGIT = 2.0**127  # half the largest float32
 PIXELS_AT_ONCE = 1 << 14  # small enough that a batch of cells stays in cache
 
@@ -87,7 +87,7 @@ Mask = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def upsample_argmax(logits: Logits, size: tuple[int, int], layout: Layout = "CHW") -> Mask:
-    """Return the class of every pixel of logits resized bilinearly (half-pixel centres).
+    """Return the class of every pixel of logits resized bilinearly (half-pixel centers).
 
     Args:
         logits: finite values, [C, h, w] or [h, w, C]: float32, float16 (converted to float32), int8
@@ -171,7 +171,7 @@ class _Axis:
     """Positions of the outputs along an axis among the points, the sources to interpolate.
 
     Cell i lies between points i and i + 1. The first source counts as two points if there are
-    outputs before its centre, and the last one if there are outputs after it; these outputs lie in
+    outputs before its center, and the last one if there are outputs after it; these outputs lie in
     a cell between a source and itself. Where outputs skip sources, there is a cell without outputs.
     """
 
@@ -182,8 +182,8 @@ class _Axis:
 
     @classmethod
     def of(cls, sources: int, outputs: int) -> "_Axis":
-        centre = np.arange(outputs, dtype=np.float32) + np.float32(0.5)
-        position = np.float32(sources) / np.float32(outputs) * centre - np.float32(0.5)
+        center = np.arange(outputs, dtype=np.float32) + np.float32(0.5)
+        position = np.float32(sources) / np.float32(outputs) * center - np.float32(0.5)
         before = np.minimum(np.floor(position).astype(np.intp), sources - 1)  # at least -1
         weight = np.minimum(position - before.astype(np.float32), np.float32(1))
         weight[before < 0] = 0

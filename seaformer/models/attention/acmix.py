@@ -2,7 +2,7 @@
 
     y = a * attention(q, k, v) + b * convolution(q, k, v)          a, b learned; q, k, v 1x1 convs
 
-Every position attends to its 7 x 7 neighbourhood (the map is mirrored at its edges). The offset
+Every position attends to its 7 x 7 neighborhood (the map is mirrored at its edges). The offset
 between key and query is encoded by r, a linear layer on coordinates from -1 to 1:
 
     attention_x = sum_n softmax_n(q_x (k_n + r_x - r_n) / sqrt(d)) v_n        O(49 HW (Cqk + Cv))
@@ -10,7 +10,7 @@ between key and query is encoded by r, a linear layer on coordinates from -1 to 
 q_x r_x is the same for all n and has no effect on the softmax, so it is omitted: keys are k - r.
 For the convolution, a linear layer maps the 3 x heads maps of each of the d channels to 3 x 3 maps,
 one per tap (27 C products per position). These are shifted and added by a grouped 3 x 3 convolution
-(81 C) with learned kernels, initialised as shifts in training. Details that the paper leaves open
+(81 C) with learned kernels, initialized as shifts in training. Details that the paper leaves open
 (biases, mirrored edges, coordinates, learned shifts) follow the authors' code, LeapLabTHU/ACmix,
 ResNet/test_bottleneck.py.
 """
@@ -22,13 +22,13 @@ from torch.nn import functional as F
 from seaformer.models.attention.heads import attend
 
 ATTENDED = 7
-"""Side length of the neighbourhood that a position attends to."""
+"""Side length of the neighborhood that a position attends to."""
 TAPS = 3
 """Side length of the convolution kernel."""
 
 
-class Neighbourhood(nn.Module):
-    """The neighbourhood of every position: [N, C, H, W] -> [NHW, ATTENDED^2, C]."""
+class Neighborhood(nn.Module):
+    """The neighborhood of every position: [N, C, H, W] -> [NHW, ATTENDED^2, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Collect rows, then columns of rows: 14 slices instead of 49."""
@@ -87,7 +87,7 @@ class ACmix(nn.Module):
         self.key = nn.Conv2d(channels, channels, 1)
         self.value = nn.Conv2d(channels, channels, 1)
         self.position = PositionEncoding(channels // heads)
-        self.neighbourhood = Neighbourhood()
+        self.neighborhood = Neighborhood()
         self.convolution = ShiftedConvolution(channels, heads)
         self.attention_rate = nn.Parameter(torch.full((1,), 0.5))
         self.convolution_rate = nn.Parameter(torch.full((1,), 0.5))
@@ -96,8 +96,8 @@ class ACmix(nn.Module):
         """Compute both branches and their weighted sum."""
         query, key, value = self.query(x), self.key(x), self.value(x)
         tokens = query.permute(0, 2, 3, 1).reshape(-1, 1, query.shape[1])
-        keys = self.neighbourhood(self.position(key))
-        attended = attend(tokens, keys, self.neighbourhood(value), heads=self.heads)
+        keys = self.neighborhood(self.position(key))
+        attended = attend(tokens, keys, self.neighborhood(value), heads=self.heads)
         attended = attended.reshape(-1, *x.shape[2:], x.shape[1]).permute(0, 3, 1, 2)
         convolved = self.convolution(query, key, value)
         return self.attention_rate * attended + self.convolution_rate * convolved

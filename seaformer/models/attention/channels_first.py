@@ -27,14 +27,14 @@ class ChannelNorm(nn.Module):
         self.eps = 1e-5
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise to mean 0 and variance 1, then scale and shift."""
-        centred = x - x.mean(1, keepdim=True)
-        variance = centred.square().mean(1, keepdim=True)
-        normalised = centred / (variance + self.eps).sqrt()
+        """Normalize to mean 0 and variance 1, then scale and shift."""
+        centered = x - x.mean(1, keepdim=True)
+        variance = centered.square().mean(1, keepdim=True)
+        normalized = centered / (variance + self.eps).sqrt()
         # The batch axis is explicit; without it, a converter could mistake the channels for the
         # rows of a map with the same number of rows.
         weight, bias = self.weight[None, :, None, None], self.bias[None, :, None, None]
-        return normalised * weight + bias
+        return normalized * weight + bias
 
 
 class GELU(nn.Module):

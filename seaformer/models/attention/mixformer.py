@@ -76,7 +76,7 @@ class Gated(nn.Module):
         self.norm = nn.BatchNorm2d(channels // 2)
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        """Project, multiply by the gate, and normalise."""
+        """Project, multiply by the gate, and normalize."""
         return self.norm(gate * self.projection(x))
 
 

@@ -67,7 +67,7 @@ class Collection:
 
         Args:
             name: without the prefix.
-            pretrained: whether the library downloads its weights, or initialises them.
+            pretrained: whether the library downloads its weights, or initializes them.
 
         Raises:
             UsageError: the library has no network of this name, or none that can be exported.

@@ -41,7 +41,7 @@ def declare(
 ) -> nn.Module:
     """Set the attributes by which `seaformer.models.contract` knows a network; return the network.
 
-    A built-in task contributes its name and colours if it has the same classes.
+    A built-in task contributes its name and colors if it has the same classes.
 
     Args:
         model: the network, which returns logits.

@@ -15,7 +15,7 @@ NOTE = "torchvision's own validation transform."
 
 _ARGUMENTS = MappingProxyType(
     {
-        # As with weights: the forward then converts ImageNet's normalisation to its own.
+        # As with weights: the forward then converts ImageNet's normalization to its own.
         "googlenet": {"transform_input": True, "aux_logits": False, "init_weights": False},
         "inception_v3": {"transform_input": True, "aux_logits": False, "init_weights": False},
     }

@@ -45,7 +45,7 @@ class FeedForward(nn.Module):
         self.reduce = ConvBN(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix the channels of each pixel with the channels of its eight neighbours."""
+        """Mix the channels of each pixel with the channels of its eight neighbors."""
         return self.reduce(self.act(self.depthwise(self.expand(x))))
 
 

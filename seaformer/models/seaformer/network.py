@@ -12,7 +12,7 @@ from seaformer.models.seaformer.variants import Variant
 class SeaFormer(nn.Module):
     """Semantic segmentation.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32
+    Forward: float32 [N, 3, H, W], normalized RGB -> logits float32
     [N, classes, ceil(H / 8), ceil(W / 8)].
     """
 
@@ -35,7 +35,7 @@ class SeaFormer(nn.Module):
 class SeaFormerClassifier(nn.Module):
     """Image classification: stem and context branch, no spatial branch.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32 [N, classes].
+    Forward: float32 [N, 3, H, W], normalized RGB -> logits float32 [N, classes].
     """
 
     paper_section = "4.3 Image classification"
@@ -54,7 +54,7 @@ class SeaFormerClassifier(nn.Module):
 class SeaFormerBackbone(nn.Module):
     """The classification network without its head.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> features at output strides 8, 16, 32 and 64.
+    Forward: float32 [N, 3, H, W], normalized RGB -> features at output strides 8, 16, 32 and 64.
     """
 
     paper_section = "3.1 Overall architecture"

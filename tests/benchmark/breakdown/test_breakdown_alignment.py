@@ -263,7 +263,7 @@ def test_name_suffixes_of_fusions_are_ignored(added: str, convolutions: OnnxGrap
     assert owners(convolutions, *events) == [(0, 0, 1.0), (1, 2, 1.0), (2, 4, 1.0)]
 
 
-def test_inserted_nodes_are_attributed_to_their_neighbours(convolutions: OnnxGraph) -> None:
+def test_inserted_nodes_are_attributed_to_their_neighbors(convolutions: OnnxGraph) -> None:
     events = [
         ("ReorderInput", "ReorderInput"),
         ("/a/Conv_token_3", "QLinearConv"),

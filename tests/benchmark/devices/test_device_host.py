@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from seaformer.benchmark.devices.cores import choose_cores
 from seaformer.benchmark.devices.device import Conditions, Temperature
 from seaformer.benchmark.devices.errors import (
-    Cancelled,
+    Canceled,
     DeviceError,
     ExecRefused,
     FileRefused,
@@ -223,7 +223,7 @@ def test_another_thread_can_stop_a_program(tmp_path: Path) -> None:
     with host.workspace("test") as workspace:
         assert isinstance(workspace, HostWorkspace)
         _place(workspace, tmp_path, "hangs", HANG)
-        with pytest.raises(Cancelled):
+        with pytest.raises(Canceled):
             workspace.execute("hangs", [], time_limit_s=60, on_line=lambda _: host.cancel())
 
 

@@ -27,7 +27,7 @@ from seaformer.benchmark.devices.doctor import (
     findings_of,
 )
 from seaformer.benchmark.devices.errors import (
-    Cancelled,
+    Canceled,
     ExecRefused,
     FileRefused,
     NoPermission,
@@ -215,7 +215,7 @@ def test_another_thread_can_stop_a_program_and_the_folder_is_removed(
             _place(workspace, tmp_path, "hangs", HANG)
             workspace.execute("hangs", [], time_limit_s=LIMIT_S, on_line=lambda _: phone.cancel())
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(Canceled):
         work()
     wait_until(lambda: not loopback_phone.programs(), "nothing runs on the phone")
     assert loopback_phone.left_files() == []

@@ -15,7 +15,7 @@ from seaformer.benchmark.official_tool.arguments import (
     OUTPUT_FLAG,
     Input,
     arguments,
-    recognise,
+    recognize,
 )
 from seaformer.benchmark.official_tool.output import read_output
 from seaformer.benchmark.results.schema import Times, ToolSummary
@@ -124,15 +124,15 @@ def test_truncated_output_gives_fewer_values_and_no_others(path: Path, data: st.
 
 
 def test_versions_of_the_tool_are_detected_by_their_help() -> None:
-    classic, showing, newer = map(recognise, (CLASSIC_HELP, SHOWING_HELP, NEWER_HELP))
+    classic, showing, newer = map(recognize, (CLASSIC_HELP, SHOWING_HELP, NEWER_HELP))
     assert (classic.is_classic, showing.is_classic, newer.is_classic) == (True, True, False)
     assert (classic.shows_output, showing.shows_output, newer.shows_output) == (False, True, False)
     with pytest.raises(SeaformerError, match="not benchmark_model"):
-        recognise("usage: ls [OPTION]... [FILE]...")
+        recognize("usage: ls [OPTION]... [FILE]...")
 
 
 def test_arguments_request_the_exact_number_of_runs() -> None:
-    words = arguments(recognise(CLASSIC_HELP), "a.tflite", threads=2, warmup_runs=3, runs=50)
+    words = arguments(recognize(CLASSIC_HELP), "a.tflite", threads=2, warmup_runs=3, runs=50)
     assert "--graph=a.tflite" in words
     assert {"--num_runs=50", "--warmup_runs=3", "--num_threads=2"} <= set(words)
     # Without these the tool runs for at least a second, and stops after 150 s.
@@ -143,7 +143,7 @@ def test_arguments_request_the_exact_number_of_runs() -> None:
 def test_a_colon_in_the_name_of_an_input_is_escaped() -> None:
     model_input = Input("serving_default_image:0", (1, 64, 64, 3), "m0.input", "m0.output")
     words = arguments(
-        recognise(SHOWING_HELP), "a", threads=1, warmup_runs=1, runs=1, given=model_input
+        recognize(SHOWING_HELP), "a", threads=1, warmup_runs=1, runs=1, given=model_input
     )
     assert rf"{INPUT_FLAG}=serving_default_image\:0:m0.input" in words
     assert "--input_layer_shape=1,64,64,3" in words

@@ -175,7 +175,7 @@ def test_the_table_shows_device_conditions_and_ratio() -> None:
     ("bytes_ms", "warned"),
     [(10.0, None), (30.0, "is slower than"), (20.0, "is not measurably faster than")],
 )
-def test_a_quantised_model_that_is_not_faster_is_named(bytes_ms: float, warned: str | None) -> None:
+def test_a_quantized_model_that_is_not_faster_is_named(bytes_ms: float, warned: str | None) -> None:
     warnings = results_of(bytes_ms=bytes_ms).warnings
     assert bool(warnings) == bool(warned)
     if warned is not None:
@@ -183,7 +183,7 @@ def test_a_quantised_model_that_is_not_faster_is_named(bytes_ms: float, warned: 
         assert "bytes.tflite (int8)" in warnings[0]
 
 
-def test_a_slow_quantised_model_is_reported_in_either_order() -> None:
+def test_a_slow_quantized_model_is_reported_in_either_order() -> None:
     times = {"m0": times_around(30.0, 1), "m1": times_around(20.0, 2)}
     models = [candidate(0, "bytes.tflite", "int8"), candidate(1, "float.tflite")]
     (warning,) = make_results(models, times).warnings

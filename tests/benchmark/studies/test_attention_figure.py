@@ -188,7 +188,7 @@ def test_labels_are_separated_and_keep_their_order() -> None:
     assert spread([10.0, 90.0]) == [10.0, 90.0]
 
 
-def test_a_line_goes_through_its_points_and_is_labelled_at_its_end() -> None:
+def test_a_line_goes_through_its_points_and_is_labeled_at_its_end() -> None:
     whole, short = [Value(8, 1), Value(64, 10, 9, 11)], [Value(8, 100)]
     lines = [("a", 3, whole), ("b", 1, short)]
     plot = line_plot("times", "two lines", "side", lines, (8, 64))
@@ -280,8 +280,8 @@ def test_the_page_is_complete_and_self_contained(folder: Path) -> None:
     for layer in ("squeeze", "window"):
         assert LAYERS[layer].title in page.text
     assert "±" in page.text
-    labelled = [svg["aria-labelledby"] for svg in page.all("svg")]
-    assert set(labelled) <= {title["id"] for title in page.all("title") if title.get("id")}
+    labeled = [svg["aria-labelledby"] for svg in page.all("svg")]
+    assert set(labeled) <= {title["id"] for title in page.all("title") if title.get("id")}
 
 
 @pytest.mark.slow

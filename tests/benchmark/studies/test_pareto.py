@@ -22,7 +22,7 @@ from seaformer.benchmark.results.published import FIGURES
 from seaformer.benchmark.results.schema import InputUsed, ModelFacts
 from seaformer.benchmark.studies.pareto.pareto_page import verdict, write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
-from seaformer.benchmark.studies.pareto.pareto_study import summarise
+from seaformer.benchmark.studies.pareto.pareto_study import combine
 from seaformer.benchmark.studies.pareto.pareto_table import to_csv
 from seaformer.benchmark.studies.pareto.segmentation_networks import family_of, networks
 from seaformer.benchmark.studies.running import export_all
@@ -55,7 +55,7 @@ def network(number: int, name: str, precision: str = "fp32", **changes: object) 
 def results_of(times: dict[str, float], **changes: object) -> ParetoResults:
     networks = [network(number, name) for number, name in enumerate(times)]
     measured = {f"m{number}": times_around(ms, number) for number, ms in enumerate(times.values())}
-    return summarise("ade20k", make_results(networks, measured, **changes), "results.json", ())
+    return combine("ade20k", make_results(networks, measured, **changes), "results.json", ())
 
 
 # The front
@@ -82,7 +82,7 @@ def test_a_network_that_is_not_significantly_slower_is_on_the_front() -> None:
     noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
     noisy["m2"] = times_around(30.0, 2)
     models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]
-    found = summarise("ade20k", make_results(models, noisy), "results.json", ())
+    found = combine("ade20k", make_results(models, noisy), "results.json", ())
     assert {point.title: point.standing for point in found.points} == {
         "SeaFormer-T": Standing.ON,
         "TopFormer-T": Standing.UNCLEAR,
@@ -131,7 +131,7 @@ def test_a_model_without_published_figures_is_left_out() -> None:
     small = network(1, "small", input=INPUT.model_copy(update={"shape": (1, 256, 256, 3)}))
     integers = network(2, "base", "int8")
     times = {f"m{number}": times_around(10.0, number) for number in range(3)}
-    found = summarise(
+    found = combine(
         "ade20k", make_results([network(0, "tiny"), small, integers], times), "r.json", ()
     )
     assert [point.title for point in found.points] == ["SeaFormer-T"]
@@ -143,7 +143,7 @@ def test_a_model_without_published_figures_is_left_out() -> None:
 def test_without_a_published_model_there_is_an_error() -> None:
     plain = candidate(0, "a.tflite")
     with pytest.raises(SeaformerError, match="no model has a published mIoU"):
-        summarise("ade20k", make_results([plain], {"m0": times_around(1.0, 0)}), "r.json", ())
+        combine("ade20k", make_results([plain], {"m0": times_around(1.0, 0)}), "r.json", ())
 
 
 def test_a_wrong_output_has_no_latency_and_is_on_no_front() -> None:
@@ -324,7 +324,7 @@ def test_the_verdict_names_the_front_and_unclear_networks() -> None:
     noisy = {"m0": times_around(10.0, 0, spread=0.2), "m1": times_around(10.5, 1, spread=0.2)}
     noisy["m2"] = times_around(30.0, 2)
     models = [network(0, "tiny"), network(1, "topformer-tiny"), network(2, "topformer-small")]
-    found = summarise("ade20k", make_results(models, noisy), "results.json", ())
+    found = combine("ade20k", make_results(models, noisy), "results.json", ())
     assert verdict(found) == [
         "Of 3 measured networks, SeaFormer-T and TopFormer-S are on the Pareto front by the median "
         "latencies here.",

@@ -25,7 +25,7 @@ from seaformer.benchmark.studies.pareto.classification_networks import (
 from seaformer.benchmark.studies.pareto.pareto_command import TASKS as OFFERED
 from seaformer.benchmark.studies.pareto.pareto_page import verdict, write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_results import STEM, ParetoResults
-from seaformer.benchmark.studies.pareto.pareto_study import TASKS, summarise
+from seaformer.benchmark.studies.pareto.pareto_study import TASKS, combine
 from seaformer.benchmark.studies.pareto.pareto_table import to_csv
 from seaformer.errors import SeaformerError
 from seaformer.network_names import variant_of
@@ -61,7 +61,7 @@ def classifier(
 
 def summary_of(models: list[Candidate], ms: list[float], spread: float = 0.02) -> ParetoResults:
     times = {f"m{place}": times_around(one, place, spread=spread) for place, one in enumerate(ms)}
-    return summarise("imagenet", make_results(models, times), "results.json", ())
+    return combine("imagenet", make_results(models, times), "results.json", ())
 
 
 @cache
@@ -163,7 +163,7 @@ def test_a_point_whose_interval_reaches_the_front_is_not_off_it() -> None:
         classifier(1, "seaformer-tiny"),
         classifier(2, "timm:swin_tiny_patch4_window7_224"),
     ]
-    found = summarise("imagenet", make_results(models, times), "results.json", ())
+    found = combine("imagenet", make_results(models, times), "results.json", ())
     assert {point.title: point.standing for point in found.points} == {
         "SeaFormer-S": Standing.ON,
         "SeaFormer-T": Standing.UNCLEAR,

@@ -86,8 +86,8 @@ def test_an_operator_rejected_by_an_npu_is_named(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime_qnn")
     engine = small_engine(
         [
-            helper.make_node("Sub", ["image", "mean"], ["centred"]),
-            helper.make_node("Conv", ["centred", "kernel"], ["logits"]),
+            helper.make_node("Sub", ["image", "mean"], ["centered"]),
+            helper.make_node("Conv", ["centered", "kernel"], ["logits"]),
         ],
         mean=np.array([100.0]),
         kernel=np.random.default_rng(0).standard_normal((8, 3, 3, 3)),

@@ -99,7 +99,7 @@ def test_a_compiled_onnx_matches_on_the_emulator(export: tuple[Done, Path], prec
     assert node.op_type == "EPContext"
 
 
-def test_a_compiled_tflite_is_labelled_as_never_run(export: tuple[Done, Path]) -> None:
+def test_a_compiled_tflite_is_labeled_as_never_run(export: tuple[Done, Path]) -> None:
     path = export[1] / f"{COMPILED}.tflite"
     metadata = parse_metadata(path.with_name(f"{path.name}.json").read_bytes(), "test")
     assert metadata.compilation is not None

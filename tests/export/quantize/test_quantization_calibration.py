@@ -25,13 +25,13 @@ from seaformer.tasks import get_task
 ADE20K, SHAPES, IMAGENET = (get_task(name) for name in ("ade20k", "shapes", "imagenet"))
 
 
-def photographs(folder: Path, count: int, colour: int | None = None) -> Path:
+def photographs(folder: Path, count: int, color: int | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for place in range(count):
         generator = np.random.default_rng(place)
         image = generator.integers(0, 256, (40, 60, 3), dtype=np.uint8)
-        if colour is not None:
-            image[:] = colour
+        if color is not None:
+            image[:] = color
         Image.fromarray(image).save(folder / f"{place:03}.png")
     return folder
 
@@ -189,9 +189,9 @@ def test_all_problems_of_a_data_set_are_reported_together(tmp_path: Path) -> Non
         open_calibration(str(tmp_path / "scenes"), 200, SHAPES)
 
 
-def test_images_of_one_colour_are_refused(tmp_path: Path) -> None:
-    calibration = open_calibration(str(photographs(tmp_path / "p", 3, colour=90)), 3, ADE20K)
-    with pytest.raises(SeaformerError, match="has a single colour"):
+def test_images_of_one_color_are_refused(tmp_path: Path) -> None:
+    calibration = open_calibration(str(photographs(tmp_path / "p", 3, color=90)), 3, ADE20K)
+    with pytest.raises(SeaformerError, match="has a single color"):
         list(network_inputs(calibration.images, ADE20K.preprocessing, (32, 32), True))
 
 
@@ -199,14 +199,14 @@ def test_inputs_are_preprocessed_for_the_exported_file() -> None:
     scenes = ShapesDataset("val")
     images = Images("two", 2, scenes.__getitem__)
     raw = list(network_inputs(images, SHAPES.preprocessing, (96, 64), inside=True))
-    normalised = list(network_inputs(images, SHAPES.preprocessing, (96, 64), inside=False))
+    normalized = list(network_inputs(images, SHAPES.preprocessing, (96, 64), inside=False))
     assert [x.shape for x in raw] == [(1, 3, 96, 64)] * 2
-    assert all(x.dtype == np.float32 for x in (*raw, *normalised))
+    assert all(x.dtype == np.float32 for x in (*raw, *normalized))
     mean, std = (
         np.array(v, np.float32).reshape(1, 3, 1, 1)
         for v in (SHAPES.preprocessing.mean, SHAPES.preprocessing.std)
     )
-    for x, y in zip(raw, normalised, strict=True):
+    for x, y in zip(raw, normalized, strict=True):
         assert np.allclose((x - mean) / std, y, atol=1e-6)
 
 

@@ -24,7 +24,7 @@ CLASSES = 3
 
 
 def images(count: int, truth: str | None = "masks") -> Images:
-    """Return images of noise; half of the pixels have the class of their strongest colour."""
+    """Return images of noise; half of the pixels have the class of their strongest color."""
 
     def read(place: int) -> tuple[np.ndarray, np.ndarray | None]:
         random = np.random.default_rng(place)

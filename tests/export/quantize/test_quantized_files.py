@@ -236,7 +236,7 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     assert "No module has to stay" in searched.with_suffix(".html").read_text()
 
 
-def test_a_misspelt_module_is_reported_before_the_conversion(tmp_path: Path) -> None:
+def test_a_misspelled_module_is_reported_before_the_conversion(tmp_path: Path) -> None:
     done = export(
         tmp_path, "--weights", "shapes", "--precision", "int8", "--keep-float", "light_hed",
     )  # fmt: skip

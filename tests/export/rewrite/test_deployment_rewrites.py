@@ -307,7 +307,7 @@ def test_light_head_of_another_network_is_refused() -> None:
     assert error(model(x), expected) < 1e-12
 
 
-# Normalisation in the graph
+# Normalization in the graph
 
 
 def random_image(height: int, width: int) -> Tensor:
@@ -340,7 +340,7 @@ def test_padding_is_the_mean_in_the_image() -> None:
     normalize_inside(model, MEAN, STD, 71)
     gray = torch.tensor(MEAN, dtype=torch.float64).reshape(1, 3, 1, 1).expand(1, 3, 65, 71)
     first = model.stem.conv(model.stem.normalize(gray))
-    # An image of the mean is zero after normalisation, like the padding around it.
+    # An image of the mean is zero after normalization, like the padding around it.
     assert torch.equal(first, first[:, :, 5:6, 5:6].expand_as(first))
 
 
@@ -366,7 +366,7 @@ class Bgr(nn.Module):
 
 
 @pytest.mark.parametrize("head", ["logits", "classes"])
-def test_normalisation_and_arg_max_are_added_around_a_wrapper(head: str) -> None:
+def test_normalization_and_arg_max_are_added_around_a_wrapper(head: str) -> None:
     model = Bgr().eval()
     image = random_image(64, 96)
     expected = model(normalized(image))

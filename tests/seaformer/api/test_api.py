@@ -71,9 +71,9 @@ def test_an_image_is_a_path_a_pillow_image_or_an_array(model: Model, scenes: Pat
     for one in (image, pixels, pixels[:, ::-1][:, ::-1]):
         np.testing.assert_array_equal(model.predict(one).mask, expected)
     assert image.getbbox() is not None, "the caller's image is unchanged"
-    grey = np.asarray(image.convert("L"))
+    gray = np.asarray(image.convert("L"))
     np.testing.assert_array_equal(
-        model.predict(grey).mask, model.predict(Image.fromarray(grey)).mask
+        model.predict(gray).mask, model.predict(Image.fromarray(gray)).mask
     )
 
 

@@ -325,7 +325,7 @@ def test_modules_have_the_titles_and_sections_of_the_paper() -> None:
     found = titles(create_model("tiny"))
     expected = {
         "stem": "STEM",
-        "stem.normalize": "normalisation of the image",
+        "stem.normalize": "normalization of the image",
         "stem.conv": "first convolution",
         "stem.stage1": "stage 1",
         "stem.stage1.0": "MobileNetV2 block 1",

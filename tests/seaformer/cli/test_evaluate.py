@@ -1,7 +1,7 @@
 """The command `seaformer-evaluate`, with real data sets on disk and real model files.
 
-The models classify by colour: red, green and blue stand for three classes of a task. The images
-have bands of these colours at multiples of 8, so that every mask is known in advance.
+The models classify by color: red, green and blue stand for three classes of a task. The images
+have bands of these colors at multiples of 8, so that every mask is known in advance.
 """
 
 import json
@@ -167,7 +167,7 @@ def plain(root: Path, index: int, image: Image.Image, mask: Image.Image) -> None
 
 
 def pascal_context(root: Path, index: int, image: Image.Image, mask: Image.Image) -> None:
-    # The images are JPEG: plain colours survive the compression.
+    # The images are JPEG: plain colors survive the compression.
     (root / "JPEGImages").mkdir(parents=True, exist_ok=True)
     image.save(root / "JPEGImages" / f"{index}.jpg", quality=95, subsampling=0)
     save(mask, root / "SegmentationClassContext" / f"{index}.png")
@@ -701,11 +701,11 @@ def test_top_1_and_top_5_of_a_folder_of_classes() -> None:
     found = evaluated("--reference", "classifier.onnx", "backwards.onnx", "--data", "classes")
     forwards, backwards = found["models"]
     assert found["kind"] == "classification"
-    # One of three images of each class has its colour.
+    # One of three images of each class has its color.
     assert (forwards["scores"]["top1"], forwards["scores"]["top5"]) == (2 / 6, 1.0)
     assert [entry["accuracy"] for entry in forwards["classes"]] == [1 / 3, None, 1 / 3]
     assert forwards["classes"][0]["iou"] is None
-    # The smallest of three colours is the first of the other two: never the largest.
+    # The smallest of three colors is the first of the other two: never the largest.
     assert backwards["agreement"] == 0.0
     assert backwards["scores"]["top1"] == 2 / 6
     # Each is correct where the other is not: with six images the interval is very wide.

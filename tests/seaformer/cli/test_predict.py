@@ -191,7 +191,7 @@ def test_the_mask_has_the_size_of_the_upright_photo() -> None:
     assert np.array_equal(mask, np.rot90(np.where(COLORS[:, :, 0] > 0, 0, 2), -1))
 
 
-def test_normalisation_outside_the_graph_is_applied(folder: Path) -> None:
+def test_normalization_outside_the_graph_is_applied(folder: Path) -> None:
     # Green is the largest value, but red after subtracting the means.
     info = metadata()
     info["input"] |= {"normalization": "outside", "mean": [0, 255, 255], "std": [1, 1, 1]}

@@ -23,7 +23,7 @@ RED, BLUE = (32, 32), (32, 80)
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the working directory, with a photo of two coloured squares and a model."""
+    """Return the working directory, with a photo of two colored squares and a model."""
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
     for (x, y), channel, value in ((RED, 0, 255), (BLUE, 2, 220)):
         pixels[y - 4 : y + 8, x - 4 : x + 8, channel] = value

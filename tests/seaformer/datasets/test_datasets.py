@@ -313,7 +313,7 @@ def test_every_type_of_index_png(tmp_path: Path, mode: str) -> None:
     values[1:, 2] = 1
     stored = Image.fromarray(values.astype(bool) if mode == "1" else values)
     if mode == "P":
-        # The colours of a palette carry no information.
+        # The colors of a palette carry no information.
         stored.putpalette([200, 10, 10, 200, 10, 10])
     assert stored.mode == mode
     stored.save(tmp_path / "masks" / "a.png")
@@ -332,7 +332,7 @@ def test_every_type_of_index_png(tmp_path: Path, mode: str) -> None:
             r"stores 2, 3, 4, 5, 6 and 17 more values",
         ),
         (np.full((HEIGHT, WIDTH), 256, np.uint16), "stores 256, "),
-        (np.zeros((HEIGHT, WIDTH, 3), np.uint8), "is a colour image .mode RGB"),
+        (np.zeros((HEIGHT, WIDTH, 3), np.uint8), "is a color image .mode RGB"),
         (np.zeros((WIDTH, HEIGHT), np.uint8), "has 4 x 6 pixels, .* 6 x 4. Rotate one of them"),
         (np.zeros((9, 9), np.uint8), "has 9 x 9 pixels, but the image .* 6 x 4. Is it the mask"),
     ],

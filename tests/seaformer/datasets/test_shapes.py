@@ -65,7 +65,7 @@ def test_bad_arguments_are_named() -> None:
         ShapesDataset("val")[SPLITS["val"]]
 
 
-def test_colours_of_the_palette_are_distinguishable() -> None:
+def test_colors_of_the_palette_are_distinguishable() -> None:
     palette = np.array(get_task("shapes").palette, int)
     distances = np.abs(palette[:, None] - palette).sum(2) + 999 * np.eye(len(palette), dtype=int)
     assert distances.min() >= 100

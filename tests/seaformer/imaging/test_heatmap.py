@@ -149,7 +149,7 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
         "--input-size", "96",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    # The input of the network is cropped from the centre of the photo.
+    # The input of the network is cropped from the center of the photo.
     assert Image.open("map.png").size == (52, 52)
     assert not Path("photo_overlay.png").exists()
 

@@ -26,7 +26,7 @@ ORIENTATION = 0x0112
 
 
 def png_header(width: int, height: int) -> bytes:
-    """Return a grey PNG with a header of this size and only 100 bytes of zeros."""
+    """Return a gray PNG with a header of this size and only 100 bytes of zeros."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = b"IDAT" + zlib.compress(b"\0" * 100)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -57,8 +57,8 @@ def test_the_content_determines_the_format_not_the_suffix(tmp_path: Path) -> Non
     assert np.array_equal(read_image(str(path)), COLORS)
 
 
-def test_grey_becomes_rgb(tmp_path: Path) -> None:
-    path = tmp_path / "grey.png"
+def test_gray_becomes_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "gray.png"
     Image.fromarray(RAMP).save(path)
     assert np.array_equal(read_image(path), np.stack([RAMP] * 3, axis=2))
 
@@ -70,7 +70,7 @@ def test_black_and_white_becomes_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff", "ppm"])
-def test_16_bit_grey_is_reduced_to_its_upper_bits(tmp_path: Path, suffix: str) -> None:
+def test_16_bit_gray_is_reduced_to_its_upper_bits(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"deep.{suffix}"
     deep = np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64)
     if suffix == "ppm":
@@ -228,11 +228,11 @@ def test_images_of_the_largest_phone_cameras_are_accepted(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("bits", "colour"),
+    ("bits", "color"),
     [(1, 0), (8, 0), (16, 0), (8, 2), (16, 2), (1, 3), (8, 3), (8, 4), (16, 4), (8, 6), (16, 6)],
 )
-def test_the_limit_applies_to_every_type_of_png(tmp_path: Path, bits: int, colour: int) -> None:
-    path = png_bomb(tmp_path / "bomb.png", 60_000, 60_000, bits, colour)
+def test_the_limit_applies_to_every_type_of_png(tmp_path: Path, bits: int, color: int) -> None:
+    path = png_bomb(tmp_path / "bomb.png", 60_000, 60_000, bits, color)
     with pytest.raises(SeaformerError, match=r"60000 x 60000 pixels \(3600 megapixels\)"):
         read_image(path)
 

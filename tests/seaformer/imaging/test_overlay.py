@@ -1,4 +1,4 @@
-"""The coloured mask: exact colours, exact shares, and a legend that is never clipped."""
+"""The colored mask: exact colors, exact shares, and a legend that is never clipped."""
 
 import numpy as np
 import pytest

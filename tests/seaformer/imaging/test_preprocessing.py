@@ -1,4 +1,4 @@
-"""Preprocessing: resizing by Pillow, centre crop, order of channels, normalisation."""
+"""Preprocessing: resizing by Pillow, center crop, order of channels, normalization."""
 
 from dataclasses import replace
 
@@ -96,7 +96,7 @@ def test_channels_are_in_the_order_of_the_task() -> None:
     assert bgr.flags.c_contiguous
 
 
-def test_normalisation_matches_the_formula() -> None:
+def test_normalization_matches_the_formula() -> None:
     x = np.array([[[123.675, 116.28, 103.53], [0, 0, 0], [255, 255, 255]]], dtype=np.float32)
     expected = [
         [0, 0, 0],
@@ -126,7 +126,7 @@ def test_other_arrays_are_refused(image: np.ndarray) -> None:
     ("preprocessing", "part"),
     [
         (ADE20K, PHOTOGRAPH),
-        # The centre 224 x 224 of 256 x 384, which is 350 x 350 of 400 x 600.
+        # The center 224 x 224 of 256 x 384, which is 350 x 350 of 400 x 600.
         (IMAGENET, PHOTOGRAPH[25:375, 125:475]),
     ],
 )

@@ -46,8 +46,8 @@ def upsample(request: pytest.FixtureRequest) -> Upsample:
 
 def every_class(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Evaluate the expression of the module docstring for all classes."""
-    above, below, v = neighbours(logits.shape[1], size[0])
-    left, right, w = neighbours(logits.shape[2], size[1])
+    above, below, v = neighbors(logits.shape[1], size[0])
+    left, right, w = neighbors(logits.shape[2], size[1])
     logits, v = logits.astype(np.float32), v[:, None]
     a, b = logits[:, above][:, :, left], logits[:, above][:, :, right]
     c, d = logits[:, below][:, :, left], logits[:, below][:, :, right]
@@ -55,7 +55,7 @@ def every_class(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return values.argmax(axis=0)
 
 
-def neighbours(sources: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def neighbors(sources: int, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the sources before and after each output, and the weight of the second."""
     half, last = np.float32(0.5), sources - 1
     t = np.float32(sources) / np.float32(outputs) * (np.arange(outputs, dtype=np.float32) + half)

@@ -148,14 +148,14 @@ def test_mixing_attention_has_two_branches_that_gate_each_other(size: tuple[int,
 
 
 @torch.no_grad()
-def test_acmix_attends_to_neighbours_and_convolves_the_same_maps() -> None:
+def test_acmix_attends_to_neighbors_and_convolves_the_same_maps() -> None:
     """The reference follows the paper: the query's own encoding, unfolding, and tap by tap."""
     layer, x = exact("acmix"), features(8, 10)
     height, width, head_dim = 8, 10, CHANNELS // HEADS
     maps = [layer.query(x), layer.key(x), layer.value(x)]
 
     def around(y: Tensor) -> Tensor:
-        """Unfold the neighbours of [heads, d, H, W] to [heads, d, 49, H, W]."""
+        """Unfold the neighbors of [heads, d, H, W] to [heads, d, 49, H, W]."""
         unfolded = F.unfold(nn.ReflectionPad2d(3)(y), 7)
         return unfolded.reshape(len(y), head_dim, 49, height, width)
 
@@ -262,7 +262,7 @@ def test_macs(kind: str, projections: int, seen: int) -> None:
 
 
 def test_macs_of_acmix() -> None:
-    """Projections, neighbours of every position, mixing and shifts; no BatchNorm."""
+    """Projections, neighbors of every position, mixing and shifts; no BatchNorm."""
     around = 49 * 2 * CHANNELS
     per_position = 3 * conv(CHANNELS, CHANNELS) + around + (27 + 81) * CHANNELS
     encoding = conv(2, CHANNELS // HEADS)

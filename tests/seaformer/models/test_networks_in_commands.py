@@ -93,7 +93,7 @@ def test_a_checkpoint_of_topformer_predicts(folder: Path, how: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize("name", ["lraspp-mobilenetv2", "segformer-b0"])
-def test_our_own_names_are_recognised(folder: Path, name: str) -> None:
+def test_our_own_names_are_recognized(folder: Path, name: str) -> None:
     model = create_model(name, "cityscapes")
     torch.save(model.state_dict(), folder / "mine.pth")
     output = succeeded(predict, "photo.png", "--model", "mine.pth", "--task", "cityscapes", *MASK)

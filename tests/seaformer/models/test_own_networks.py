@@ -163,7 +163,7 @@ def test_ranges_become_means_of_pixels(options: dict[str, str], mean: float, std
         ({"labels": "a,a"}, r"labels\[1\] is 'a'"),
         ({"labels": "absent.txt"}, "file 'absent.txt' does not exist"),
         ({"palette": "red"}, "'red'.*RRGGBB"),
-        ({"labels": "a,b", "palette": "ff0000"}, "palette has 1 colours. Allowed: 2"),
+        ({"labels": "a,b", "palette": "ff0000"}, "palette has 1 colors. Allowed: 2"),
         ({"output_meaning": "boxes"}, "unknown output meaning 'boxes'"),
         ({"task": "fruit.json"}, "no task file 'fruit.json'"),
     ],
@@ -190,7 +190,7 @@ def test_a_task_file_is_short_strict_and_complete(tmp_path: Path) -> None:
     file.write_text(json.dumps(stated.task.to_json()))
     assert read_task(str(file)).task == stated.task
     for change, message in (
-        ({"colours": []}, "unknown key of task 'colours'"),
+        ({"colors": []}, "unknown key of task 'colors'"),
         ({"name": "My Fruit"}, "name is 'My Fruit'"),
         ({"preprocessing": {"input_range": [0]}}, "input_range has 1 numbers"),
     ):

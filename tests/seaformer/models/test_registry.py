@@ -1,4 +1,4 @@
-"""The registry: its rows, looking up a name, and recognising a checkpoint."""
+"""The registry: its rows, looking up a name, and recognizing a checkpoint."""
 
 import re
 import subprocess
@@ -258,7 +258,7 @@ def checkpoint(name: str, kind: str, classes: int, official: bool, **header: str
 
 @pytest.mark.parametrize(("name", "kind"), SAMPLED)
 @pytest.mark.parametrize("official", [False, True])
-def test_every_network_is_recognised_by_its_tensors(name: str, kind: str, official: bool) -> None:
+def test_every_network_is_recognized_by_its_tensors(name: str, kind: str, official: bool) -> None:
     if official and REGISTRY[name].official_names is None:
         pytest.skip("no checkpoints of it are published")
     identity = identify(checkpoint(name, kind, 37, official))

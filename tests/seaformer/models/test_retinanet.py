@@ -85,11 +85,11 @@ def test_outputs_and_detections_are_those_of_torchvision(on_resnet: RetinaNet) -
     theirs.head.load_state_dict(on_resnet.head.state_dict())
     theirs.eval()
     image = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(1))
-    normalised = (image - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+    normalized = (image - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
     with torch.no_grad():
-        heads = theirs.head(list(theirs.backbone(normalised[None]).values()))
+        heads = theirs.head(list(theirs.backbone(normalized[None]).values()))
         (expected,) = theirs([image])
-    output = on_resnet(normalised[None])
+    output = on_resnet(normalized[None])
     torch.testing.assert_close(
         output, torch.cat([heads["cls_logits"], heads["bbox_regression"]], 2)
     )

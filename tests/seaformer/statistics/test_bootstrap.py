@@ -176,10 +176,10 @@ def test_few_rounds_have_no_interval() -> None:
     assert paired_ratio(rounds, rounds, 0).interval is None
 
 
-def test_no_runs_cannot_be_summarised() -> None:
-    with pytest.raises(SeaformerError, match="no runs to summarise"):
+def test_no_runs_cannot_be_summarized() -> None:
+    with pytest.raises(SeaformerError, match="no runs to summarize"):
         summarize([], 0)
-    with pytest.raises(SeaformerError, match="no runs to summarise"):
+    with pytest.raises(SeaformerError, match="no runs to summarize"):
         summarize([np.array([1.0]), np.array([])], 0)
     with pytest.raises(SeaformerError, match="2 rounds cannot be paired with 1"):
         paired_ratio([np.array([1.0])] * 2, [np.array([1.0])], 0)

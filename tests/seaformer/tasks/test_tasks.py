@@ -123,7 +123,7 @@ def test_the_ids_of_coco_have_gaps() -> None:
         ("pascal-context-60", [{"bicycle", "snow"}]),
     ],
 )
-def test_colours_are_unique_unless_the_source_repeats_them(
+def test_colors_are_unique_unless_the_source_repeats_them(
     name: str, shared: list[set[str]]
 ) -> None:
     task = get_task(name)
@@ -230,7 +230,7 @@ def test_sizes(
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_normalisation_matches_the_official_weights(name: str) -> None:
+def test_normalization_matches_the_official_weights(name: str) -> None:
     preprocessing = get_task(name).preprocessing
     assert preprocessing.color_order == "RGB"
     assert preprocessing.mean == (123.675, 116.28, 103.53)
@@ -298,7 +298,7 @@ def test_own_task_with_all_members() -> None:
     assert task.to_json() == data
 
 
-def test_own_classification_task_without_colours() -> None:
+def test_own_classification_task_without_colors() -> None:
     task = Task.from_json(own_task() | {"kind": "classification", "palette": None})
     assert task.palette is None
     assert not task.is_segmentation

@@ -52,7 +52,7 @@ def loaded(task: Task, weights: str | Path) -> tuple[nn.Module, str]:
 
 
 def fresh(model: nn.Module, task: Task) -> set[str]:
-    """Return the names of the tensors that equal a newly initialised network's."""
+    """Return the names of the tensors that equal a newly initialized network's."""
     drawn = initial_network(TINY, task, seed=7).state_dict()
     return {
         name

@@ -191,7 +191,7 @@ def test_the_warm_up_is_a_tenth_of_a_short_run() -> None:
 
 
 @pytest.mark.parametrize("variant", ["tiny", "large"])
-def test_optimiser_groups_match_the_recipe(variant: str) -> None:
+def test_optimizer_groups_match_the_recipe(variant: str) -> None:
     model = initial_network(as_network(variant), small_task())
     plan = RECIPES["ade20k"]
     groups = {
@@ -286,7 +286,7 @@ def test_crops_avoid_a_single_class() -> None:
     assert uniform(recipe(cat_max_ratio=0.75)) < uniform(recipe()) / 2
 
 
-def test_colours_change_within_bounds() -> None:
+def test_colors_change_within_bounds() -> None:
     image = np.full((4, 4, 3), (120, 100, 60), np.uint8)
     seen = [distort_colors(image, np.random.default_rng(seed)) for seed in range(60)]
     assert all(colors.dtype == np.uint8 and colors.shape == image.shape for colors in seen)
@@ -763,7 +763,7 @@ def test_the_batch_has_to_be_divisible_by_the_processes(tmp_path: Path) -> None:
         )
 
 
-def test_with_backbone_weights_the_rest_is_initialised(tmp_path: Path) -> None:
+def test_with_backbone_weights_the_rest_is_initialized(tmp_path: Path) -> None:
     trained = initial_network(TINY, small_task(), seed=1)
     path = tmp_path / "trained.safetensors"
     save_weights(trained, path, network=TINY.name, task_json=small_task().to_json())

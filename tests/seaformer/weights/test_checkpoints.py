@@ -601,14 +601,14 @@ def test_checkpoints_of_all_variants_and_kinds_are_loaded(tmp_path: Path, varian
 
 
 @pytest.mark.parametrize("requested", ["small", "base", "large"])
-def test_checkpoint_of_another_variant_is_recognised(tiny_file: Path, requested: str) -> None:
+def test_checkpoint_of_another_variant_is_recognized(tiny_file: Path, requested: str) -> None:
     message = misfit(tiny_file, requested)
     assert "contains SeaFormer-Tiny for segmentation with 150 classes" in message
     assert f"not SeaFormer-{requested.capitalize()}" in message
     assert message.endswith("Use --variant tiny.")
 
 
-def test_own_file_of_another_variant_is_recognised(tmp_path: Path) -> None:
+def test_own_file_of_another_variant_is_recognized(tmp_path: Path) -> None:
     task = get_task("cityscapes")
     path = tmp_path / "a.safetensors"
     save_weights(network("base", task), path, network="seaformer-base", task_json=task.to_json())
@@ -617,7 +617,7 @@ def test_own_file_of_another_variant_is_recognised(tmp_path: Path) -> None:
     assert message.endswith("Use --variant base --task cityscapes.")
 
 
-def test_other_class_count_is_recognised(tmp_path: Path) -> None:
+def test_other_class_count_is_recognized(tmp_path: Path) -> None:
     torch.save(official_state("tiny", True, 19), tmp_path / "a.pth")
     message = misfit(tmp_path / "a.pth")
     assert "with 19 classes, not SeaFormer-Tiny for segmentation with 150 classes" in message
@@ -626,7 +626,7 @@ def test_other_class_count_is_recognised(tmp_path: Path) -> None:
     assert misfit(tmp_path / "a.pth").endswith("(a file with one per line, or A,B,...).")
 
 
-def test_counters_may_be_missing_when_recognising(
+def test_counters_may_be_missing_when_recognizing(
     tmp_path: Path, tiny_state: dict[str, Tensor]
 ) -> None:
     torch.save(without(tiny_state, "num_batches_tracked"), tmp_path / "a.pth")
@@ -656,7 +656,7 @@ def test_backbone_of_another_variant_is_offered_with_its_variant(tmp_path: Path)
     )
 
 
-def test_other_architecture_is_recognised(tmp_path: Path) -> None:
+def test_other_architecture_is_recognized(tmp_path: Path) -> None:
     topformer = {
         "backbone.tpm.stem.0.c.weight": torch.ones(16, 3, 3, 3),
         "backbone.trans.transformer_blocks.0.attn.to_q.c.weight": torch.ones(64, 256, 1, 1),

@@ -202,7 +202,7 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     lines += [
         "",
-        "Tiny, fp32, 512x512, without normalisation, compared with the same network converted by "
+        "Tiny, fp32, 512x512, without normalization, compared with the same network converted by "
         "the same tools from its training form; latency interleaved on one thread, as a ratio:",
         "",
         "| file | operators | TRANSPOSE | RESHAPE | MB | latency / naive |",

@@ -3,8 +3,8 @@
     PYTHONPATH=tests/support python -m bench.subclasses [--weights FILE]
 
 ADE20K's 150 classes would be more realistic, but this project contains neither its images nor
-weights trained on them. So the shapes of `seaformer.datasets.shapes` are also separated by colour:
-a class is a shape with the nearest of 14 colours, or of 5 for wires and dots. The packaged network
+weights trained on them. So the shapes of `seaformer.datasets.shapes` are also separated by color:
+a class is a shape with the nearest of 14 colors, or of 5 for wires and dots. The packaged network
 (12 classes at 256x256) is fine-tuned completely at 512x512, for minutes instead of hours: it
 reaches a modest mIoU, which is printed, and its logits are less confident than a fully trained
 network's. Scenes are the same on every computer; weights differ by rounding.
@@ -33,25 +33,25 @@ TRAINING, VALIDATION = 0, 1  # seeds of scenes, as ShapesDataset has them
 FIRST_SCENE = 2_000_000  # the packaged weights were trained on the first million
 WEIGHTS = Path("build/bench/subclasses_tiny.pt")
 
-# The corners and the centres of the faces of a cube, which fill the colour space evenly.
+# The corners and the centers of the faces of a cube, which fill the color space evenly.
 COLORS = np.array(
     [(r, g, b) for r in (70, 185) for g in (70, 185) for b in (70, 185)]
     + [np.roll((far, 128, 128), axis) for axis in (2, 1, 0) for far in (40, 215)]
 )
-# Dark, bright, reddish, greenish, bluish: small objects show little of their colour.
+# Dark, bright, reddish, greenish, bluish: small objects show little of their color.
 FEW_COLORS = np.array([(60, 60, 60), (195, 195, 195), (190, 90, 90), (90, 190, 90), (90, 90, 190)])
 PALETTES = [FEW_COLORS if kind in (shapes._WIRE, shapes._DOT) else COLORS for kind in range(12)]
-FIRST_CLASS = np.cumsum([0, *map(len, PALETTES)])  # class of each shape's first colour
+FIRST_CLASS = np.cumsum([0, *map(len, PALETTES)])  # class of each shape's first color
 CLASSES = int(FIRST_CLASS[-1])
 
 
 def class_of(kind: int, color: np.ndarray) -> int:
-    """Return the class of a shape and its mean colour, [3]."""
+    """Return the class of a shape and its mean color, [3]."""
     return int(FIRST_CLASS[kind] + np.square(PALETTES[kind] - color).sum(axis=1).argmin())
 
 
 class Scene(shapes._Scene):
-    """A scene of the data set "shapes" that also records the colour of each object.
+    """A scene of the data set "shapes" that also records the color of each object.
 
     Attributes:
         classes: uint8 [H, W], 0..149.
@@ -84,7 +84,7 @@ class Scene(shapes._Scene):
 
 
 def example(seed: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw a scene: float32 [3, 512, 512], normalised, and int64 [512, 512], the classes."""
+    """Draw a scene: float32 [3, 512, 512], normalized, and int64 [512, 512], the classes."""
     scene = Scene(np.random.RandomState([seed, index]), SIZE)
     rules = get_task(shapes.TASK).preprocessing
     image = normalize(prepare(scene.image(), rules, SIZE), rules).transpose(2, 0, 1)
@@ -92,7 +92,7 @@ def example(seed: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def new_network() -> nn.Module:
-    """Return the packaged network, with its classifier's rows repeated for every colour."""
+    """Return the packaged network, with its classifier's rows repeated for every color."""
     model = create_model("tiny", get_task(shapes.TASK), shapes.TASK)
     kinds = model.light_head.classifier
     model.light_head.classifier = nn.Conv2d(kinds.in_channels, CLASSES, 1)
@@ -119,7 +119,7 @@ def train(report: Callable[[str], None] = print) -> nn.Module:
         examples = [example(TRAINING, first + i) for i in range(BATCH)]
         images, masks = zip(*examples, strict=True)
         batch = torch.stack(images).contiguous(memory_format=torch.channels_last)
-        # One of 8 x 8 pixels, at the centre of a logit: a full-size softmax would be too slow.
+        # One of 8 x 8 pixels, at the center of a logit: a full-size softmax would be too slow.
         loss = segmentation_loss(model(batch), torch.stack(masks)[:, 4::8, 4::8])
         optimizer.zero_grad()
         loss.backward()

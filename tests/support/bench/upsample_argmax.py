@@ -77,7 +77,7 @@ def describe(network: torch.nn.Module) -> str:
     score = scores(network, SCORED_SCENES)
     return (
         "Trained, 150 classes: Tiny after a few minutes of training (`bench.subclasses`) on "
-        "procedural scenes whose classes are shapes in certain colours; on unseen scenes it "
+        "procedural scenes whose classes are shapes in certain colors; on unseen scenes it "
         f"reaches {score.miou:.1%} mIoU and {score.pixel_accuracy:.0%} pixel accuracy, far from "
         "a fully trained network. Trained, 12 classes: the packaged weights.\n\n"
     )

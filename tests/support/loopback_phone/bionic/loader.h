@@ -8,7 +8,7 @@
 
 struct image;
 
-/* Maps, relocates and initialises a file. Returns NULL, with a message in loader_error, if Android
+/* Maps, relocates and initializes a file. Returns NULL, with a message in loader_error, if Android
  * would not load it. */
 struct image *load(const char *path);
 /* Address of a defined symbol, or NULL. */

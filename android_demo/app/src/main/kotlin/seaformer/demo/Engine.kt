@@ -92,7 +92,7 @@ class Engine(
     /** Number of the newest image or frame; repeated runs of older ones stop. */
     private val newest = AtomicInteger()
 
-    /** The still image to analyse again after a change of the model; null for the camera. */
+    /** The still image to analyze again after a change of the model; null for the camera. */
     @Volatile private var still: RgbImage? = null
 
     val passedFrames: Long get() = gate.passed
@@ -122,7 +122,7 @@ class Engine(
     }
 
     /**
-     * Loads the chosen model, and analyses the last image again.
+     * Loads the chosen model, and analyzes the last image again.
      *
      * @param retriesCrashed whether to retry accelerators that crashed the app.
      */
@@ -207,7 +207,7 @@ class Engine(
     }
 
     /**
-     * Analyses a camera frame; drops it if another one is being analysed.
+     * Analyses a camera frame; drops it if another one is being analyzed.
      *
      * @param image converts the frame; called only if it is not dropped.
      */

@@ -230,7 +230,7 @@ class MainActivity :
         load(name)
     }
 
-    /** Reads an image and analyses it. */
+    /** Reads an image and analyzes it. */
     private fun load(name: String) {
         reading.execute {
             guarded({ error -> runOnUiThread { report(imageProblem(error)) } }) {

@@ -96,7 +96,7 @@ class OrtSegmenter(
         const val NAME = "ONNX Runtime"
         const val LIBRARY = "libonnxruntime.so"
 
-        /** Optimises latency, and runs quantization of the input on the NPU: else it would need the CPU. */
+        /** Optimizes latency, and runs quantization of the input on the NPU: else it would need the CPU. */
         private fun npuOptions(libraries: File) =
             mapOf(
                 "backend_path" to NpuRuntime.ONNX_RUNTIME.backend(libraries).path,

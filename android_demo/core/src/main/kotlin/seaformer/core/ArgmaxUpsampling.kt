@@ -16,12 +16,12 @@ class NotFiniteException(
  * The arg-max over classes of bilinearly upsampled logits, without upsampling the logits.
  *
  * The mask is the same as if every class were evaluated at every pixel: the lowest class index that
- * maximises
+ * maximizes
  *
  *     (1 - v) * ((1 - w) * a + w * b) + v * ((1 - w) * c + w * d)
  *
  * in float, rounded after every operation, where a, b, c and d are the logits at the corners of the
- * cell between neighbouring logits. Within a cell, the values of a class lie between its smallest and
+ * cell between neighboring logits. Within a cell, the values of a class lie between its smallest and
  * largest corner. Let m be the largest of the classes' smallest corners: a class whose corners are all
  * below m, by a margin for rounding, cannot win anywhere in the cell. The proof is in
  * seaformer/imaging/upsampling/argmax.py; the C code beside it does the same in tiles.
@@ -167,7 +167,7 @@ class ArgmaxUpsampling(
      * Maps the outputs along an axis to the cells between the points that are interpolated.
      *
      * Cell i lies between points i and i + 1. The first source is duplicated if there are outputs
-     * before its centre, the last one if there are outputs after its centre.
+     * before its center, the last one if there are outputs after its center.
      */
     private class Axis(
         sources: Int,

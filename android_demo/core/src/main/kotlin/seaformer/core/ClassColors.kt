@@ -2,15 +2,15 @@ package seaformer.core
 
 import kotlin.math.floor
 
-/** Colours of classes: the data set's colours, and generated ones for classes without a colour. */
+/** Colors of classes: the data set's colors, and generated ones for classes without a color. */
 class ClassColors(
     private val palette: List<Int>?,
 ) {
-    /** The packed colour of a class; generated colours of consecutive classes differ clearly. */
+    /** The packed color of a class; generated colors of consecutive classes differ clearly. */
     operator fun get(id: Int): Int = palette?.getOrNull(id) ?: generated(id)
 
     private fun generated(id: Int): Int {
-        // Steps of the golden angle keep consecutive classes far apart on the colour circle.
+        // Steps of the golden angle keep consecutive classes far apart on the color circle.
         val hue = id * 0.618034 % 1
         val value = 0.95 - 0.25 * (id % 2)
         val sector = floor(hue * 6).toInt()

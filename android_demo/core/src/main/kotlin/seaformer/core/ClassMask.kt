@@ -23,7 +23,7 @@ class ClassMask(
         y: Int,
     ): Int = get(y * width + x)
 
-    /** Resizes the mask by nearest neighbour: an interpolated id would be an unrelated class. */
+    /** Resizes the mask by nearest neighbor: an interpolated id would be an unrelated class. */
     fun resized(
         width: Int,
         height: Int,

@@ -1,10 +1,10 @@
 package seaformer.core
 
 /**
- * Blends every pixel of a photo with the colour of its class, in integers with rounding to nearest.
+ * Blends every pixel of a photo with the color of its class, in integers with rounding to nearest.
  *
- * @param opacity 0 shows only the photo, 1 only the colours.
- * @param only the one class to colour; null for all.
+ * @param opacity 0 shows only the photo, 1 only the colors.
+ * @param only the one class to color; null for all.
  */
 fun blend(
     photograph: RgbImage,

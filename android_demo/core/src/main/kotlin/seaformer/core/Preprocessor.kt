@@ -37,7 +37,7 @@ class Preprocessor(
             else -> throw MetadataException("an input of type ${input.type.name.lowercase()} is not supported")
         }
 
-    /** Resizes an image, orders its channels and normalises it. */
+    /** Resizes an image, orders its channels and normalizes it. */
     fun prepare(image: RgbImage): TensorData {
         val place = placement(image.width, image.height)
         val source = if (channels == 1) image.gray() else image

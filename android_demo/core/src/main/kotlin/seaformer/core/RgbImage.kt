@@ -1,6 +1,6 @@
 package seaformer.core
 
-/** A packed opaque colour, in the format of Android's Bitmap. */
+/** A packed opaque color, in the format of Android's Bitmap. */
 fun rgb(
     red: Int,
     green: Int,
@@ -13,7 +13,7 @@ fun green(color: Int): Int = color shr 8 and 0xFF
 
 fun blue(color: Int): Int = color and 0xFF
 
-/** An 8-bit colour image; [pixels] are packed 0xFFRRGGBB, row by row. */
+/** An 8-bit color image; [pixels] are packed 0xFFRRGGBB, row by row. */
 class RgbImage(
     val width: Int,
     val height: Int,

@@ -7,7 +7,7 @@ import java.nio.ByteOrder
 sealed class TensorData(
     val size: Int,
 ) {
-    /** The stored value at an index, as a float; quantised values are not dequantised. */
+    /** The stored value at an index, as a float; quantized values are not dequantized. */
     abstract operator fun get(index: Int): Float
 
     class Floats(

@@ -8,7 +8,7 @@ interface Upsampling {
     /**
      * Computes the mask.
      *
-     * @param logits dense, [classes, height, width] or [height, width, classes]. Quantised values are
+     * @param logits dense, [classes, height, width] or [height, width, classes]. Quantized values are
      *     used directly: scale and zero point do not affect which one is largest.
      * @throws NotFiniteException a logit is not finite, or its magnitude exceeds 2^127.
      */

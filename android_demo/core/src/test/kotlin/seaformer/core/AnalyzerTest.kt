@@ -69,7 +69,7 @@ class AnalyzerTest {
     }
 
     @Test
-    fun `a threshold applies to dequantised values`() {
+    fun `a threshold applies to dequantized values`() {
         val quantization = JSONObject().put("scale", 0.01).put("zero_point", -50)
         val metadata = binary("NHWC", listOf(1, 1, 2, 1), quantization)
         val analysis = Analyzer(metadata, Constant(TensorData.Int8(byteArrayOf(-10, 10)))).analyze(image)

@@ -63,7 +63,7 @@ class MeasuresTest {
     }
 
     @Test
-    fun `frames that arrive while another is analysed are dropped`() {
+    fun `frames that arrive while another is analyzed are dropped`() {
         val gate = FrameGate()
         assertTrue(gate.enter())
         assertFalse(gate.enter())

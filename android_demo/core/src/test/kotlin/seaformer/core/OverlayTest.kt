@@ -10,7 +10,7 @@ class OverlayTest {
     private val cases = Golden.cases("blending")
 
     @Test
-    fun `blended colours match seaformer-predict`() {
+    fun `blended colors match seaformer-predict`() {
         for (case in cases) {
             val photograph = Golden.image(case.getJSONObject("image"))
             val blended = blend(photograph, mask(case), colors(case), case.getDouble("opacity"))
@@ -20,7 +20,7 @@ class OverlayTest {
     }
 
     @Test
-    fun `classes have colours of the data set or generated ones`() {
+    fun `classes have colors of the data set or generated ones`() {
         for (case in cases) {
             val colors = colors(case)
             val expected = case.getJSONArray("colors")

@@ -41,7 +41,7 @@ class RgbImageTest {
     }
 
     @Test
-    fun `camera frames are converted to the colours of JPEG`() {
+    fun `camera frames are converted to the colors of JPEG`() {
         val case = Golden.case("yuv")
         val expected = Golden.image(case.getJSONObject("expected"))
         val (width, height) = Pair(expected.width, expected.height)

@@ -130,6 +130,7 @@ class Breakdown(FrozenModel):
         rows: parents before their children; first the network, last the unattributed time and the
             post-processing.
         operators: operators of the file, in execution order.
+        cuts: truncated models, shortest first; empty if "prefix" was not used.
         disagreements: a sentence for each row on which the intervals of the two methods do not
             overlap.
         notes: further remarks: why a method was not used, which rules were applied.
@@ -148,7 +149,6 @@ class Breakdown(FrozenModel):
     rows: tuple[Row, ...]
     operators: tuple[OperatorTime, ...]
     cuts: tuple[TruncatedModel, ...]
-    """Truncated models, shortest first; empty if "prefix" was not used."""
     disagreements: tuple[str, ...]
     notes: tuple[str, ...]
     npu: NpuBreakdown | None = None

@@ -14,7 +14,7 @@ Durations = Iterable[tuple[int, ...]]
 """Timed runs in nanoseconds, block by block."""
 
 ByRound = dict[int, npt.NDArray[np.float64]]
-"""Index of a round, or number of its turn -> times of one model in it, in milliseconds."""
+"""Index of a round, or `turn` of its group -> times of one model in it, in milliseconds."""
 
 
 def times_by_round(rounds: Sequence[Round], model: str) -> ByRound:
@@ -39,7 +39,7 @@ def gather(rounds: Sequence[Round], runs: Callable[[Round], Durations]) -> ByRou
 
 
 def pair_ratios(models: Iterable[str], rounds: Sequence[Round], seed: int) -> tuple[PairRatio, ...]:
-    """Compare every two models over the rounds, or turns, that both are in."""
+    """Compare every two models over the rounds, or groups of rounds, that both are in."""
     times = {model: times_by_round(rounds, model) for model in models}
     ratios = []
     for base, model in combinations(times, 2):

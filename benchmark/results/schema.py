@@ -473,7 +473,7 @@ class Round(FrozenModel):
         coverage: coverage of the single model of a check, see `ModelResult`.
         conditions_after: the state of the device at the end; null if it could not be read.
         turn: index of a group of rounds with one round per setting; ratios between settings are
-            computed turn by turn. Null if every round has all the models.
+            computed within each group. Null if every round has all the models.
         frames: the timed runs of whole frames.
     """
 

@@ -218,6 +218,7 @@ class Accuracy(Member):
     """Accuracy of a quantized file compared with the fp32 file, on images not used for calibration.
 
     Attributes:
+        pictures: description of the images.
         count: number of images.
         sqnr_db: SQNR of the logits, over all images.
         argmax_agreement: share of positions, or of images in classification, with the same class,
@@ -233,7 +234,6 @@ class Accuracy(Member):
     """
 
     pictures: str
-    """Description of the images."""
     count: Count
     sqnr_db: float
     argmax_agreement: float | None

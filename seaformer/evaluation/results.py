@@ -193,13 +193,15 @@ class Results(_Model):
     Attributes:
         schema_version: version of this schema.
         complete: whether the evaluation is finished; false if there are broken images and the user
-            did not allow to skip them. Rerunning the command tries them again.
+            did not allow skipping them. Rerunning the command tries them again.
         kind: kind of the task.
         task: name of the task.
         definition: how the scores are computed.
         data: folder of the data set as given on the command line.
         layout: layout of its folders.
         split: its split.
+        pictures: number of evaluated images.
+        available: number of images in the data set.
         broken: images that could not be read, which the scores do not include.
         models: the models; the first of several is the reference.
         versions: versions of the programs that ran.
@@ -214,9 +216,7 @@ class Results(_Model):
     layout: str
     split: str
     pictures: int
-    """Number of evaluated images."""
     available: int
-    """Number of images in the data set."""
     broken: tuple[BrokenImage, ...]
     models: tuple[ModelResult, ...]
     versions: dict[str, str]

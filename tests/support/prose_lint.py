@@ -33,7 +33,11 @@ def wording() -> dict[str, str]:
 
 
 def python_prose(text: str) -> str:
-    """Blank everything in a Python file except comments and strings of several words."""
+    """Blank everything in a Python file except comments and strings of several words.
+
+    Names of attributes and arguments in docstrings are blanked too: members of JSON files keep
+    names that the glossary avoids.
+    """
     lines = [[" "] * len(line) for line in text.splitlines()]
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in PROSE or " " not in token.string:
@@ -42,7 +46,8 @@ def python_prose(text: str) -> str:
         for offset, part in enumerate(token.string.splitlines()):
             start = column if offset == 0 else 0
             lines[row - 1 + offset][start : start + len(part)] = part
-    return "\n".join("".join(line) for line in lines)
+    prose = "\n".join("".join(line) for line in lines)
+    return re.sub(r"^ +\w+(?=: )", "", prose, flags=re.MULTILINE)
 
 
 def template_prose(text: str) -> str:

@@ -49,7 +49,7 @@ from seaformer.export.quantize.onnx_engine import OnnxEngine
 from seaformer.export.quantize.tflite_engine import TFLiteEngine
 from seaformer.export.quantized_files import QuantizedFiles
 from seaformer.export.report import Report
-from seaformer.export.request import Request, prepare_output
+from seaformer.export.request import Request, check_output, prepared_output
 from seaformer.export.request_of_source import complete_request
 from seaformer.export.rewrite import deployment_form
 from seaformer.export.source import Source, create_source
@@ -58,7 +58,7 @@ from seaformer.export.verify.on_accelerator import in_words, run_in_half, verify
 from seaformer.export.verify.thresholds import lowest_threshold
 from seaformer.export.verify.verification import Sample, make_samples, reached
 from seaformer.export.verify.verification_inputs import NOISE, ON_DRIVERS
-from seaformer.files import atomic_write
+from seaformer.files import atomic_write, created_folder
 from seaformer.imaging.input_size import check_memory
 from seaformer.locks import locked
 from seaformer.models.catalog import count_macs
@@ -89,7 +89,14 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         )
         stage.result = f"{source.name}, {source.params / 1e6:.2f} M parameters"
     request = complete_request(request, source, report)
-    prepare_output(request, source.name)
+    with prepared_output(request, source.name):
+        finished = _finished_files(request, source, report)
+        _write(finished, request, source.name)
+    return [(file.path, file.metadata) for file in finished]
+
+
+def _finished_files(request: Request, source: Source, report: Report) -> list[OutputFile]:
+    """Convert and verify all files of a request."""
     calibration = _calibration(request, source, report)
     if source.weights.is_random and not source.takes_features:
         report.warn(
@@ -107,8 +114,7 @@ def export(request: Request, report: Report) -> list[tuple[Path, Metadata]]:
         with temporary_folder("export") as folder:
             for candidate in _candidates(context, folder, report):
                 finished += _verify(context, candidate, folder, report)
-    _write(finished, request, source.name)
-    return [(file.path, file.metadata) for file in finished]
+    return finished
 
 
 def _write(finished: Sequence[OutputFile], request: Request, name: str) -> None:
@@ -119,8 +125,9 @@ def _write(finished: Sequence[OutputFile], request: Request, name: str) -> None:
         SeaformerError: writing fails, for example because the disk is full.
     """
     try:
-        with locked(request.output, wait=True):
-            prepare_output(request, name)
+        # Another process may have created the folder, and removed it when it failed.
+        with created_folder(request.output), locked(request.output, wait=True):
+            check_output(request, name)
             with contextlib.ExitStack() as stack:
 
                 def write(path: Path, content: bytes) -> None:

@@ -1,7 +1,8 @@
 """The request for an export, checked before any work is done."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from seaformer.artifact.precisions import FORMATS, PRECISIONS, Format, Precision
 from seaformer.errors import SeaformerError, UsageError, look_up, unknown_name
 from seaformer.export.heads import HEADS
 from seaformer.export.npu.compiled_names import compiled_paths
-from seaformer.files import refuse_existing
+from seaformer.files import created_folder, refuse_existing
 from seaformer.imaging.input_size import parse_input_size
 from seaformer.models.ablation import parse_ablation
 from seaformer.models.entry import Network
@@ -392,20 +393,35 @@ def _check_quantization(
             )
 
 
-def prepare_output(request: Request, name: str) -> None:
+@contextmanager
+def prepared_output(request: Request, name: str) -> Iterator[None]:
     """Create the output folder, and fail now if a file could not be written in the end.
+
+    If the block raises, a new folder that is still empty is removed.
 
     Raises:
         UsageError: a file exists and may not be overwritten.
         SeaformerError: the folder cannot be created or written to.
     """
-    try:
-        request.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SeaformerError(
-            f"the output folder '{request.output}' cannot be created: {error.strerror}. "
-            "Give another one with --output."
-        ) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(created_folder(request.output))
+        except OSError as error:
+            raise SeaformerError(
+                f"the output folder '{request.output}' cannot be created: {error.strerror}. "
+                "Give another one with --output."
+            ) from error
+        check_output(request, name)
+        yield
+
+
+def check_output(request: Request, name: str) -> None:
+    """Check that all files can be written to the output folder, which exists.
+
+    Raises:
+        UsageError: a file exists and may not be overwritten.
+        SeaformerError: the folder cannot be written to.
+    """
     if not os.access(request.output, os.W_OK | os.X_OK):
         raise SeaformerError(
             f"the output folder '{request.output}' is not writable. Give another one with --output."

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from seaformer.errors import SeaformerError, UsageError
@@ -36,6 +36,24 @@ def path_exists(text: str | Path) -> bool:
         return Path(text).exists()
     except OSError:  # longer than file names may be
         return False
+
+
+@contextmanager
+def created_folder(path: Path) -> Iterator[None]:
+    """Create a folder and its parents; if the block raises, remove those that are new and empty.
+
+    Raises:
+        OSError: the folder cannot be created.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with suppress(OSError):  # not empty, or removed by another process
+            for folder in missing:
+                folder.rmdir()
+        raise
 
 
 @contextmanager

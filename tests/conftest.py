@@ -21,15 +21,15 @@ from seaformer.runtimes.graphics_driver import find_driver
 
 pytest_plugins = ["loopback_phone.fixtures"]
 
-# Several test processes share the computer. Threads that wait for each other while the processor is
-# taken were seen to make an export three times as long. Set before anything imports torch.
+# Several test processes share the computer. With more threads than free cores, an export took three
+# times as long, because threads waited for each other. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Every export would be verified on the GPU as well, which takes 5 s or more each with a software
 # driver. The tests of this verification use the fixture `gpu`.
 os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 
-# In a background shell, the tests and their child processes ignore Ctrl-C, and with nohup a hangup.
+# In a background shell, the tests and their child processes ignore Ctrl-C, and under nohup hangups.
 # Some tests send these signals to processes, which have to react as in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

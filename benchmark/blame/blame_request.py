@@ -32,7 +32,7 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
         "binary": "--binary",
     }
 )
-"""Field of `Options` -> option, for options without effect on a search."""
+"""Field of `Options` -> option, for options that have no effect on a search."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ per round, expressed as a share of the median of the unprofiled runs of the whol
 round, so that drift of clock and temperature cancels. The share of a row is the sum over its parts,
 so that rows add up exactly; times are shares of the measured total.
 
-For a profile, typical runs are selected as a whole: of the runs of a round, and of the rounds, the
-middle half by the sum of all parts; the estimate of a part is its mean over those. If a typical
+For a profile, typical runs are selected as a whole. Of the runs of a round, ordered by the sum of
+all parts, the middle half is used, and likewise of the rounds. The estimate of a part is its mean
+over the runs and rounds that are used. If a typical
 time were selected for each part separately, interruptions that hit different operators in different
 runs would be in the total but in none of its parts. For truncated models, whose differences add up
 to the total in every round, the estimate is the median of each part.

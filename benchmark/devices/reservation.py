@@ -7,9 +7,9 @@ processes do so at the same time, at least one sees the other, and a process tha
 removes its own folder, so two never hold the phone.
 
 A folder whose heartbeat is older than `EXPIRY_S` belongs to a process that was killed or
-disconnected. The next process removes it, and kills programs that still run in it; immediately, if
-its owner was a process of the same host that has ended. An owner that is still alive, for example
-after its host was suspended, finds its folder removed and stops.
+disconnected. The next process removes it, and kills programs that still run in it. If the owner was
+a process on the same host and has ended, it does so without waiting for the expiry. An owner that
+is still alive, for example after its host was suspended, finds its folder removed and stops.
 """
 
 import getpass

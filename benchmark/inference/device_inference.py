@@ -63,7 +63,7 @@ class Settings:
         cores: as for `choose_cores`; None leaves the choice to the device's system.
         in_half: whether XNNPACK computes in half precision, see `Plan`.
         time_limit_s: time limit for a batch on the device, including loading the file.
-        wait_s: how long to wait for a phone in use.
+        wait_s: how long to wait for a phone that is in use.
         runtime_library: used instead of the pinned one.
         keep: whether files stay on the phone for reuse.
         requires_full_acceleration: whether a file fails unless the accelerator runs all operators.

@@ -129,10 +129,10 @@ class PlannedModel:
             ONNX Runtime. With an `output_file`, both masks for the last input are written next to
             it, with the suffixes `.classes` and `.mask`: uint8 for up to 256 classes, else uint16.
         inputs: number of inputs to compute outputs for; runs are timed with one of them.
-        preparation: preparation of the frame of the plan, whose processing to the mask is then
-            measured after every block; None to measure no frames. With an `output_file`, the
-            prepared input and the mask of the frame are written next to it, with the suffixes
-            `.prepared` and `.frame-mask`; a mask of ids is uint16.
+        preparation: how to prepare the plan's frame for this model. The processing of the frame, up
+            to the mask, is then measured after every block; None to measure no frames. With an
+            `output_file`, the prepared input and the mask of the frame are written next to it, with
+            the suffixes `.prepared` and `.frame-mask`; a mask of ids is uint16.
     """
 
     id: str

@@ -20,8 +20,8 @@ MAX_OPERATORS, MAX_BYTES = 256, 1 << 28
 """Limits of a model of independent operators: all its inputs and outputs are in memory at once."""
 
 MAX_SESSIONS = 60
-"""On the target for the whole search: one takes seconds with a software driver. Operators that
-were not run alone by then are reported."""
+"""Maximum number of sessions on the target: each takes seconds with a software driver. Operators
+that were not run alone by then are reported."""
 
 MAX_IN_CONTEXT = 6
 """Maximum number of faults that depend on other operators: each needs its own bisection."""

@@ -22,13 +22,13 @@ its output is correctly assumed to have the order of ONNX:
 
 Unsqueeze inserts its axes in the order of ONNX, so its input is transposed to that order as well.
 
-A Slice or Split of a tensor in the order of ONNX whose axes differ in length, such as a joint
-[q | k | v], is like a Reshape if the axes of its output do not.
+A Slice or Split can cut a tensor in the order of ONNX with unequal axes, such as a joint
+[q | k | v], into tensors with equal axes. It is then treated like a Reshape.
 
 A Concat of tensors in the order of ONNX, and an element-wise operator of such a tensor and a
 constant, behave like MatMul: they keep the order, and only the constant, which is assumed to be
-channels last, is transposed back. But onnx2tf assumes their output to be channels last, so that an
-operator of an axis, such as a Softmax behind a position bias, would take another axis:
+channels last, is transposed back. But onnx2tf assumes their output to be channels last, so an
+operator along one axis, such as a Softmax after a position bias, would use the wrong axis:
 
     any other     of the output of these: transpose that input to channels last
 

@@ -110,8 +110,8 @@ def map_operators(
     operators = tflite_file.operators(flatbuffer)
     tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
     trace = _Trace(graph)
-    # TFLite tensor -> the ONNX tensors with equal values. One without equal stands for the tensors
-    # it was computed from, and a weight for none.
+    # TFLite tensor -> the ONNX tensors with equal values. If there are none, the tensor stands for
+    # the tensors it was computed from; a weight stands for none.
     entry = int(parse(flatbuffer).subgraphs[0].inputs[0])
     equals = {entry: frozenset({graph.graph.input[0].name})}
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -267,7 +267,7 @@ class _Trace:
         return self._walk([tensor])[1]
 
     def nearest(self, tensors: Sequence[str]) -> list[str]:
-        """Of tensors with equal values, leave out those behind several layers more than others.
+        """Of tensors with equal values, omit those that are several layers further than others.
 
         One operator computes at most one layer. Norms of successive blocks have nearly the same
         moments if the blocks between them change little, as in a network before its training.

@@ -224,8 +224,8 @@ def rank(
         reference: the single-precision file, on all available images.
         kept: indices of operators that always stay in floating point.
         levels: levels of the groups.
-        both_ways: whether to measure also all but each group, and the scores; without, ranking
-            takes half the time.
+        both_ways: whether to measure each group in both ways, and the scores; otherwise, only with
+            this group alone quantized, in half the time.
         seconds: approximate time for scoring, which determines the number of images.
         progress: called after every group.
     """

@@ -1,6 +1,6 @@
 """The inputs on which files are compared with PyTorch: a diverse set of images.
 
-Some faults are visible on only one of them: a branch taken for white, a sum that overflows, or
+Some faults are visible on only one of them: a branch taken only for white, a sum that overflows, or
 padding that matters only beside an edge.
 """
 

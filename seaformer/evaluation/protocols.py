@@ -58,7 +58,7 @@ def deployed(preprocessing: Preprocessing, size: Size) -> Protocol:
 
     `size` is height and width of the network's input.
     """
-    how = "stretched to" if preprocessing.resize == "stretch" else "the middle at"
+    how = "stretched to" if preprocessing.resize == "stretch" else "center crop,"
     return Protocol(
         DEPLOYED, f"{how} {size[1]} x {size[0]}", lambda p: prepare(p, preprocessing, size)
     )
@@ -125,7 +125,7 @@ def official_classification(preprocessing: Preprocessing, evaluation: Evaluation
         center = scaled.crop((left, top, left + crop[1], top + crop[0]))
         return _ordered(np.asarray(center, dtype=np.float32), preprocessing)
 
-    description = f"short side {short}, the middle {crop[1]} x {crop[0]} of it"
+    description = f"short side {short}, center crop {crop[1]} x {crop[0]}"
     return Protocol(OFFICIAL, description, cropped)
 
 

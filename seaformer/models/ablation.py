@@ -27,7 +27,7 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
 
 
 _WIDTH = re.compile(r"0*[1-9]\d{0,5}")
-"""A number of channels: more than a million do not fit any memory."""
+"""A number of channels. A million or more would not fit into memory."""
 
 
 def parse_ablation(texts: Iterable[str]) -> dict[str, str]:

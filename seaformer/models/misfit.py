@@ -43,7 +43,8 @@ def misfit(
     `differences_of`.
     """
     is_library = expected.network.declares_contract
-    # The differences say more than that the registry has a network of these tensors, too.
+    # For a network of a library, the differences are more useful than the name of a network of the
+    # registry with the same tensors.
     found = None if is_library else identify(checkpoint)
     if found is None and not is_library and not is_related(checkpoint, expected.network.family):
         what = expected.network.title if expected.network.variant is None else "a SeaFormer"

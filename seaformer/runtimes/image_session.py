@@ -1,4 +1,4 @@
-"""A session of a model whose input is one image, with one output, on floating-point values."""
+"""A session of a model with one image as input and one output, both as floating-point values."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -11,10 +11,10 @@ rounds, within rounds, and any mixture of both.
 they are expanded as Hesterberg proposes (The American Statistician 69:4, 2015, p. 371): with the
 quantiles of Student's t with `rounds - 1` degrees of freedom, times sqrt(rounds / (rounds - 1)),
 instead of normal quantiles. BCa, scipy's default, corrects by a jackknife, which is
-not consistent for a median. In a simulation with 10 rounds of 5 runs, the expanded interval
-contains the true value in 94 to 97 of 100 cases, for any share of the variance between rounds (with
-5 rounds in 92 to 94), the plain interval in 89 to 94, and an interval from single runs in as few as
-66.
+not consistent for a median. In a simulation with 10 rounds of 5 runs, whatever the share of the
+variance between rounds, the expanded interval contains the true value in 94 to 97 of 100 cases (92
+to 94 with 5 rounds), the plain interval in 89 to 94, and an interval that treats all runs as
+independent in as few as 66.
 
 **Pairs.** Models of one benchmark are compared round by round: drift of clock frequency and
 temperature affects both models alike and cancels in the ratio of their medians in that round. The

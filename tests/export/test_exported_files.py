@@ -302,8 +302,8 @@ def kinds(file: Path) -> Counter[str]:
 def test_tflite_graph_has_no_unnecessary_data_movement(stem: Path) -> None:
     found = kinds(stem.with_name(f"{stem.name}.tflite"))
     assert not {"TRANSPOSE", "GATHER", "GATHER_ND", "SHAPE", "CAST"} & found.keys()
-    # Per axis of an attention layer, keys and values are stacked for all heads, scores are looked
-    # at head by head and back, and tokens become a map again.
+    # Per axis of an attention layer: keys and values are stacked for all heads, scores are split
+    # into heads and merged again, and tokens become a map again.
     assert found["CONCATENATION"] in (2 * found["SOFTMAX"], 6 * found["SOFTMAX"])
     assert found["RESHAPE"] == 3 * found["SOFTMAX"]
     assert bool(found["SOFTMAX"]) == ("seaformer" in stem.name)
@@ -314,7 +314,8 @@ def test_number_of_operators(
     tiny_export: Path, outside_export: Path, small_export: Path, mask_export: Path
 ) -> None:
     outside = kinds(outside_export / f"{TINY}_fp32.tflite")
-    # 223 with 16 TRANSPOSE and 16 RESHAPE were reached in trials, 265 with 32 and 32 as published.
+    # The published network has 265, with 32 TRANSPOSE and 32 RESHAPE. Trials reached 223, with 16
+    # and 16.
     assert outside.total() == 227
     assert outside["RESHAPE"] == 24
     assert kinds(tiny_export / f"{TINY}_fp32.tflite") == outside + Counter(SUB=1)

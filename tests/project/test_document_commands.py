@@ -28,7 +28,7 @@ from locations import ROOT
 SHELLS = {"sh": ("bash", "-e", "-o", "pipefail", "-c"), "python": (sys.executable, "-c")}
 
 QUICK = {"seaformer-predict", "seaformer-bundle", "--lint"}
-"""Words of commands that take a second."""
+"""A command with one of these words takes about a second."""
 
 PHOTO = ROOT / "seaformer/data/photograph.jpg"
 
@@ -71,7 +71,7 @@ def test_a_wrong_option_in_a_document_is_found() -> None:
     "document", ["docs/evaluation.md", "docs/accelerators.md", "docs/android.md"]
 )
 def test_quick_commands_run(document: str, shapes_export: Path, tmp_path: Path) -> None:
-    """Those on an export that is made already; a smaller one takes its name."""
+    """The commands use an existing export; here, a smaller one with the same name."""
     (tmp_path / "build").mkdir()
     for file in shapes_export.glob("*_fp32.*"):
         shutil.copy(file, tmp_path / "build" / file.name.replace("128x128", "256x256"))
@@ -91,7 +91,7 @@ def test_quick_commands_run(document: str, shapes_export: Path, tmp_path: Path) 
 
 @pytest.fixture
 def own_adb_server() -> Iterator[dict[str, str]]:
-    """Return the variable for a port where a command may start an adb server, which is ended."""
+    """Yield the variable with a port on which commands may start an adb server; stop the server."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]

@@ -174,8 +174,8 @@ def _install(folder: Path, distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
     subprocess.run([*pip, wheel], check=True)
-    # Requirements are imported from the environment of the tests. Such a folder is only searched:
-    # its .pth files, which would make the sources importable, have no effect.
+    # Requirements are imported from the environment of the tests. Its folder is only added to the
+    # search path, so its .pth files, which would make the sources importable, have no effect.
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout
     shared = {sysconfig.get_path(kind) for kind in ("purelib", "platlib")}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seaformer.errors import UsageError
-from seaformer.files import atomic_write, refuse_existing
+from seaformer.files import atomic_write, created_folder, refuse_existing
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
@@ -72,3 +72,36 @@ def test_only_files_in_existing_folders_are_written(tmp_path: Path) -> None:
         refuse_existing(Path(os.devnull), force=True)
     with pytest.raises(UsageError, match="no folder"):
         refuse_existing(tmp_path / "absent" / "mask.png", force=True)
+
+
+def fail_in(folder: Path, *names: str) -> None:
+    """Raise in a new folder, after writing files with these names."""
+    with created_folder(folder):
+        for name in names:
+            (folder / name).touch()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("existing", "names", "left"),
+    [
+        ((), (), []),
+        (("a",), (), ["a"]),
+        (("a", "a/b"), (), ["a", "a/b"]),
+        ((), ("kept",), ["a", "a/b", "a/b/kept"]),
+    ],
+)
+def test_a_failure_removes_only_new_and_empty_folders(
+    tmp_path: Path, existing: tuple[str, ...], names: tuple[str, ...], left: list[str]
+) -> None:
+    for name in existing:
+        (tmp_path / name).mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fail_in(tmp_path / "a" / "b", *names)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == left
+
+
+def test_a_folder_remains_after_success(tmp_path: Path) -> None:
+    with created_folder(tmp_path / "a" / "b"):
+        pass
+    assert (tmp_path / "a" / "b").is_dir()

@@ -1,7 +1,7 @@
 """The fenced blocks of the documents, and the options of the commands in them.
 
 `make test-all` runs the blocks ```sh and ```python of a document in order, in one folder. If the
-computer of the tests cannot run a block, the line before it has the reason:
+tests cannot run a block, the line before it has the reason:
 
     <!-- not run: needs a phone -->
 """

@@ -27,14 +27,14 @@ def build(name: str, pretrained: bool) -> nn.Module:
     """
     import timm
 
-    # Not left to timm, which reads "hf-hub:" and "local-dir:" in a name as places of files.
+    # timm would read "hf-hub:" and "local-dir:" in a name as locations of files.
     if name not in names():
         raise unknown_network("timm", name, names())
     model = timm.create_model(name, pretrained=pretrained, exportable=True)
     if not model.num_classes:
         raise UsageError(
-            f"'timm:{name}' has no classifier, so that it has no classes to predict. Give a "
-            "network with one."
+            f"'timm:{name}' has no classifier, so it predicts no classes. Give a network with "
+            "a classifier."
         )
     config = timm.data.resolve_data_config({}, model=model)
     height, width = config["input_size"][1:]

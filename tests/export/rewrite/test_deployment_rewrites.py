@@ -340,7 +340,7 @@ def test_padding_is_the_mean_in_the_image() -> None:
     normalize_inside(model, MEAN, STD, 71)
     gray = torch.tensor(MEAN, dtype=torch.float64).reshape(1, 3, 1, 1).expand(1, 3, 65, 71)
     first = model.stem.conv(model.stem.normalize(gray))
-    # An image of the mean is zero after normalization, like the padding around it.
+    # An image of mean values is zero after normalization, like the padding around it.
     assert torch.equal(first, first[:, :, 5:6, 5:6].expand_as(first))
 
 
@@ -485,8 +485,8 @@ def test_no_weight_is_stored_twice(network) -> None:
     # the bias remains, as a constant.
     removed = sum(p.numel() for p in positions) + fuse.weight.numel() + fuse.bias.numel()
     assert sum(p.numel() for p in form.parameters()) == count - removed
-    # Added are constants: per axis the positions at their length, the masks of the heads and
-    # the value's bias; the light head's bias; the mean of every column.
+    # The new constants are: per axis, the positions interpolated to its length, the masks of the
+    # heads and the value's bias; the light head's bias; the mean, repeated for every column.
     constants = fuse.bias.numel() + 3 * 192
     for joint in kinds(form, JointAttention):
         keys, values = joint.row.key_channels, joint.row.value_channels
@@ -497,8 +497,8 @@ def test_no_weight_is_stored_twice(network) -> None:
             constants += length * (2 * keys + values) + values
             constants += axis.heads * length * (keys + values)
     assert sum(b.numel() for b in form.buffers()) == constants
-    # In total hardly more than in the network, with its BatchNorm: layers of one stage have equal
-    # masks, which a file stores once.
+    # A file stores hardly more numbers than the network with BatchNorm has, because the layers of
+    # a stage have equal masks, which are stored once.
     stored = {(t.shape, t.detach().numpy().tobytes()) for t in form.state_dict().values()}
     assert sum(shape.numel() for shape, _ in stored) < 1.02 * count
 

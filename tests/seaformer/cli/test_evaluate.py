@@ -735,7 +735,7 @@ def test_imagenet_with_a_checkpoint(folder: Path) -> None:
     found = evaluated("tiny.pth", "--task", "imagenet", "--data", "ilsvrc", "--batch", "3")
     (model,) = found["models"]
     assert (model["scores"]["top1"], model["scores"]["top5"]) == (1 / 3, 2 / 3)
-    assert model["input"] == "short side 256, the middle 224 x 224 of it"
+    assert model["input"] == "short side 256, center crop 224 x 224"
 
 
 # --- Errors

@@ -45,7 +45,7 @@ def test_a_declared_task_has_precedence_over_the_data_set() -> None:
     task = replace(IMAGENET, labels=labels, preprocessing=rule)
     candidate = opened(IMAGENET, seaformer_task=task.to_json(), seaformer_output="logits")
     assert candidate.interface.labels == labels
-    assert candidate.protocol.description == "short side 70, the middle 64 x 64 of it"
+    assert candidate.protocol.description == "short side 70, center crop 64 x 64"
 
 
 def test_a_network_without_class_names_gets_them_from_the_data_set() -> None:

@@ -202,7 +202,7 @@ def test_torch_differs_only_within_rounding(upsample: Upsample, seed: int) -> No
 def test_torch_agrees_where_arithmetic_is_exact(
     upsample: Upsample, logits: np.ndarray, scale: tuple[int, int]
 ) -> None:
-    """The weights are multiples of 1/32, so ties are exact: the lowest class is compared, too."""
+    """The weights are multiples of 1/32, so ties are exact and the lowest class has to win."""
     torch = pytest.importorskip("torch")
     size = (logits.shape[1] * scale[0], logits.shape[2] * scale[1])
     np.testing.assert_array_equal(upsample(logits, size), torch_argmax(torch, logits, size))
@@ -227,7 +227,7 @@ def test_quantized_and_dequantized_logits_give_the_same_mask(upsample: Upsample)
 def test_ties_by_rounding_go_to_the_lowest_class(upsample: Upsample) -> None:
     """A class that is lower at all corners may tie once interpolated and rounded.
 
-    So a rule without a margin would skip class 0 where it ties with class 1, and has to win.
+    So a rule without a margin would skip class 0 where it ties with class 1 and has to win.
     """
     ties = 0
     for low in np.linspace(1, 2, 40, dtype=np.float32):

@@ -91,7 +91,7 @@ static int map(struct image *image, int file) {
   for (int i = 0; i < header->e_phnum; i++) {
     const Elf64_Phdr *segment = &image->segments[i];
     if (segment->p_type == PT_TLS)
-      return refuse("\"%s\" has thread-local storage, which this loader cannot do", image->path);
+      return refuse("\"%s\" has thread-local storage, which this loader does not support", image->path);
     if (segment->p_type != PT_LOAD) continue;
     if (segment->p_offset + segment->p_filesz > (uint64_t)status.st_size)
       return refuse("\"%s\" load segment[%d] reaches beyond the end of the file", image->path, i);
@@ -249,7 +249,7 @@ static int link_image(struct image *image) {
       case DT_INIT_ARRAY: constructors = address; break;
       case DT_INIT_ARRAYSZ: constructor_bytes = entry->d_un.d_val; break;
       case DT_TEXTREL: return refuse("\"%s\" has text relocations", image->path);
-      case DT_RELR: return refuse("\"%s\" has DT_RELR, which this loader cannot do", image->path);
+      case DT_RELR: return refuse("\"%s\" has DT_RELR, which this loader does not support", image->path);
     }
   }
   if (!image->symbols || !image->strings || !image->gnu_hash)

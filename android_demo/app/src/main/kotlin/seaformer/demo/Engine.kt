@@ -166,7 +166,7 @@ class Engine(
         }
     }
 
-    /** Analyses a still image, then repeats the run to get median latencies after the warm-up. */
+    /** Analyzes a still image, then repeats the run to get median latencies after the warm-up. */
     fun analyze(image: RgbImage) {
         still = image
         val number = newest.incrementAndGet()
@@ -207,7 +207,7 @@ class Engine(
     }
 
     /**
-     * Analyses a camera frame; drops it if another one is being analyzed.
+     * Analyzes a camera frame; drops it if another one is being analyzed.
      *
      * @param image converts the frame; called only if it is not dropped.
      */

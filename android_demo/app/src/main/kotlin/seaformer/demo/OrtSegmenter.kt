@@ -46,7 +46,7 @@ class OrtSegmenter(
                     Accelerator.CPU -> Unit
                 }
                 if (accelerator != Accelerator.CPU) {
-                    // Else operators that the accelerator does not support would silently run on the CPU.
+                    // Otherwise operators that the accelerator does not support would silently run on the CPU.
                     options.addConfigEntry("session.disable_cpu_ep_fallback", "1")
                 }
                 environment.createSession(model, options)
@@ -96,7 +96,7 @@ class OrtSegmenter(
         const val NAME = "ONNX Runtime"
         const val LIBRARY = "libonnxruntime.so"
 
-        /** Optimizes latency, and runs quantization of the input on the NPU: else it would need the CPU. */
+        /** Optimizes for latency, and quantizes the input on the NPU rather than on the CPU. */
         private fun npuOptions(libraries: File) =
             mapOf(
                 "backend_path" to NpuRuntime.ONNX_RUNTIME.backend(libraries).path,

@@ -123,11 +123,12 @@ class PlannedModel:
             `inputs` are concatenated.
         output_file: file for the concatenated bytes of the outputs for each input; None to discard
             them.
-        mask_size: height and width of the mask to compute from the (first) output in separate timed
-            runs: classes at the size of the logits, and at this size. The output has to be logits
-            in float32 or integers of 8 or 16 bits, [1, h, w, C] for LiteRT and [1, C, h, w] for
-            ONNX Runtime. With an `output_file`, both masks for the last input are written next to
-            it, with the suffixes `.classes` and `.mask`: uint8 for up to 256 classes, else uint16.
+        mask_size: height and width of the mask to compute from the (first) output. Separate timed
+            runs compute the classes at the size of the logits, and at this size. The output has to
+            be logits in float32 or integers of 8 or 16 bits, [1, h, w, C] for LiteRT and
+            [1, C, h, w] for ONNX Runtime. With an `output_file`, both masks for the last input are
+            written next to it, with the suffixes `.classes` and `.mask`: uint8 for up to 256
+            classes, else uint16.
         inputs: number of inputs to compute outputs for; runs are timed with one of them.
         preparation: how to prepare the plan's frame for this model. The processing of the frame, up
             to the mask, is then measured after every block; None to measure no frames. With an

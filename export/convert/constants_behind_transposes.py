@@ -8,9 +8,9 @@ axis, the constant has a single axis, so its order of axes cannot be wrong:
     T(x) * c = T(x * c')      c' [C] has the values of c, whose only axis longer than 1 is the
                               channel axis
 
-The same holds for Add. The constant becomes the second operand, because onnx2tf takes the shapes of
-the operands for each other if the first is the constant. Maps whose axes all have the same length
-are left to `equal_axes`.
+The same holds for Add. The constant becomes the second operand, because onnx2tf confuses the shapes
+of the operands if the constant is the first. Maps whose axes all have the same length are left to
+`equal_axes`.
 """
 
 import math

@@ -193,11 +193,10 @@ def main(
                 "--output and --mask."
             )
         if interface.detection is not None and mask:
-            raise UsageError(f"'{model}' is a detection model and has no mask. Leave out --mask.")
+            raise UsageError(f"'{model}' is a detection model and has no mask. Omit --mask.")
         if interface.detection is None and min_score is not None:
             raise UsageError(
-                f"--min-score is for detection, but '{model}' is for {interface.kind}. Leave it "
-                "out."
+                f"--min-score is for detection, but '{model}' is for {interface.kind}. Omit it."
             )
         _prepare_outputs(given, requested, has_overlay, force)
         if given.is_one:

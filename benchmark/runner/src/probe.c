@@ -27,7 +27,7 @@ void require(int holds, const char *what) {
     if (!holds)
         fail(STATUS_WRONG_RUNTIME,
              "the library is not the runtime this runner was written for: with a known model, %s "
-             "differs from what is expected",
+             "is not as expected",
              what);
 }
 

@@ -2,8 +2,9 @@
 
 The values come from the scripts that converted the published weights, in
 huggingface/transformers: models/segformer/convert_segformer_original_to_pytorch.py and
-models/mobilevit/convert_mlcvnets_to_pytorch.py. What they leave out is the default of the library's
-configuration class. Each is what the files config.json and preprocessor_config.json contain.
+models/mobilevit/convert_mlcvnets_to_pytorch.py. Values that the scripts do not set are the
+defaults of the library's configuration class. A row has what config.json and
+preprocessor_config.json of the network contain.
 """
 
 from collections.abc import Mapping

@@ -152,7 +152,7 @@ def test_networks_that_are_not_classifiers_are_omitted() -> None:
 
 
 def test_a_point_whose_interval_reaches_the_front_is_not_off_it() -> None:
-    """The ratio is above 1 with certainty, as both slow down together, but the whiskers meet."""
+    """The ratio is clearly above 1, as both slow down together, but the intervals overlap."""
     slow_rounds = [1.0, 1.3, 0.9, 1.2, 1.1, 0.8, 1.25, 0.95, 1.15, 1.05]
     times = {
         f"m{place}": [[ms * factor] * 5 for factor in slow_rounds]

@@ -97,7 +97,7 @@ def test_several_photos_are_lines(folder: Path) -> None:
 
 def test_what_is_not_for_detection_is_refused(folder: Path) -> None:
     refused = run("photo.png", "--model", "model.onnx", "--mask", "mask.png")
-    assert_error(refused, 2, r"is a detection model and has no mask\. Leave out --mask")
+    assert_error(refused, 2, r"is a detection model and has no mask\. Omit --mask")
     write_onnx(folder / "colors.onnx", metadata())
     refused = run("photo.png", "--model", "colors.onnx", "--min-score", "0.5")
     assert_error(refused, 2, "--min-score is for detection, but 'colors.onnx' is for segmentation")

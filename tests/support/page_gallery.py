@@ -1,7 +1,7 @@
 """Every page that a command makes, from results that cover all their parts.
 
-`python -m page_gallery FOLDER` writes the pages and their images at the widths and in the color
-schemes in which a change of a page is to be viewed.
+`python -m page_gallery FOLDER` writes the pages, and images of them in the widths and color
+schemes to view after a change of a page.
 """
 
 import json

@@ -1,10 +1,12 @@
 """Corrections for operators that onnx2tf 1.28.8 reads wrongly.
 
-Resize    From opset 18 on, it treats every coordinate transformation as half_pixel. Up to 17 it
-          also reads align_corners and asymmetric. The additions of opset 18, such as antialiasing,
-          never occur in our graphs.
-TopK      It calls int() on the number of values, which in ONNX is an array of one element; NumPy
-          refuses this since 2.4.
+ConvTranspose  It assumes that its input is stored channels last. If the input is in the order of
+               ONNX, as after a Reshape, channels are read as rows, and LiteRT refuses the file.
+Resize         From opset 18 on, it treats every coordinate transformation as half_pixel. Up to 17
+               it also reads align_corners and asymmetric. The additions of opset 18, such as
+               antialiasing, never occur in our graphs.
+TopK           It calls int() on the number of values, which in ONNX is an array of one element;
+               NumPy refuses this since 2.4.
 """
 
 import importlib
@@ -31,6 +33,18 @@ def _behind(
     return make_corrected_node
 
 
+def _conv_transpose(arguments: dict[str, Any]) -> dict[str, Any]:
+    given, weight = arguments["graph_node"].inputs[:2]
+    layer = arguments["tf_layers_dict"][given.name]
+    shape, channels = layer["tf_node"].shape, weight.shape[0]
+    if shape[-1] != channels and shape[1] == channels:
+        import tensorflow as tf
+
+        perm = [0, *range(2, len(shape)), 1]
+        layer["tf_node"] = tf.transpose(layer["tf_node"], perm)
+    return arguments
+
+
 def _resize(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments | {"opset": min(arguments["opset"], LAST_READ_RIGHT)}
 
@@ -42,6 +56,7 @@ def _top_k(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 CORRECTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "ConvTranspose": _conv_transpose,
     "Resize": _resize,
     "TopK": _top_k,
 }

@@ -157,6 +157,19 @@ class ScaledAlongEachAxis(nn.Module):
         return x.permute(0, 3, 1, 2) * self.rows + self.columns
 
 
+class Expanded(nn.Module):
+    """Tokens converted to a map, and then to one of twice the size, as in dense prediction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(SIDE, SIDE)
+        self.expand = nn.ConvTranspose2d(SIDE, SIDE, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.linear(x.flatten(2).transpose(1, 2)).transpose(1, 2)
+        return self.expand(tokens.unflatten(2, x.shape[2:]))
+
+
 def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter[str]]:
     """Convert between two convolutions; return the SQNR in dB and the operators."""
     torch.manual_seed(0)
@@ -226,6 +239,12 @@ def test_heads_that_share_keys(tmp_path: Path) -> None:
 
 def test_blocks_of_positions(tmp_path: Path) -> None:
     sqnr_db, _ = convert(Blocks(), 2 * SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+@pytest.mark.slow
+def test_a_transposed_convolution_of_tokens(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(Expanded(), 2 * SIDE, tmp_path)
     assert sqnr_db > 100
 
 

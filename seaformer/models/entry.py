@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch is imported only when a network is built, which keeps
 
 Kind = Literal["segmentation", "classification", "detection"]
 Builder = Callable[[int], "nn.Module"]
-"""Number of classes -> the network, initialised by torch."""
+"""Number of classes -> the network, initialized by torch."""
 KeyMap = Callable[[Iterable[str]], dict[str, str]]
 """Keys of our state_dict -> their names in a checkpoint."""
 
@@ -185,7 +185,7 @@ class Network:
         return DEFAULT_TASKS[next(iter(self.builders), "segmentation")]
 
     def build(self, kind: str, classes: int) -> "nn.Module":
-        """Build the network, initialised by torch or by the user's own code.
+        """Build the network, initialized by torch or by the user's own code.
 
         `kind` and `classes` are the task's; a network with `fixed` ignores both.
 

@@ -314,7 +314,7 @@ class PPMobileSegHead(nn.Module):
 class PPMobileSeg(nn.Module):
     """Semantic segmentation.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32 [N, classes, ceil(H / s),
+    Forward: float32 [N, 3, H, W], normalized RGB -> logits float32 [N, classes, ceil(H / s),
     ceil(W / s)], s = 16 for the tiny network and 8 for the base one.
     """
 

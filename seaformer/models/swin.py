@@ -13,7 +13,7 @@ The SeaFormer paper compares attention layers by replacing the attention of this
 widths it gave them is unpublished. Here they have Swin's heads, and as many channels of value as
 the map, which is Swin's; query and key have half as many, as in SeaFormer. Nothing else changes:
 position biases and shifts are part of Swin's own attention. For segmentation the head is
-SegFormer's, on the normalised maps of all stages; the papers use UPerNet.
+SegFormer's, on the normalized maps of all stages; the papers use UPerNet.
 
 Images are padded with zeros at the bottom and on the right to multiples of 4, and maps to even
 sides before they are merged.
@@ -154,14 +154,14 @@ class SegmentationHead(nn.Module):
         self.decoder = MLPDecoder(CHANNELS, classes)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Normalise every map and decode."""
+        """Normalize every map and decode."""
         return self.decoder([norm(x) for norm, x in zip(self.norms, features, strict=True)])
 
 
 class Swin(nn.Module):
     """The network; `head` takes the maps of its four stages.
 
-    Forward: float32 [N, 3, H, W], normalised RGB -> logits float32, as the head returns them.
+    Forward: float32 [N, 3, H, W], normalized RGB -> logits float32, as the head returns them.
     """
 
     def __init__(self, kind: str | None, head: nn.Module) -> None:

@@ -79,7 +79,7 @@ class FakeQuantized(nn.Module):
 
 
 class FakeQuantizedStem(FakeQuantized, Stem):
-    """Takes the normalised image, and rounds it to the bytes that the file gets."""
+    """Takes the normalized image, and rounds it to the bytes that the file gets."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the feature at one eighth of the image's height and width."""
@@ -165,7 +165,7 @@ class FakeQuantizedFeedForward(FakeQuantized, FeedForward):
     """See `FeedForward`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix the channels of each pixel with the channels of its eight neighbours."""
+        """Mix the channels of each pixel with the channels of its eight neighbors."""
         y = self._convolve("expand", x, self.expand)
         y = self._convolve("depthwise", y, self.depthwise, self.act)
         return self._convolve("reduce", y, self.reduce)

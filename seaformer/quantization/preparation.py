@@ -93,7 +93,7 @@ def fake_quantize(
     Args:
         model: see `require_supported`.
         precision: a precision with integer activations of eight bits.
-        preprocessing: normalisation of its input.
+        preprocessing: normalization of its input.
         format: name of the format whose files it matches.
     """
     assert isinstance(model, SeaFormer)
@@ -129,7 +129,7 @@ def calibrate(model: nn.Module, images: Iterable[Tensor], method: str) -> int:
 
     Args:
         model: a network after `fake_quantize`.
-        images: batches of normalised images, float32 [N, 3, H, W].
+        images: batches of normalized images, float32 [N, 3, H, W].
         method: a name in `seaformer.quantization.methods.METHODS`.
 
     Returns:

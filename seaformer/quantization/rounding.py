@@ -30,7 +30,7 @@ class _RoundToSteps(torch.autograd.Function):
 
     The gradient of the step is that of "Learned Step Size Quantization" (Esser et al., 2020), with
     respect to its logarithm as in "Trained Quantization Thresholds" (Jain et al., 2020), so that
-    the optimiser changes every step by a share of it.
+    the optimizer changes every step by a share of it.
     """
 
     @staticmethod
@@ -114,7 +114,7 @@ class Rounding:
     Attributes:
         precision: the row of the precision.
         format: name of the format.
-        preprocessing: the normalisation of the image, which is the first operator of the file.
+        preprocessing: the normalization of the image, which is the first operator of the file.
     """
 
     precision: Precision

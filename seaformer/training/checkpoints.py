@@ -3,7 +3,7 @@
     best.safetensors, best.json   the weights with the highest score so far, mIoU or AP
     last.safetensors, last.json   the weights of the last validation
     state.pt                      everything that `--resume` needs, including the weights: in one
-                                  file, weights and optimiser are always of the same step
+                                  file, weights and optimizer are always of the same step
     held_out.json                 names of the validation images, if the data set has no splits
     metrics.jsonl                 one line for each entry of the loss curve and each validation
 
@@ -104,7 +104,7 @@ class State(BaseModel):
         best: the highest score so far, 0..1; -1 before the first validation.
         losses: losses of the steps since the last entry of the metrics, or their terms.
         model: state_dict of the network, or of the student with its upsampler.
-        optimizer: state_dict of the optimiser.
+        optimizer: state_dict of the optimizer.
         scaler: state_dict of the gradient scaler; None without one.
         settings: settings of the run, stored as JSON text.
     """

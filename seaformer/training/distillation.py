@@ -46,7 +46,7 @@ EXPANSION = 2
 class Student(nn.Module):
     """A network that is trained on images shrunk to the size of its deployment.
 
-    Forward: normalised images, float32 [N, 3, H, W] -> the logits of `network` for the images
+    Forward: normalized images, float32 [N, 3, H, W] -> the logits of `network` for the images
     shrunk to `size`.
 
     Attributes:
@@ -115,7 +115,7 @@ class Outputs(NamedTuple):
 class Distillation(Student):
     """A student with the upsampler of its features, and its teacher, which is not trained.
 
-    Forward: normalised images of the teacher's size, float32 [N, 3, H, W] -> `Outputs`.
+    Forward: normalized images of the teacher's size, float32 [N, 3, H, W] -> `Outputs`.
     """
 
     def __init__(

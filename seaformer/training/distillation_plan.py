@@ -53,7 +53,7 @@ class DistillationPlan:
         return task_at_size(task, self.student_size)
 
     def student(self, network: nn.Module) -> Distillation:
-        """Return the student with this network; its upsampler is initialised by torch."""
+        """Return the student with this network; its upsampler is initialized by torch."""
         return Distillation(network, self.student_size, self.classifier, self.teacher)
 
 

@@ -42,7 +42,7 @@ class Teacher:
 
     @torch.no_grad()
     def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Run it on normalised images, float32 [N, 3, H, W], see `features_and_logits`."""
+        """Run it on normalized images, float32 [N, 3, H, W], see `features_and_logits`."""
         return features_and_logits(self.network, self._name, images)
 
     def classify(self, features: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ def features_and_logits(
     Args:
         network: the network.
         classifier: name of the layer that computes the logits from the features.
-        images: normalised images, float32 [N, 3, H, W].
+        images: normalized images, float32 [N, 3, H, W].
 
     Returns:
         The features, [N, channels, h, w], and the logits, [N, classes, h, w].

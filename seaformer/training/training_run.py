@@ -23,7 +23,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class TrainingRun:
-    """The network and the optimiser of a run, on the device of `accelerator`.
+    """The network and the optimizer of a run, on the device of `accelerator`.
 
     Attributes:
         model: the network that is validated and saved, not wrapped for several processes.
@@ -31,7 +31,7 @@ class TrainingRun:
         step: number of steps done.
         best: the highest score so far, 0..1; -1 before the first validation.
         losses: losses of the steps since the last entry of the metrics, float32 scalars or [terms].
-        is_between_steps: whether model and optimiser are consistent with `step`; false during a
+        is_between_steps: whether model and optimizer are consistent with `step`; false during a
             step.
     """
 
@@ -88,7 +88,7 @@ class TrainingRun:
         self._steps_timed = 0
 
     def advance(self, images: Tensor, targets: Any) -> None:
-        """Do one step with normalised images, float32 [N, 3, h, w], and the targets of a batch."""
+        """Do one step with normalized images, float32 [N, 3, h, w], and the targets of a batch."""
         device, recipe = self.accelerator.device, self.folder.recipe
         self.is_between_steps = False
         # Seeding dropout by step and rank means that the state need not store random generators.

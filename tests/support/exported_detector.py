@@ -10,7 +10,7 @@ from seaformer.files import file_sha256
 
 
 def write_exported_detector(folder: Path, **changes: object) -> Path:
-    """Write an .onnx whose neighbouring boxes of a class overlap by more than its threshold, 0.3.
+    """Write an .onnx whose neighboring boxes of a class overlap by more than its threshold, 0.3.
 
     `changes` replace whole members of its metadata.
     """

@@ -27,7 +27,7 @@ from seaformer.models.attention.window import (
 
 SHIFT = WINDOW // 2
 MASKED = -100.0
-"""Added to the score of two positions that are not neighbours in the unshifted map."""
+"""Added to the score of two positions that are not neighbors in the unshifted map."""
 
 
 class ShiftedWindowAttention(nn.Module):

@@ -31,7 +31,7 @@ INT8, INT4 = PRECISIONS["int8"], PRECISIONS["int4-weights"]
 
 
 def images(count: int, side: int = 64) -> Tensor:
-    """Return scenes as normalised inputs [count, 3, side, side]."""
+    """Return scenes as normalized inputs [count, 3, side, side]."""
     scenes = ShapesDataset("val", (side, side))
     preprocessing = replace(SHAPES.preprocessing, input_size=(side, side))
     task = replace(SHAPES, preprocessing=preprocessing)

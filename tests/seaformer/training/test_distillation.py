@@ -213,7 +213,7 @@ def test_each_term_teaches_its_part(term: int, classifier: bool, upsampler: bool
     assert "network.stem.conv.conv.weight" in found
 
 
-def test_the_optimiser_treats_the_students_backbone_like_that_of_a_network() -> None:
+def test_the_optimizer_treats_the_students_backbone_like_that_of_a_network() -> None:
     model, plan = distillation(), RECIPES["ade20k"]
     groups = {
         group["name"]: {id(parameter) for parameter in group["params"]}

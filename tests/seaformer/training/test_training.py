@@ -350,7 +350,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class SignallingScenes(FewScenes):
+class SignalingScenes(FewScenes):
     """Scenes; reading the 27th sends signals to this process."""
 
     signals: tuple[signal.Signals, ...] = ()
@@ -375,7 +375,7 @@ def _signals_as_before() -> Iterator[None]:
 def test_a_run_stopped_before_its_first_validation_is_saved(tmp_path: Path) -> None:
     plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=12)
-    stopped = SignallingScenes("train", 24, (signal.SIGTERM, signal.SIGINT, signal.SIGINT))
+    stopped = SignalingScenes("train", 24, (signal.SIGTERM, signal.SIGINT, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "broken", plan, stopped, validate_every=12)
     assert load_state(tmp_path / "broken").step == 6

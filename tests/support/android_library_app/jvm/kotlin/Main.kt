@@ -15,7 +15,7 @@ import javax.imageio.ImageIO
  * same steps one by one.
  *
  * Usage: Main APK INDEX IMAGE.png OUTPUT, see AssetManager for INDEX. Written to the folder OUTPUT:
- * example.txt, the result of the example; overlay.bin, its overlay as 32-bit colours, if it has one; for
+ * example.txt, the result of the example; overlay.bin, its overlay as 32-bit colors, if it has one; for
  * the first model mask.bin (32-bit class ids) or detections.txt (a class, its score and the edges of its
  * box per line), and facts.txt (the runtime, and whether C computed the mask).
  */

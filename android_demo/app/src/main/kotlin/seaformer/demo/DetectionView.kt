@@ -72,7 +72,7 @@ class DetectionView(
         canvas: Canvas,
         one: DrawnDetection,
     ) {
-        // The dark edge separates the outline from parts of the image in the same colour.
+        // The dark edge separates the outline from parts of the image in the same color.
         drawOutline(canvas, one.outline, EDGE, OUTLINE_DP + 2 * EDGE_DP)
         drawOutline(canvas, one.outline, one.color, OUTLINE_DP)
         platePaint.color = one.color

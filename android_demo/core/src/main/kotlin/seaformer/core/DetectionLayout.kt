@@ -14,7 +14,7 @@ interface TextSize {
  * A detection to draw, in pixels of the screen.
  *
  * @property color packed, of the outline and of the background of the text.
- * @property plate the background of the text, in which it is centred vertically; [textLeft] is where it starts.
+ * @property plate the background of the text, in which it is centered vertically; [textLeft] is where it starts.
  * @property textColor packed; readable on [color].
  */
 data class DrawnDetection(

@@ -6,7 +6,7 @@ import java.math.BigDecimal
 /**
  * The anchors of one level of the feature pyramid, at every position of a grid.
  *
- * The anchors at row r and column c are centred at (c * [columnStride], r * [rowStride]). Their height
+ * The anchors at row r and column c are centered at (c * [columnStride], r * [rowStride]). Their height
  * is size * sqrt(aspect ratio), and their width is size / sqrt(aspect ratio); halves of both are rounded
  * to whole pixels, half to even.
  *
@@ -31,7 +31,7 @@ data class AnchorLevel(
  * anchor the logits of the classes, then the offsets of its box.
  *
  * The offsets are (x - xa) / wa, (y - ya) / ha, log(w / wa) and log(h / ha), each multiplied by its
- * weight; (x, y) is the centre of the box, a marks the anchor. Anchors are in the order of the levels,
+ * weight; (x, y) is the center of the box, a marks the anchor. Anchors are in the order of the levels,
  * of the rows and columns of their grids, of the aspect ratios, and of the sizes.
  *
  * @property levels levels of the feature pyramid, finest first.

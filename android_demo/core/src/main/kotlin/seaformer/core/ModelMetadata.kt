@@ -41,12 +41,12 @@ data class Quantization(
  * The input tensor and its preprocessing.
  *
  * @property shape [1, channels, height, width] with [channelsFirst], else [1, height, width, channels].
- * @property channels 3, or 1 for grey images.
+ * @property channels 3, or 1 for gray images.
  * @property bgr whether blue is the first channel.
  * @property normalizes whether the app computes (value - mean) / std; else the model takes 0..255.
  * @property mean on the scale 0..255, in channel order, as is [std].
  * @property cropFraction null to stretch the image; else it is scaled to cover the input size divided
- *     by this fraction, and its centre is cropped.
+ *     by this fraction, and its center is cropped.
  */
 data class InputTensor(
     val name: String,
@@ -111,7 +111,7 @@ data class ModelFile(
  * seaformer/artifact/metadata.schema.json.
  *
  * @property title display name of the model.
- * @property palette packed 0xFFRRGGBB per class; null if the data set has no colours.
+ * @property palette packed 0xFFRRGGBB per class; null if the data set has no colors.
  * @property detection how boxes are decoded from the output; null unless the model detects objects.
  */
 data class ModelMetadata(

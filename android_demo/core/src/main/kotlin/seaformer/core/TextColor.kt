@@ -5,7 +5,7 @@ import kotlin.math.pow
 private val DARK = rgb(16, 18, 22)
 private val LIGHT = rgb(255, 255, 255)
 
-/** A dark or a light colour for text, whichever has the higher contrast on a background. */
+/** A dark or a light color for text, whichever has the higher contrast on a background. */
 fun textColorOn(background: Int): Int = if (contrast(DARK, background) > contrast(LIGHT, background)) DARK else LIGHT
 
 /** The contrast ratio of WCAG 2, 1..21. */

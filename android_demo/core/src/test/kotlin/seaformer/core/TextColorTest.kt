@@ -8,14 +8,14 @@ class TextColorTest {
     private val light = textColorOn(rgb(0, 0, 0))
 
     @Test
-    fun `text is dark on light colours and light on dark ones`() {
+    fun `text is dark on light colors and light on dark ones`() {
         assertEquals(rgb(255, 255, 255), light)
         assertEquals(rgb(16, 18, 22), dark)
     }
 
-    /** Published examples: #767676 is the lightest grey that has a contrast of 4.5 to white. */
+    /** Published examples: #767676 is the lightest gray that has a contrast of 4.5 to white. */
     @Test
-    fun `the colour with the higher contrast is chosen`() {
+    fun `the color with the higher contrast is chosen`() {
         val expected =
             mapOf(
                 rgb(0x76, 0x76, 0x76) to light,

@@ -63,7 +63,7 @@ class ImageModel private constructor(
     /** The share of the mask that each class covers, largest first. */
     fun shares(mask: ClassMask): List<ClassShare> = classShares(mask, metadata.labels, colors)
 
-    /** The analysed image with its classes in colour; null unless the model segments. */
+    /** The analyzed image with its classes in color; null unless the model segments. */
     fun overlay(
         analysis: Analysis,
         opacity: Double = 0.5,
@@ -73,7 +73,7 @@ class ImageModel private constructor(
         return Bitmap.createBitmap(blended.pixels, blended.width, blended.height, Bitmap.Config.ARGB_8888)
     }
 
-    /** The packed colour of a class: that of the model's palette, or a generated one. */
+    /** The packed color of a class: that of the model's palette, or a generated one. */
     fun colorOf(id: Int): Int = colors[id]
 
     override fun close() = segmenter.close()

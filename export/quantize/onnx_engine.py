@@ -73,7 +73,7 @@ class OnnxEngine:
         self.producers: Mapping[str, int] = {
             name: index for index, node in enumerate(graph.graph.node) for name in node.output
         }
-        self.consumed = [
+        self.consumed: Sequence[Sequence[str]] = [
             [name for name in node.input if name in self.producers] for node in graph.graph.node
         ]
         self._input_range = input_range

@@ -69,7 +69,9 @@ class TFLiteEngine:
             for tensor in operator.outputs
             if tensor in names
         }
-        self.consumed = [[names[tensor] for tensor in o.inputs if tensor in names] for o in every]
+        self.consumed: Sequence[Sequence[str]] = [
+            [names[tensor] for tensor in o.inputs if tensor in names] for o in every
+        ]
 
     def observe(self, inputs: Iterable[np.ndarray]) -> dict[str, Activation]:
         """Run the file on images and record every tensor; see `Engine`."""

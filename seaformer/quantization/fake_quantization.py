@@ -35,8 +35,10 @@ def folded(pair: nn.Module) -> tuple[Tensor, Tensor]:
     if not isinstance(pair, ConvBN):
         return pair.weight, pair.bias  # type: ignore[return-value]
     norm = pair.norm
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)  # type: ignore[operator]
-    return pair.conv.weight * _per_channel(scale), norm.bias - norm.running_mean * scale  # type: ignore[operator]
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return pair.conv.weight * _per_channel(scale), norm.bias - norm.running_mean * scale
 
 
 def _per_channel(values: Tensor) -> Tensor:
@@ -56,7 +58,7 @@ class FakeQuantized(nn.Module):
 
     def _round(self, name: str, x: Tensor) -> Tensor:
         """Round an activation, unless the format does not round it."""
-        return self.ranges[name](x) if name in self.ranges else x  # type: ignore[no-any-return]
+        return self.ranges[name](x) if name in self.ranges else x
 
     def _convolve(
         self,
@@ -74,7 +76,7 @@ class FakeQuantized(nn.Module):
         conv = pair.conv if isinstance(pair, ConvBN) else pair
         assert isinstance(conv, nn.Conv2d)
         rounded = self.rounding.weights(weight)
-        y = F.conv2d(x, rounded, bias, conv.stride, conv.padding, conv.dilation, conv.groups)  # type: ignore[arg-type]
+        y = F.conv2d(x, rounded, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         return self._round(name, act(y))
 
 

@@ -72,7 +72,7 @@ class Range(nn.Module):
         if self.observer is not None:
             self.observer(x.detach().cpu().numpy())
             return x
-        rounded: Tensor = _RoundToSteps.apply(x.float(), self.log_step, self.zero_point)  # type: ignore[no-untyped-call]
+        rounded: Tensor = _RoundToSteps.apply(x.float(), self.log_step, self.zero_point)
         return rounded
 
     @torch.no_grad()

@@ -140,8 +140,8 @@ def _weights_of(teacher: str) -> str | Path:
         )
     folder = Path(teacher).expanduser()
     # A folder with the name of weights is given as ./shapes.
-    is_name = any(teacher == row.name for row in (*BUILTIN, *RELEASED))
-    if is_name or not folder.is_dir():
+    names = {row.name for row in BUILTIN} | {row.name for row in RELEASED}
+    if teacher in names or not folder.is_dir():
         return teacher
     if not (folder / BEST).is_file():
         raise UsageError(

@@ -231,8 +231,8 @@ def latency(folder: Path, student: Path) -> dict[str, str]:
     results = read_results(folder / "latency")
     large, small = results.models
     return {
-        "teacher_ms": median(large.latency),
-        "student_ms": median(small.latency),
+        "teacher_ms": median(large.latency and large.latency.run),
+        "student_ms": median(small.latency and small.latency.run),
         "ratio": ratio(results.ratio(small.id, large.id)),
     }
 

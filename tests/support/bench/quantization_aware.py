@@ -133,7 +133,7 @@ def table(folder: Path, steps: int, scenes: int) -> str:
             f"{100 * model['scores']['miou']:.2f} | "
             + (f"{change['points']:+.2f} ({change['low']:+.2f} to {change['high']:+.2f})"
                if change else "-")
-            + f" | {file.stat().st_size / 1e6:.2f} | {median(timed.latency)} | "
+            + f" | {file.stat().st_size / 1e6:.2f} | {median(timed.latency and timed.latency.run)} | "
             f"{'1' if paired is None else ratio(paired)} |"
         )  # fmt: skip
     return "\n".join(lines)

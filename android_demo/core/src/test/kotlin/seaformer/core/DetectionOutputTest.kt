@@ -59,7 +59,7 @@ class DetectionOutputTest {
 
     @Test
     fun `missing members are named`() {
-        for (member in description().keys()) {
+        for (member in description().keys().asSequence().map { it.toString() }) {
             assertTrue(refused(description().apply { remove(member) }).contains(member))
         }
     }

@@ -32,9 +32,9 @@ PHONES: Mapping[str, PublishedPhone] = MappingProxyType(
         "snapdragon-855": PublishedPhone(
             "Snapdragon 855",
             "ADE20K val, 512x512. Latencies from the input to the full-size mask, with one thread "
-            "on a Xiaomi 9 (Snapdragon 855), in fp32 with Paddle Lite: PaddlePaddle/PaddleSeg, "
-            "configs/pp_mobileseg/README.md. PP-MobileSeg with its upsampling of predicted classes "
-            "only, the others with upsampling of all classes.",
+            "on a Xiaomi 9 (Snapdragon 855), with Paddle Lite: PaddlePaddle/PaddleSeg, "
+            "configs/pp_mobileseg/README.md, which does not state the precision. PP-MobileSeg with "
+            "its upsampling of predicted classes only, the others with upsampling of all classes.",
         ),
     }
 )

@@ -27,6 +27,7 @@ from seaformer.benchmark.studies.pareto.pareto_table import to_csv
 from seaformer.benchmark.studies.pareto.segmentation_networks import family_of, networks
 from seaformer.benchmark.studies.running import export_all
 from seaformer.errors import SeaformerError
+from seaformer.models.phones import PHONES
 from seaformer.models.registry import REGISTRY
 from seaformer.reporting.point_names import NARROW, WIDE, Frame, place_names
 from seaformer.reporting.xy_plot import Standing, Value, standings
@@ -127,6 +128,22 @@ def test_ratios_are_to_seaformer_tiny_whatever_the_order(order: tuple[str, str])
     assert points["TopFormer-B"].score == FIGURES["topformer-base"].miou
 
 
+def test_latencies_of_two_phones_are_never_in_one_column(tmp_path: Path) -> None:
+    found = results_of({"tiny": 10.0, "small": 20.0, "ppmobileseg-tiny": 12.0})
+    rows = {row["network"]: row for row in csv.DictReader(to_csv(found).splitlines())}
+    columns = ("paper_phone_ms", "snapdragon_855_ms")
+    assert {name: tuple(row[column] for column in columns) for name, row in rows.items()} == {
+        "SeaFormer-T": ("40.0", "459.0"),
+        "SeaFormer-S": ("67.0", ""),
+        "PP-MobileSeg-T": ("", "215.3"),
+    }
+    assert float(rows["PP-MobileSeg-T"]["snapdragon_855_ratio"]) == 215.3 / 459.0
+    write_pareto_page(tmp_path / f"{STEM}.html", found)
+    page = Page((tmp_path / f"{STEM}.html").read_text(encoding="utf-8"))
+    for phone in PHONES.values():
+        assert f"ms, ratio, {phone.title}" in page.text
+
+
 def test_a_model_without_published_figures_is_left_out() -> None:
     small = network(1, "small", input=INPUT.model_copy(update={"shape": (1, 256, 256, 3)}))
     integers = network(2, "base", "int8")
@@ -196,9 +213,12 @@ def test_a_label_far_from_its_point_has_a_line_to_it() -> None:
 
 @in_a_browser
 def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
-    """The plot has all networks of the paper."""
+    """The first plot has all networks, and each of the others those of its phone."""
     names = [name.removeprefix("seaformer-") for name in FIGURES]
-    times = {name: FIGURES[key].latency_ms / 3 for name, key in zip(names, FIGURES, strict=True)}
+    times = {
+        name: next(iter(FIGURES[key].latencies_ms.values())) / 3
+        for name, key in zip(names, FIGURES, strict=True)
+    }
     path, widths = tmp_path / f"{STEM}.html", (390, 1280)
     write_pareto_page(path, results_of(times))
     assert look(path, widths, "documentElement.scrollWidth") == list(widths)
@@ -213,11 +233,14 @@ def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
         "[one.textContent, box.left - frame.left, box.right - frame.left, box.top - frame.top, "
         "box.bottom - frame.top, frame.width]; }); }).toArray()"
     )
-    titles = sorted(figure.title for figure in FIGURES.values())
+    figures = FIGURES.values()
+    expected = [sorted(one.title for one in figures)]
+    expected += [
+        sorted(one.title for one in figures if phone in one.latencies_ms) for phone in PHONES
+    ]
     for plots in look(path, widths, boxes):
-        assert len(plots) == 2
+        assert [sorted(name for name, *_ in named) for named in plots] == expected
         for named in plots:
-            assert sorted(name for name, *_ in named) == titles
             for place, (name, left, right, top, bottom, width) in enumerate(named):
                 assert -1 <= left < right <= width + 1, name
                 for other, left_of, right_of, top_of, bottom_of, _ in named[:place]:
@@ -231,7 +254,7 @@ def test_the_page_states_the_source_of_accuracy_and_is_self_contained(tmp_path: 
     write_pareto_page(tmp_path / f"{STEM}.html", found)
     page = Page((tmp_path / f"{STEM}.html").read_text(encoding="utf-8"))
     assert_needs_nothing_else(page)
-    assert len(page.all("svg")) == 2
+    assert len(page.all("svg")) == 1 + len(PHONES)
     assert "random weights" in page.text
     assert "it was not evaluated here" in page.text
     assert "it was <busy>" in page.text
@@ -247,7 +270,7 @@ def test_an_emulated_device_is_drawn_without_its_times(tmp_path: Path) -> None:
     write_pareto_page(tmp_path / f"{STEM}.html", found)
     page = Page((tmp_path / f"{STEM}.html").read_text(encoding="utf-8"))
     assert "NO LATENCY" in page.text
-    assert len(page.all("svg")) == 1  # the paper's
+    assert len(page.all("svg")) == len(PHONES)  # the published ones
 
 
 def test_the_csv_has_a_row_for_every_network() -> None:

@@ -27,6 +27,8 @@ _WITHOUT: Mapping[str, str] = MappingProxyType(
         "runs": "--runs",
         "until": "--until",
         "compare": "--compare",
+        "strict": "--strict",
+        "junit": "--junit",
         "breakdown": "--breakdown",
         "frame_size": "--frame",
         "binary": "--binary",

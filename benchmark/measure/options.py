@@ -15,6 +15,7 @@ from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.chips import CHIPS, parse_chips
 from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_NPU
 from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
+from seaformer.benchmark.results.exit_status import INCONCLUSIVE, REGRESSION
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.runner.plan import MAX_FRAME_SIDE
 from seaformer.errors import UsageError
@@ -24,9 +25,6 @@ from seaformer.parameter_types import Name, Parsed
 
 USUAL_FRAME = "1280x720"
 """Width and height of a phone's camera preview in landscape."""
-
-REGRESSION = 3
-"""Exit status when a model became slower than --tolerance allows."""
 
 PATH = click.Path(path_type=Path)
 
@@ -150,12 +148,24 @@ class Options:
     )
     compare: Path | None = _option(
         "--compare",
-        metavar="OLD.json",
+        metavar="OLD",
         type=PATH,
-        help="Report whether each model became faster or slower; exit with status "
-        f"{REGRESSION} if one is slower by more than --tolerance.",
+        help="Report whether each model became faster or slower than in older results: their file, "
+        "or their folder, also of several devices. The exit status is "
+        f"{REGRESSION} if one is slower by more than --tolerance, with its whole interval.",
     )
     tolerance: float = _share("--tolerance", default="3%", show_default=True)
+    strict: bool = _flag(
+        "--strict",
+        f"With --compare: exit with status {INCONCLUSIVE} if a slowdown beyond --tolerance cannot "
+        "be excluded, or a model has nothing to be compared with.",
+    )
+    junit: Path | None = _option(
+        "--junit",
+        metavar="FILE",
+        type=PATH,
+        help="With --compare: also write JUnit XML, in which every model is a test case.",
+    )
     compare_anyway: bool = _flag(
         "--compare-anyway",
         "Compare even if device, backend, input, threads or cores differ.",

@@ -74,6 +74,9 @@ def make_request(
         backend = look_up(BACKENDS, "backend", options.backend or DEFAULT_BACKEND)
     if options.runs is not None and options.until is not None:
         raise UsageError("--runs cannot be combined with --until: give only one of them.")
+    for option, is_given in (("--strict", options.strict), ("--junit", options.junit is not None)):
+        if is_given and options.compare is None:
+            raise UsageError(f"{option} needs --compare OLD, the older results.")
     _check_official_tool(options, backend.name == OFFICIAL_TOOL)
     if options.half and not backend.has_half:
         takers = ", ".join(row.name for row in BACKENDS.values() if row.has_half)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from seaformer.benchmark.results.breakdown import Breakdown, Row
-from seaformer.benchmark.results.comparison import BETWEEN, Compared
+from seaformer.benchmark.results.comparison import BETWEEN, Compared, highest_ratio
 from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.reporting.numbers import milliseconds, percent
 from seaformer.reporting.verdicts import changed_latency, fastest, joined
@@ -62,14 +62,27 @@ def changes_between(one: str, base: str, changes: Mapping[str, Compared]) -> lis
     ]
 
 
-def regressions(changes: Mapping[str, Compared], tolerance: float) -> str:
-    """State which models are slower by more than the tolerance."""
-    found = [name for name, change in changes.items() if change.is_regression]
-    if not found:
-        return f"No regression was found at a tolerance of {100 * tolerance:g} %."
-    who = joined(found) if len(found) <= _NAMED else f"{len(found)} models"
-    are = "is a regression" if len(found) == 1 else "are regressions"
-    return f"{who} {are}: slower, with a ratio above {1 + tolerance:g}."
+def regressions(changes: Mapping[str, Compared], tolerance: float) -> list[str]:
+    """State which models are slower by more than the tolerance, and for which that is open."""
+    highest = f"{highest_ratio(tolerance):g}"
+    found, undecided = (
+        [name for name, change in changes.items() if change.passage == passage]
+        for passage in ("regression", "inconclusive")
+    )
+    sentences = [f"No regression was found at a tolerance of {100 * tolerance:g} %."]
+    if found:
+        are = "is a regression" if len(found) == 1 else "are regressions"
+        sentences = [f"{_some(found)} {are}: the whole interval of the ratio is above {highest}."]
+    if undecided:
+        sentences.append(
+            f"For {_some(undecided)}, a regression can be neither stated nor excluded: the ratio "
+            f"has {highest} in its interval, or no interval, for which there were too few rounds."
+        )
+    return sentences
+
+
+def _some(names: Sequence[str]) -> str:
+    return joined(names) if len(names) <= _NAMED else f"{len(names)} models"
 
 
 def _latency(results: Results) -> Iterator[str]:

@@ -8,7 +8,13 @@ from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.benchmark_verdict import changes_between, regressions
 from seaformer.benchmark.report.conditions import conditions
 from seaformer.benchmark.report.ratios import HEIGHT, ratio_row, ratio_scale
-from seaformer.benchmark.results.comparison import BETWEEN, CONFIDENCE, Compared, differing
+from seaformer.benchmark.results.comparison import (
+    BETWEEN,
+    CONFIDENCE,
+    Compared,
+    differing,
+    highest_ratio,
+)
 from seaformer.benchmark.results.schema import Results
 from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Mark, Rows, box, upright
@@ -26,7 +32,7 @@ class ComparisonPage(Page, template="latency_comparison.html"):
         alone: models that are in one benchmark only, a sentence for each benchmark.
         differences: differences that affect latency, which the user has accepted.
         facts: name of each condition -> its value in the old and in the new benchmark.
-        tolerance: relative slowdown that is not a regression.
+        highest: highest ratio that is no regression.
         between: relative difference that intervals do not cover.
         confidence: confidence level of the ratios, 0..1.
     """
@@ -38,7 +44,7 @@ class ComparisonPage(Page, template="latency_comparison.html"):
     alone: list[str]
     differences: list[str]
     facts: dict[str, list[str]]
-    tolerance: float
+    highest: float
     between: float = BETWEEN
     confidence: float = CONFIDENCE
 
@@ -65,7 +71,7 @@ def write_comparison_page(
         ("older", old.results, [one.old.id for one in compared]),
     )
     page = ComparisonPage(
-        verdict=[*changes_between("now", "before", changes), regressions(changes, tolerance)],
+        verdict=[*changes_between("now", "before", changes), *regressions(changes, tolerance)],
         commands=[
             Command(new.results.command, "The new benchmark"),
             Command(old.results.command, "The older benchmark"),
@@ -73,21 +79,21 @@ def write_comparison_page(
         new=new,
         old=old,
         changes=changes,
-        plot=_plot(changes, tolerance),
+        plot=_plot(changes, highest_ratio(tolerance)),
         alone=[text for pair in pairs if (text := _alone(*pair))],
         differences=differing(new.results, old.results),
         facts=conditions([old.results, new.results]),
-        tolerance=tolerance,
+        highest=highest_ratio(tolerance),
     )
     page.write(path)
 
 
-def _plot(changes: Mapping[str, Compared], tolerance: float) -> Rows:
+def _plot(changes: Mapping[str, Compared], highest: float) -> Rows:
     """Draw the ratios, over the range without a verdict and the limit of a regression."""
     margin = (1 / (1 + BETWEEN), 1 + BETWEEN)
-    scale = ratio_scale([one.ratio for one in changes.values()], *margin, 1 + tolerance)
+    scale = ratio_scale([one.ratio for one in changes.values()], *margin, highest)
     low, high = map(scale.at, margin)
-    behind = Mark("band", box(low, high)), Mark("limit", upright(scale.at(1 + tolerance)))
+    behind = Mark("band", box(low, high)), Mark("limit", upright(scale.at(highest)))
     rows = tuple(
         ratio_row(name, "the older benchmark", one.ratio, one.outcome, scale, behind)
         for name, one in changes.items()

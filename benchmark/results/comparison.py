@@ -2,12 +2,13 @@
 
 The two have no rounds in common, so drift does not cancel: a warmer room shows in the difference.
 A verdict therefore needs more than within one benchmark: 99 % intervals, and a difference beyond
-`BETWEEN`, which the intervals do not cover. A regression is a model with the verdict "slower"
-whose slowdown exceeds the tolerance.
+`BETWEEN`, which the intervals do not cover. A regression is a slowdown whose whole interval is
+beyond the tolerance; if only a part of it is, the comparison is inconclusive.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import ModelResult, Results
@@ -23,6 +24,8 @@ files together, so that their runs are interleaved.
 """
 
 
+Passage = Literal["passed", "regression", "inconclusive"]
+
 _EMULATED = "a benchmark on an emulated device has no latencies to compare. Measure on a phone."
 
 
@@ -36,14 +39,15 @@ class Compared:
         ratio: new latency / old latency, with an interval at the confidence level `CONFIDENCE`.
         verdict: "slower" or "faster" if the whole interval is beyond `BETWEEN`; inconclusive
             without an interval, for which there were too few rounds.
-        is_regression: whether it is slower by more than the tolerance.
+        passage: whether it is slower by more than the tolerance: "regression" if the whole interval
+            is above `highest_ratio`, "passed" if none of it is, else inconclusive.
     """
 
     new: ModelResult
     old: ModelResult
     ratio: Ratio
     verdict: Verdict
-    is_regression: bool
+    passage: Passage
 
     @property
     def file(self) -> str:
@@ -56,9 +60,29 @@ class Compared:
         return self.new.sha256 == self.old.sha256
 
     @property
+    def is_regression(self) -> bool:
+        """Whether it is slower by more than the tolerance."""
+        return self.passage == "regression"
+
+    @property
     def outcome(self) -> str:
-        """The verdict, and whether it is a regression, as text."""
-        return f"{self.verdict}{': regression' * self.is_regression}"
+        """The verdict, and whether it is a regression or inconclusive, as text."""
+        return self.verdict if self.passage == "passed" else f"{self.verdict}: {self.passage}"
+
+
+def highest_ratio(tolerance: float) -> float:
+    """Return the highest ratio that is no regression; a tolerance below `BETWEEN` has no effect."""
+    return 1 + max(tolerance, BETWEEN)
+
+
+def passage(ratio: Ratio, tolerance: float) -> Passage:
+    """Return whether a ratio is a regression, as `Compared.passage` describes."""
+    if ratio.interval is None:
+        return "inconclusive"
+    highest = highest_ratio(tolerance)
+    if ratio.interval.low > highest:
+        return "regression"
+    return "passed" if ratio.interval.high <= highest else "inconclusive"
 
 
 def compare(
@@ -197,13 +221,12 @@ def _compare_one(
             "does not report them. Measure with another --backend."
         )
     ratio = unpaired_ratio(*times, seed=new.protocol.seed, confidence=CONFIDENCE)
-    verdict = ratio.verdict(BETWEEN)
     return Compared(
         new=model,
         old=before,
         ratio=ratio,
-        verdict=verdict,
-        is_regression=verdict == "slower" and ratio.value > 1 + tolerance,
+        verdict=ratio.verdict(BETWEEN),
+        passage=passage(ratio, tolerance),
     )
 
 

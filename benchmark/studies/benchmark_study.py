@@ -1,13 +1,15 @@
 """The default study: the latency of given models, and its comparison with earlier results."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from seaformer.benchmark.devices.cores import Setting, choose_cores
 from seaformer.benchmark.devices.device import Device
-from seaformer.benchmark.measure.options import REGRESSION, Options
+from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import Request, make_request
-from seaformer.benchmark.presentation.terminal import print_comparison, print_next
+from seaformer.benchmark.presentation.junit import to_junit
+from seaformer.benchmark.presentation.terminal import conditions_line, print_comparison, print_next
 from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.comparison_page import write_comparison_page
 from seaformer.benchmark.results.comparison import (
@@ -16,11 +18,14 @@ from seaformer.benchmark.results.comparison import (
     require_pair,
     require_same_device,
 )
-from seaformer.benchmark.results.schema import COMPARISON_NAME, FILE_NAME, read_results
+from seaformer.benchmark.results.gate import Case, cases_of, exit_status, summary_line
+from seaformer.benchmark.results.schema import COMPARISON_NAME, FILE_NAME
 from seaformer.benchmark.results.table_kinds import KINDS
-from seaformer.benchmark.studies.study import Finished, Planned, Study
+from seaformer.benchmark.studies.baselines import baseline_of, read_baselines
+from seaformer.benchmark.studies.study import Finished, Measured, Planned, Study
 from seaformer.console import Console
-from seaformer.errors import UsageError
+from seaformer.errors import SeaformerError, UsageError
+from seaformer.files import refuse_existing, write_text
 
 
 class BenchmarkStudy(Study):
@@ -34,13 +39,15 @@ class BenchmarkStudy(Study):
             SeaformerError: a file is missing or cannot be used.
         """
         super().__init__(self.make_request(options))
-        self._old = None if options.compare is None else read_results(options.compare)
-        if self._old is not None:
+        if options.junit is not None and options.junit.parent.is_dir():
+            refuse_existing(options.junit, options.force)
+        self._old = () if options.compare is None else read_baselines(options.compare)
+        for old in self._old:
             backend, anyway = self.request.backend.name, options.compare_anyway
-            require_comparable(self._old, backend, options.threads, options.half, anyway)
+            require_comparable(old.results, backend, options.threads, options.half, anyway)
             files = [model.name for model in self.request.models if isinstance(model, Path)]
             if files and len(files) == len(self.request.models):
-                require_pair(files, self._old)
+                require_pair(files, old.results)
 
     @property
     def file_names(self) -> Sequence[str]:
@@ -49,12 +56,13 @@ class BenchmarkStudy(Study):
 
     def settings(self, device: Device) -> Sequence[Setting]:
         """Check that older results are from the same device; the request determines the setting."""
-        if self._old is not None:
+        old = baseline_of(device.serial, self._old)
+        if old is not None:
             asked = self.options
             cores = choose_cores(device.facts().cores, asked.cores, asked.threads).mask
             is_one = asked.table is None
             anyway = asked.compare_anyway
-            require_same_device(device.serial, cores if is_one else None, self._old, anyway)
+            require_same_device(device.serial, cores if is_one else None, old.results, anyway)
         return ()
 
     def make_request(self, options: Options) -> Request:
@@ -73,19 +81,75 @@ class BenchmarkStudy(Study):
         return [Planned(self.given_models())]
 
     def render(self, console: Console, finished: Finished) -> int:
-        """Print the comparison with older results, write its page, and print what to do next."""
-        status = 0
-        if self._old is not None:
-            old = Source(str(self.options.compare), self._old)
-            tolerance, anyway = self.options.tolerance, self.options.compare_anyway
-            for one in finished.measured:
-                against_old = compare(one.results, self._old, tolerance, anyway)
-                print_comparison(console, against_old)
-                if any(each.is_regression for each in against_old):
-                    status = REGRESSION
-                if one.is_saved:
-                    page, new = one.path.with_name(COMPARISON_NAME), Source(FILE_NAME, one.results)
-                    write_comparison_page(page, new, old, against_old, tolerance)
-                    console.print(f"comparison: {page}", soft_wrap=True)
+        """Print the comparison with older results, write its files, and print what to do next."""
+        if self.options.compare is None:
+            print_next(console, finished.paths, finished.results)
+            return 0
+        cases: list[Case] = []
+        errors: list[SeaformerError] = []
+        for one in finished.measured:
+            compared, error = self._compare(console, one)
+            cases += compared
+            errors += filter(None, [error])
+        measured = {one.device.serial for one in finished.results}
+        if len(self._old) > 1:
+            cases += [
+                Case(one.results.device.serial, name, "not compared", "the device was not measured")
+                for one in self._old
+                if one.results.device.serial not in measured
+                for name in one.results.names.values()
+            ]
+        problems = [
+            *finished.problems,
+            *map(str, errors),
+            *["interrupted"] * finished.interrupted,
+        ]
+        self._write_junit(cases, problems, finished)
         print_next(console, finished.paths, finished.results)
-        return status
+        console.print(summary_line(cases, self.options.tolerance), soft_wrap=True)
+        if errors and not finished.problems:  # which would be the reason
+            raise errors[0]
+        return exit_status(cases, self.options.strict)
+
+    def note_failure(self, problem: str) -> None:
+        """Write JUnit XML with the problem, so that CI does not show an older one."""
+        with suppress(OSError):
+            self._write_junit((), [problem], None)
+
+    def _compare(self, console: Console, one: Measured) -> tuple[list[Case], SeaformerError | None]:
+        """Compare the results of a device with older ones; write and print the comparison.
+
+        Returns:
+            The cases of the gate, and why the two cannot be compared.
+        """
+        old = baseline_of(one.results.device.serial, self._old)
+        tolerance = self.options.tolerance
+        if old is None:
+            return cases_of(one.results, None, (), tolerance), None
+        try:
+            compared = compare(one.results, old.results, tolerance, self.options.compare_anyway)
+        except SeaformerError as error:
+            return cases_of(one.results, old.results, (), tolerance), error
+        print_comparison(console, compared)
+        if one.is_saved:
+            page, new = one.path.with_name(COMPARISON_NAME), Source(FILE_NAME, one.results)
+            write_comparison_page(page, new, old, compared, tolerance)
+            console.print(f"comparison: {page}", soft_wrap=True)
+        return cases_of(one.results, old.results, compared, tolerance), None
+
+    def _write_junit(
+        self, cases: Sequence[Case], problems: Sequence[str], finished: Finished | None
+    ) -> None:
+        path = self.options.junit
+        if path is None:
+            return
+        properties = {
+            one.device.serial: {
+                "conditions": conditions_line(one),
+                "command": one.command,
+                "tolerance": f"{self.options.tolerance:g}",
+            }
+            for one in (finished.results if finished else ())
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, to_junit(cases, problems, self.options.strict, properties))

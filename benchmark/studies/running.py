@@ -1,7 +1,8 @@
 """Running a study: exports, benchmarks on one or several devices at once, files, exit status."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -78,13 +79,15 @@ def run_study(study: Study) -> int:
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
     request = study.request
-    selection = _select(study)
     console = Console()
+    with _noted(study):
+        selection = _select(study)
     if selection.note:
         console.print(selection.note)
     with reserved(request.output):
         check_output(request.output, request.options.force, study.file_names)
-        finished = run(study, selection.devices, Console(stderr=True))
+        with _noted(study):
+            finished = run(study, selection.devices, Console(stderr=True))
         problems = list(finished.problems)
         status = 0
         try:
@@ -101,6 +104,15 @@ def run_study(study: Study) -> int:
     if problems:
         raise SeaformerError(" ".join(problems))
     return status
+
+
+@contextmanager
+def _noted(study: Study) -> Iterator[None]:
+    try:
+        yield
+    except SeaformerError as error:
+        study.note_failure(str(error))
+        raise
 
 
 def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:

@@ -173,6 +173,9 @@ class Study(ABC):
             SeaformerError: they cannot be summarized.
         """
 
+    def note_failure(self, problem: str) -> None:  # noqa: B027 (most do nothing)
+        """Record that nothing was measured, before the error is raised."""
+
     def given_models(self) -> list[Path | Export]:
         """Return the given models, by file or by the name of a network."""
         return [

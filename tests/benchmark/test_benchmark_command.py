@@ -25,13 +25,14 @@ from benchmark_parts import (
 )
 from click.testing import CliRunner, Result
 from interrupting import interrupted
+from junitparser import JUnitXml
 from official_tool_samples import CLASSIC, CLASSIC_HELP, SHOWING_HELP
 
 from seaformer.benchmark.cli import main
 from seaformer.benchmark.devices.device import DeviceFacts
 from seaformer.benchmark.devices.host import Host
 from seaformer.benchmark.measure.backends import BACKENDS
-from seaformer.benchmark.measure.options import REGRESSION
+from seaformer.benchmark.results.exit_status import REGRESSION
 from seaformer.benchmark.results.schema import read_results
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.statistics.bootstrap import MIN_ROUNDS
@@ -374,11 +375,33 @@ def test_a_regression_has_its_own_exit_status(
     old = tmp_path / "old.json"
     old.write_text(json.dumps(data))
     result = command(
-        tflite, "--device", "host", "--runs", RUNS, "--output", tmp_path / "new", "--compare", old
-    )
+        tflite, "--device", "host", "--runs", RUNS, "--output", tmp_path / "new", "--compare", old,
+        "--junit", tmp_path / "new" / "junit.xml",
+    )  # fmt: skip
     assert result.exit_code == REGRESSION, result.stderr
     assert "slower: regression" in result.stdout
+    # The second model of the older benchmark was not measured again.
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("gate: regression: 1 regression, 1 not compared, at a tolerance of 3 %")
     assert read_results(tmp_path / "new").complete
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "new" / "junit.xml"))
+    assert (suite.name, suite.tests, suite.failures, suite.skipped) == ("host", 2, 1, 1)
+
+
+def test_a_failure_before_measuring_is_in_the_junit_file(
+    finished: tuple[Result, Path], tflite: Path, tmp_path: Path
+) -> None:
+    junit = tmp_path / "junit.xml"
+    result = command(
+        tflite, "--device", "host", "--threads", "200", "--output", tmp_path / "new",
+        "--compare", finished[1], "--compare-anyway", "--junit", junit,
+    )  # fmt: skip
+    assert result.exit_code == 2
+    (suite,) = JUnitXml.fromfile(str(junit))
+    assert "200 threads do not fit" in next(iter(suite)).result[0].message
+    again = command(tflite, "--compare", finished[1], "--junit", junit)
+    assert again.exit_code == 2
+    assert "junit.xml' exists" in again.stderr
 
 
 def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tflite: Path) -> None:
@@ -403,6 +426,9 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["{model}", "--runs", "5", "--until", "1%"], 2, "--runs cannot be combined with --until"),
         (["{model}", "--until", "one"], 2, "--until is 'one'"),
         (["{model}", "--tolerance", "3"], 2, "--tolerance is '3'"),
+        (["{model}", "--strict"], 2, "--strict needs --compare"),
+        (["{model}", "--junit", "junit.xml"], 2, "--junit needs --compare"),
+        (["{model}", "--compare", "/proc/self/task"], 1, "there is no results.json in the folder"),
         (["{model}", "--compare", "no.json"], 1, "there is no file 'no.json'"),
         (["{model}", "--runtime-library", "no.so"], 2, "--runtime-library 'no.so'"),
         (["{model}", "--output", "{text}"], 2, "is not a folder"),

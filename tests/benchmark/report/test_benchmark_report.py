@@ -26,7 +26,7 @@ from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import drift
 from seaformer.benchmark.report.modules import modules
 from seaformer.benchmark.results.breakdown import UNATTRIBUTED
-from seaformer.benchmark.results.comparison import Compared
+from seaformer.benchmark.results.comparison import Compared, passage
 from seaformer.benchmark.results.published import FIGURES, paper_rows
 from seaformer.benchmark.results.schema import ModelFacts, Results
 from seaformer.console import Console
@@ -564,7 +564,7 @@ def test_many_models_of_two_benchmarks_are_counted() -> None:
     def changed(low: float, high: float) -> Compared:
         ratio = Ratio((low + high) / 2, Interval(low, high, 0.99))
         (model, *_) = FULL.models
-        return Compared(model, model, ratio, ratio.verdict(0.02), low > 1)
+        return Compared(model, model, ratio, ratio.verdict(0.02), passage(ratio, 0.03))
 
     ends = ((0.5, 0.6), (0.7, 0.8), (1.2, 1.3), (0.99, 1.01))
     changes = {f"{place}.tflite": changed(*pair) for place, pair in enumerate(ends)}
@@ -575,12 +575,17 @@ def test_many_models_of_two_benchmarks_are_counted() -> None:
     assert side_by_side("B", "A", dict([*changes.items()][:1]), []) == [
         "0.tflite is 1.82x (1.67 to 2.00) as fast in B as in A."
     ]
-    assert regressions(changes, 0.03) == (
-        "2.tflite is a regression: slower, with a ratio above 1.03."
-    )
-    assert regressions(dict([*changes.items()][:1]), 0.03) == (
+    assert regressions(changes, 0.03) == [
+        "2.tflite is a regression: the whole interval of the ratio is above 1.03."
+    ]
+    assert regressions(dict([*changes.items()][:1]), 0.03) == [
         "No regression was found at a tolerance of 3 %."
-    )
+    ]
+    assert regressions({"wide.tflite": changed(0.99, 1.2)}, 0.03) == [
+        "No regression was found at a tolerance of 3 %.",
+        "For wide.tflite, a regression can be neither stated nor excluded: the ratio has 1.03 in "
+        "its interval, or no interval, for which there were too few rounds.",
+    ]
     assert side_by_side("B", "A", {}, ["threads 2, before 1"]) == [
         "B cannot be compared with A: threads 2, before 1."
     ]

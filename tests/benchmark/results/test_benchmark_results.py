@@ -202,22 +202,20 @@ def one(median_ms: float, seed: int, **changes: object) -> Results:
 
 
 @pytest.mark.parametrize(
-    ("new_ms", "verdict", "is_regression"),
+    ("new_ms", "verdict", "passage"),
     [
-        (20.0, "not distinguishable", False),
-        (15.0, "faster", False),
-        (
-            20.3,
-            "not distinguishable",
-            False,
-        ),  # less than the difference between two benchmarks of one file
-        (20.8, "slower", False),
-        (22.0, "slower", True),
+        (20.0, "not distinguishable", "passed"),
+        (15.0, "faster", "passed"),
+        # less than the difference between two benchmarks of one file
+        (20.3, "not distinguishable", "passed"),
+        (20.8, "slower", "passed"),
+        (21.0, "slower", "inconclusive"),
+        (22.0, "slower", "regression"),
     ],
 )
-def test_verdicts(new_ms: float, verdict: str, is_regression: bool) -> None:
+def test_verdicts(new_ms: float, verdict: str, passage: str) -> None:
     (compared,) = compare(one(new_ms, 3), one(20.0, 4), tolerance=0.05)
-    assert (compared.verdict, compared.is_regression) == (verdict, is_regression)
+    assert (compared.verdict, compared.passage) == (verdict, passage)
     assert compared.ratio.value == pytest.approx(new_ms / 20, rel=0.02)
     assert compared.is_same_file
     console = Console(file=io.StringIO(), width=120)
@@ -255,7 +253,7 @@ def test_different_benchmarks_are_compared_only_if_requested(
 def test_one_round_is_inconclusive() -> None:
     new = one(20.0, 1)
     (compared,) = compare(new.model_copy(update={"rounds": new.rounds[:1]}), one(30.0, 2), 0.03)
-    assert (compared.verdict, compared.is_regression) == ("too few rounds", False)
+    assert (compared.verdict, compared.passage) == ("too few rounds", "inconclusive")
 
 
 @pytest.mark.parametrize(

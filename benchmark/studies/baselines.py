@@ -1,0 +1,41 @@
+"""The older results of `--compare`: of one benchmark, or of several devices."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seaformer.benchmark.report.benchmark_page import Source
+from seaformer.benchmark.results.schema import FILE_NAME, UNFINISHED_NAME, read_results
+from seaformer.errors import SeaformerError
+
+
+def read_baselines(path: Path) -> tuple[Source, ...]:
+    """Read results from a file, from its folder, or from the subfolders for several devices.
+
+    Raises:
+        SeaformerError: there are none, they cannot be read, or two of them are of one device.
+    """
+    if not path.is_dir() or any((path / name).is_file() for name in (FILE_NAME, UNFINISHED_NAME)):
+        return (Source(str(path), read_results(path)),)
+    files = sorted(path.glob(f"*/{FILE_NAME}"))
+    if not files:
+        raise SeaformerError(
+            f"there is no {FILE_NAME} in the folder '{path}', nor in its subfolders. Give a folder "
+            "of seaformer-benchmark."
+        )
+    found = tuple(Source(str(file), read_results(file)) for file in files)
+    serials = [one.results.device.serial for one in found]
+    for place, serial in enumerate(serials):
+        if serial in serials[:place]:
+            raise SeaformerError(
+                f"'{path}' has several results of the device {serial}: "
+                f"'{found[serials.index(serial)].file}' and '{found[place].file}'. Give the one to "
+                "compare with."
+            )
+    return found
+
+
+def baseline_of(serial: str, baselines: Sequence[Source]) -> Source | None:
+    """Return the older results for a device; those of a single benchmark are for any device."""
+    if len(baselines) == 1:
+        return baselines[0]
+    return next((one for one in baselines if one.results.device.serial == serial), None)

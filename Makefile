@@ -101,7 +101,8 @@ bench: setup
 # Accuracy and parity, which do not depend on the computer; several hours.
 bench-accuracy: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --document docs/quantization.md
-	PYTHONPATH=tests/support $(BIN)/python -m bench.distillation --document docs/training.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization_aware --document docs/quantization.md
+	PYTHONPATH=tests/support $(BIN)/python -m bench.distillation --longer --document docs/training.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.accelerators --document docs/accelerators.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
 

@@ -90,8 +90,8 @@ def load(
     `seaformer[export]` to be exported.
 
     Args:
-        model: path of a .tflite, .onnx, .pth, .pt or .safetensors; or the name of a network, see
-            `seaformer-export --list`, or "package.module:factory".
+        model: path of a .tflite, .onnx, .pth, .pt, .safetensors or .pdparams; or the name of
+            a network, see `seaformer-export --list`, or "package.module:factory".
         weights: weights for a network given by name: name of released weights, or path of a
             checkpoint; None for random weights, with which predictions are meaningless.
         variant: variant of a checkpoint that does not record it.

@@ -51,8 +51,8 @@ TOP = 5
     "model_text",
     metavar="FILE|NAME",
     required=True,
-    help="Model file (.tflite or .onnx), checkpoint (.pth, .pt or .safetensors), or name of a "
-    "network, see seaformer-export --list, with --weights.",
+    help="Model file (.tflite or .onnx), checkpoint (.pth, .pt, .safetensors or .pdparams), or "
+    "name of a network, see seaformer-export --list, with --weights.",
 )
 @click.option(
     "--weights",

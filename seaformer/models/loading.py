@@ -31,7 +31,7 @@ RANDOM = "random"
 PRETRAINED = "pretrained"
 """Name of weights that the network's own library downloads."""
 SEED = 0
-SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors")
+SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".bin", ".safetensors", ".pdparams")
 """Suffixes by which a value without a folder is recognized as a file name."""
 
 _HEADS = ("spatial_branch.", "light_head.", "head.", "decode_head.", "linear.", "norm.")

@@ -95,6 +95,7 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         ".pth": _PYTORCH,
         ".pt": _PYTORCH,
         ".safetensors": _PYTORCH,
+        ".pdparams": _PYTORCH,
     }
 )
 
@@ -211,7 +212,7 @@ def open_model(
     """Load a model whose input is one image, for inference on the host.
 
     Args:
-        path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors).
+        path: .onnx, .tflite, or a checkpoint (.pth, .pt, .safetensors, .pdparams).
         threads: as in `open_session`.
         variant: name of the variant; for a checkpoint that does not name it, otherwise ignored.
         task: the task or its name; for a checkpoint that does not name it. For an export that

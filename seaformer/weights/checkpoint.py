@@ -1,7 +1,8 @@
-"""Reading checkpoints: mmcv segmentation, timm classification, and our own .safetensors.
+"""Reading checkpoints: mmcv, timm, other trainers, PaddlePaddle, and our own .safetensors.
 
 A .pth file is a pickle, and loading a pickle can run any program. The tensors are therefore read by
-`seaformer.weights.unpickling`, which only builds tensors and plain containers.
+`seaformer.weights.unpickling`, which only builds tensors and plain containers, and those of a
+.pdparams file, also a pickle, by `paddle_file`.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from seaformer.errors import SeaformerError, UsageError, quoted
 from seaformer.json_text import JsonError, parse_object
 from seaformer.network_names import stored_name
 from seaformer.tasks import Task, get_task
-from seaformer.weights import unpickling
+from seaformer.weights import paddle_file, unpickling
 from seaformer.weights.builtin import BUILTIN
 from seaformer.weights.file_key import split_key
 from seaformer.weights.state_dicts import PARTS, StateDict, find_state_dict, unwrapped
@@ -81,7 +82,8 @@ def read_checkpoint(path: Path, parts: Sequence[str] = PARTS) -> Checkpoint:
     """Read a checkpoint without running any code in it.
 
     Formats: checkpoints of mmcv (`state_dict`, class names in `meta`), timm, Lightning and other
-    trainers (see `state_dicts`), a bare dictionary of tensors, and .safetensors.
+    trainers (see `state_dicts`), a bare dictionary of tensors, .safetensors, and .pdparams of
+    PaddlePaddle.
 
     Args:
         path: path of the file; FILE::KEY for the weights under one of its keys.
@@ -125,6 +127,8 @@ def read_checkpoint(path: Path, parts: Sequence[str] = PARTS) -> Checkpoint:
 
 
 def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
+    if path.suffix == paddle_file.SUFFIX:
+        return paddle_file.load(file, path)
     try:
         content = unpickling.load(file, path, with_stand_ins=True)
     except SeaformerError:

@@ -37,12 +37,23 @@ def load(file: BinaryIO, path: Path, *, with_stand_ins: bool = False) -> Any:
         SeaformerError: loading takes far more memory than the size of the file.
         Exception: the file is damaged or contains more than data; any exception is possible.
     """
+    with in_bounded_memory(file, path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about pickle protocols and source code of classes
+        return _load(file, with_stand_ins)
+
+
+@contextmanager
+def in_bounded_memory(file: BinaryIO, path: Path) -> Iterator[None]:
+    """Limit the memory for reading an uncompressed file to a small multiple of its size.
+
+    Raises:
+        SeaformerError: reading takes more.
+    """
     size = os.fstat(file.fileno()).st_size
     try:
-        # torch.save does not compress: the content is as large as the file, and read once.
-        with _memory_limit(2 * size + SLACK_BYTES), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols and source code of classes
-            return _load(file, with_stand_ins)
+        # Nothing is compressed: the content is as large as the file, and read once.
+        with _memory_limit(2 * size + SLACK_BYTES):
+            yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):
             raise SeaformerError(

@@ -28,6 +28,7 @@ PARTS = (
     ("networks",),
     ("benchmark", f"{TINY}.tflite", f"{TINY}.onnx"),
     ("upsample_argmax", "--network", f"{TINY}.tflite", "--json", f"{OUTPUT}/upsample_argmax.json"),
+    ("predicted_classes",),
 )
 """Modules of this package and their arguments, in order; each writes its section."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from seaformer.benchmark.devices.server import AdbServer, parse_server
 from seaformer.benchmark.measure.options import Options, takes_options
 from seaformer.benchmark.studies.attention.attention_command import attention
 from seaformer.benchmark.studies.pareto.pareto_command import pareto
@@ -15,6 +16,7 @@ from seaformer.errors import UsageError, look_up
 from seaformer.files import path_exists
 from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
+from seaformer.parameter_types import Parsed
 
 # Pydantic, NumPy, Rich and adb are imported when needed, so that --help is fast.
 
@@ -98,27 +100,40 @@ def measure(ctx: click.Context, options: Options) -> None:
     ctx.exit(run_study(study(options)))
 
 
+ADB_SERVERS = click.option(
+    "--adb-server",
+    "servers",
+    metavar="HOST:PORT",
+    multiple=True,
+    type=Parsed(parse_server),
+    help="adb server whose phones are used, instead of this computer's; repeat it for several.",
+)
+
+
 @main.command(short_help="List phones and this computer.")
-def devices() -> None:
+@ADB_SERVERS
+def devices(servers: tuple[AdbServer, ...]) -> None:
     """List the phones that are attached, and this computer."""
     from seaformer.benchmark.devices.listing import print_devices
     from seaformer.console import Console
 
-    print_devices(Console(soft_wrap=True))
+    if not print_devices(Console(soft_wrap=True), servers):
+        raise click.exceptions.Exit(FAILED)
 
 
 @main.command(short_help="Check the requirements of a benchmark on a device.")
 @click.argument("serial", required=False)
-def doctor(serial: str | None) -> None:
+@ADB_SERVERS
+def doctor(serial: str | None, servers: tuple[AdbServer, ...]) -> None:
     """Check the requirements of a benchmark on a phone, one after another.
 
-    SERIAL selects a phone if there are several.
+    SERIAL selects a phone if there are several; "all" is all of them.
     """
     from seaformer.benchmark.devices.doctor import examine
     from seaformer.console import Console
 
     console = Console(soft_wrap=True)
-    if not examine(serial or "auto", console):
+    if not examine(serial or "auto", console, servers):
         raise click.exceptions.Exit(FAILED)
 
 
@@ -137,23 +152,69 @@ def doctor(serial: str | None) -> None:
 def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     """Re-render the report of one benchmark, or of several side by side, as HTML.
 
-    RESULTS.json is the file written by a benchmark, or its folder. The page is a self-contained
-    file.
+    RESULTS.json is the file written by a benchmark, or its folder. The folder of a run on several
+    devices is one page by model and device. The page is a self-contained file.
     """
     from seaformer.benchmark.report.benchmark_page import Source, write_report
+    from seaformer.benchmark.report.collection import is_of_several
     from seaformer.benchmark.results.schema import REPORT_NAME, read_results
     from seaformer.console import Console
-    from seaformer.files import refuse_existing
 
-    sources = [Source(str(path), read_results(path)) for path in files]
     if output is None:
         only = files[0] if files[0].is_dir() else files[0].parent
         output = (only if len(files) == 1 else Path()) / REPORT_NAME
+    if any(map(is_of_several, files)):
+        _write_by_device(files, output, force, "report")
+        return
+    sources = [Source(str(path), read_results(path)) for path in files]
+    _refuse_page(output, force)
+    write_report(output, sources)
+    Console(soft_wrap=True).print(f"report: {output}")
+
+
+@main.command(short_help="Show how latency changed over many results.")
+@click.argument(
+    "files", metavar="RESULTS...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    default="history.html",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="HTML file to write.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the page.")
+def history(files: tuple[Path, ...], output: Path, force: bool) -> None:
+    """Show the latency of each model on each device over many benchmarks, as HTML.
+
+    RESULTS are files written by benchmarks, their folders, or folders with them in subfolders.
+    Different devices or conditions are never in one line. The page is a self-contained file.
+    """
+    _write_by_device(files, output, force, "history")
+
+
+def _write_by_device(files: Sequence[Path], output: Path, force: bool, what: str) -> None:
+    from seaformer.benchmark.report.collection import collect
+    from seaformer.benchmark.report.history_page import write_history
+    from seaformer.console import Console
+    from seaformer.interpreter import command_line
+
+    _refuse_page(output, force)
+    found = collect(files)
+    write_history(output, found.sources, found.skipped, command_line("seaformer-benchmark"))
+    console = Console(soft_wrap=True)
+    for reason in found.skipped:
+        console.print(f"skipped: {reason}")
+    console.print(f"{what}: {output}")
+
+
+def _refuse_page(output: Path, force: bool) -> None:
+    from seaformer.files import refuse_existing
+
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--output is '{output}'. Allowed: a name ending in .html.")
     refuse_existing(output, force)
-    write_report(output, sources)
-    Console(soft_wrap=True).print(f"report: {output}")
 
 
 @main.command("npu-profile", short_help="Show the NPU cycles of each module.")

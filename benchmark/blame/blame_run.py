@@ -52,7 +52,7 @@ def blame(options: Options) -> int:
         SeaformerError: the device fails, or the file cannot be run on this computer.
     """
     request = make_blame_request(options)
-    selection = select_one(options.device, "tensors of truncated models")
+    selection = select_one(options.device, "tensors of truncated models", options.adb_servers)
     console = Console()
     if selection.note:
         console.print(selection.note)

@@ -76,6 +76,7 @@ class DeviceFacts:
         is_emulated: whether the processor is emulated; times from it are not latency.
         fastrpc: device files of Qualcomm's FastRPC, which programs need to use the NPU; None if
             unknown.
+        hardware_serial: serial number of the phone itself; `serial` may be a network address.
     """
 
     serial: str
@@ -89,6 +90,12 @@ class DeviceFacts:
     memory_bytes: int | None
     is_emulated: bool
     fastrpc: tuple[str, ...] | None = None
+    hardware_serial: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What identifies the device at different times, however it is connected."""
+        return self.hardware_serial or self.serial
 
 
 @dataclass(frozen=True)

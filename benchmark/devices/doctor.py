@@ -16,7 +16,7 @@ from seaformer.benchmark.devices.heat import COOL_BELOW_C, too_hot
 from seaformer.benchmark.devices.listing import describe
 from seaformer.benchmark.devices.parsers import whole_number
 from seaformer.benchmark.devices.power import CHARGE, LOW_BATTERY_PERCENT, SAVES_POWER, WAKE
-from seaformer.benchmark.devices.selection import select_devices
+from seaformer.benchmark.devices.selection import Servers, select_devices
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 
@@ -72,15 +72,15 @@ class Check(NamedTuple):
     is_needed: bool = False  # whether later checks are skipped if it fails
 
 
-def examine(choice: str, console: Console) -> bool:
-    """Examine the devices selected by --device and print the findings.
+def examine(choice: str, console: Console, servers: Servers = ()) -> bool:
+    """Examine the devices selected by --device and --adb-server, and print the findings.
 
     Returns whether no check failed; warnings are not failures. Raises UsageError if no device, or
     more than one, is selected.
     """
     start = time.monotonic()
     try:
-        selection = select_devices(choice)
+        selection = select_devices(choice, servers)
     except UsageError:
         raise
     except DeviceError as error:

@@ -41,6 +41,21 @@ class ServerLost(DeviceError):
     )
 
 
+class NoServer(DeviceError):
+    """An adb server on another computer, or given by --adb-server, cannot be reached."""
+
+    advice = (
+        "Start it on the computer that its phones are attached to, with 'adb start-server', and "
+        "check the address and the tunnel to it."
+    )
+
+
+class SeveralServers(DeviceError, UsageError):
+    """Phones of several adb servers have the given serial number."""
+
+    advice = "Give only the --adb-server of the phone to use."
+
+
 class NoSuchDevice(DeviceError, UsageError):
     """No attached phone has the given serial number."""
 

@@ -27,6 +27,9 @@ FACTS_SCRIPT = parsers.script_of(
 )
 
 
+_NO_SERIALS = ("unknown", "0123456789abcdef")
+"""Serial numbers that many phones have."""
+
 CONDITIONS_SCRIPT = parsers.script_of(
     {
         "thermal": "dumpsys thermalservice",
@@ -65,6 +68,14 @@ def read_facts(serial: str, output: str) -> DeviceFacts:
         is_emulated=known("ro.hardware") in ("goldfish", "ranchu")
         or "1" in (known("ro.kernel.qemu"), known("ro.boot.qemu")),
         fastrpc=parsers.parse_present(sections.get("fastrpc", ""), FASTRPC),
+        hardware_serial=next(
+            (
+                value
+                for name in ("ro.serialno", "ro.boot.serialno")
+                if (value := properties.get(name)) and value.lower() not in _NO_SERIALS
+            ),
+            None,
+        ),
     )
 
 

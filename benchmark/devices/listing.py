@@ -1,6 +1,6 @@
 """The table of `seaformer-benchmark devices`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rich.console import Group, RenderableType
@@ -11,24 +11,30 @@ from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts
 from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.heat import STATUS_NAMES
 from seaformer.benchmark.devices.host import SERIAL, Host
-from seaformer.benchmark.devices.selection import open_phone
-from seaformer.benchmark.devices.server import attached_phones
+from seaformer.benchmark.devices.selection import Servers, open_phone, phones_of
 from seaformer.console import Console
 
 _Column = Mapping[str, str | tuple[str, ...] | None]
 """Row of the table -> value for a device, in one line or in several."""
 
 
-def print_devices(console: Console) -> None:
-    """Print the attached phones and this computer."""
+def print_devices(console: Console, servers: Servers = ()) -> bool:
+    """Print the attached phones and this computer.
+
+    Returns:
+        Whether all given adb servers could be reached.
+    """
     columns: dict[str, _Column] = {}
-    problem = ""
+    problems: list[str] = []
+    unreachable: Sequence[DeviceError] = ()
     with console.status("inspecting devices ..."):
         try:
-            for attached in attached_phones():
-                columns[attached.serial] = _examine(partial(open_phone, attached))
+            phones, unreachable = phones_of(servers)
+            problems += map(str, unreachable)
+            for attached in phones:
+                columns[attached.place] = _examine(partial(open_phone, attached))
         except DeviceError as error:
-            problem = str(error)
+            problems.append(str(error))
         columns[SERIAL] = _examine(Host)
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
@@ -39,14 +45,15 @@ def print_devices(console: Console) -> None:
         if any(values):
             table.add_row(row, *map(_cell, values))
     console.print(table)
-    if problem:
+    for problem in problems:
         console.print(problem, soft_wrap=True)
-    elif len(columns) == 1:
+    if not problems and len(columns) == 1:
         console.print(
             "No phone is attached. Connect one with a data cable, and enable 'USB debugging' in its"
             " developer options.",
             soft_wrap=True,
         )
+    return not unreachable
 
 
 def _cell(value: str | tuple[str, ...] | None) -> RenderableType:

@@ -31,7 +31,14 @@ from seaformer.benchmark.devices.facts import (
 )
 from seaformer.benchmark.devices.parsers import whole_number
 from seaformer.benchmark.devices.reservation import FOLDER, KEPT, Reservation
-from seaformer.benchmark.devices.server import RETURN_LIMIT_S, require, require_shell_protocol
+from seaformer.benchmark.devices.server import (
+    ANSWER_LIMIT_S,
+    RETURN_LIMIT_S,
+    AdbServer,
+    own_server,
+    require,
+    require_shell_protocol,
+)
 from seaformer.benchmark.devices.transport import Transport
 from seaformer.errors import SeaformerError
 from seaformer.files import file_sha256
@@ -79,15 +86,19 @@ class Phone(Device):
 
     target = "android-arm64"
 
-    def __init__(self, serial: str) -> None:
-        """Connect to a phone by its serial in adb's list; or raise Unplugged, Offline, ..."""
-        require(serial)
-        require_shell_protocol(serial)
+    def __init__(self, serial: str, server: AdbServer | None = None) -> None:
+        """Connect to a phone by its serial in adb's list; or raise Unplugged, Offline, ...
+
+        Without `server`, it is in the list of this computer's adb server.
+        """
+        self._server = server or own_server()
+        require(self._server, serial)
+        require_shell_protocol(self._server, serial)
         self.serial = serial
         self._canceled = threading.Event()
-        self.transport = Transport(serial, self._canceled)
+        self.transport = Transport(serial, self._canceled, ANSWER_LIMIT_S, self._server)
         # Cleaning up has to work after `cancel` too.
-        self.cleanup_transport = Transport(serial, threading.Event(), KILL_LIMIT_S)
+        self.cleanup_transport = Transport(serial, threading.Event(), KILL_LIMIT_S, self._server)
 
     def __str__(self) -> str:
         return f"the phone {self.serial}"
@@ -153,7 +164,7 @@ class Phone(Device):
         try:
             return work()
         except (errors.ServerLost, errors.CutOff):
-            require(self.serial, RETURN_LIMIT_S)
+            require(self._server, self.serial, RETURN_LIMIT_S)
             return work()
 
 

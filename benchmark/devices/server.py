@@ -1,4 +1,4 @@
-"""The adb server of this computer, and the phones it lists."""
+"""adb servers, on this computer or others, and the phones they list."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from seaformer.benchmark.devices import errors
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import SeaformerError, UsageError, quoted
 
 if TYPE_CHECKING:
     from adbutils import AdbClient, AdbConnection
@@ -30,6 +30,12 @@ _UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
 }
 """State in adb's list -> its meaning. Other states are modes without Android, such as recovery."""
 
+USUAL_PORT = 5037
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ADDRESS = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>\d{1,5}))?"
+)
+
 START_LIMIT_S = 20.0
 ANSWER_LIMIT_S = 10.0
 _END_OF_CONNECTION_S = 0.2
@@ -40,9 +46,85 @@ RETURN_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True)
-class Attached:
-    """A phone in adb's list."""
+class AdbServer:
+    """The address of an adb server.
 
+    Only the server of this computer is started if it does not run. A server given by --adb-server
+    is not: on a forwarded port, it would take the place of the distant one.
+    """
+
+    host: str
+    port: int
+    is_own: bool = False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def title(self) -> str:
+        """Its name at the start of a sentence."""
+        return "The adb server" if self.is_own else f"The adb server {self}"
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it is started if it does not run."""
+        return self.is_own and self.host in _LOOPBACK
+
+
+def parse_server(text: str) -> AdbServer:
+    """Read the address of an adb server: HOST:PORT, or HOST with adb's usual port.
+
+    Raises:
+        UsageError: it is not an address.
+    """
+    server = _parsed(text)
+    if server is None:
+        raise UsageError(
+            f"--adb-server is {quoted(text)}. Allowed: HOST:PORT, such as lab1:{USUAL_PORT}, or "
+            f"HOST for port {USUAL_PORT}."
+        )
+    return server
+
+
+def own_server() -> AdbServer:
+    """Return the server of adb's environment variables, by default that of this computer.
+
+    Raises:
+        UsageError: a variable has an invalid value.
+    """
+    spec = os.environ.get("ADB_SERVER_SOCKET")
+    if spec:
+        address = spec.removeprefix("tcp:")
+        server = _parsed(f"{_LOOPBACK[0]}:{address}" if address.isdigit() else address)
+        if server is None or not spec.startswith("tcp:"):
+            raise UsageError(f"ADB_SERVER_SOCKET is {quoted(spec)}. Allowed: tcp:HOST:PORT.")
+        return replace(server, is_own=True)
+    port = os.environ.get("ANDROID_ADB_SERVER_PORT", str(USUAL_PORT))
+    if not _is_port(port):
+        # adbutils reads it when it is imported.
+        raise UsageError(f"ANDROID_ADB_SERVER_PORT is '{port}'. Allowed: 1 to 65535.")
+    host = os.environ.get("ANDROID_ADB_SERVER_ADDRESS") or _LOOPBACK[0]
+    return AdbServer(host, int(port), is_own=True)
+
+
+def _parsed(text: str) -> AdbServer | None:
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None:
+        return None
+    port = found["port"] or str(USUAL_PORT)
+    return AdbServer(found["v6"] or found["host"], int(port)) if _is_port(port) else None
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 65536
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A phone in the list of an adb server."""
+
+    server: AdbServer
     serial: str  # serial number or network address
     state: str  # "device" if ready, else "unauthorized", "offline", ...
     model: str | None  # as adb reports it; None for phones that are not ready
@@ -60,37 +142,51 @@ class Attached:
         what, kind = _UNREADY.get(self.state, (f"is in the state '{self.state}'", errors.NotReady))
         return kind(f"The phone {self.serial} {what}.")
 
+    @property
+    def place(self) -> str:
+        """Its serial, with the address of its server unless that is this computer's."""
+        return self.serial if self.server.is_own else f"{self.serial} at {self.server}"
+
     def __str__(self) -> str:
-        return f"{self.serial} ({self.model or self.state})"
+        return f"{self.place} ({self.model or self.state})"
 
 
-def attached_phones() -> tuple[Attached, ...]:
-    """Return all phones in adb's list, in any state; or raise NoAdb."""
-    phones, details = _phones(), _ask("host:devices-l").splitlines()
+def attached_phones(server: AdbServer | None = None) -> tuple[Attached, ...]:
+    """Return all phones in the list of a server, by default of this computer's, in any state.
+
+    Raises:
+        NoAdb, NoServer: it cannot be reached.
+    """
+    server = server or own_server()
+    phones, details = _phones(server), _ask(server, "host:devices-l").splitlines()
     return tuple(replace(phone, model=_model(phone, details)) for phone in phones)
 
 
-def require_shell_protocol(serial: str) -> None:
+def require_shell_protocol(server: AdbServer, serial: str) -> None:
     """Raise OldAndroid if a ready phone lacks version 2 of the shell protocol."""
     try:
-        features = _ask(f"host-serial:{serial}:features").split(",")
+        features = _ask(server, f"host-serial:{serial}:features").split(",")
     except errors.ServerLost:
         return  # The next request reports a disconnected phone, or an adb without this request.
     if SHELL_PROTOCOL not in features:
         raise errors.OldAndroid(f"The phone {serial} has an Android version before 7.")
 
 
-def _phones() -> tuple[Attached, ...]:
+def _phones(server: AdbServer) -> tuple[Attached, ...]:
     """Return the phones without their models.
 
     This list separates serial and state by a tab; the long list, which has the models, by blanks,
     which serials of phones on the network can contain.
     """
-    lines = [line.partition("\t") for line in _ask("host:devices").splitlines()]
+    lines = [line.partition("\t") for line in _ask(server, "host:devices").splitlines()]
     count = Counter(serial for serial, _, _ in lines)
     return tuple(
         Attached(
-            serial, "no permissions" if "no perm" in state else state, None, count[serial] == 1
+            server,
+            serial,
+            "no permissions" if "no perm" in state else state,
+            None,
+            count[serial] == 1,
         )
         for serial, _, state in lines
     )
@@ -105,26 +201,26 @@ def _model(phone: Attached, details: Sequence[str]) -> str | None:
     return None
 
 
-def _ask(service: str) -> str:
+def _ask(server: AdbServer, service: str) -> str:
     """Return the server's response to a request; retry if the server was being restarted."""
     try:
-        return _ask_once(service)
+        return _ask_once(server, service)
     except errors.ServerLost:
-        return _ask_once(service)
+        return _ask_once(server, service)
 
 
-def _ask_once(service: str) -> str:
-    with server_errors(), connect() as connection:
+def _ask_once(server: AdbServer, service: str) -> str:
+    with server_errors(server), connect(server) as connection:
         connection.send_command(service)
         connection.check_okay()
         return connection.read_string_block()
 
 
-def require(serial: str, wait_s: float = 0.0) -> None:
+def require(server: AdbServer, serial: str, wait_s: float = 0.0) -> None:
     """Wait until a phone is ready; after `wait_s`, raise Unplugged, Unauthorized, Offline, ..."""
     deadline = time.monotonic() + wait_s
     while True:
-        found = [phone for phone in _phones() if phone.serial == serial]
+        found = [phone for phone in _phones(server) if phone.serial == serial]
         problem = (
             found[0].problem if found else errors.Unplugged(f"The phone {serial} is disconnected.")
         )
@@ -135,33 +231,36 @@ def require(serial: str, wait_s: float = 0.0) -> None:
         time.sleep(0.1)
 
 
-def connect(answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
-    """Connect to the adb server, starting it if needed.
+def connect(server: AdbServer, answer_limit_s: float = ANSWER_LIMIT_S) -> "AdbConnection":
+    """Connect to an adb server; this computer's is started if needed.
 
     `answer_limit_s` is the time limit for each response on the connection.
 
     Raises:
         NoAdb: it cannot be started.
+        NoServer: a server that is not started here cannot be reached.
         ServerLost: it does not respond.
     """
-    client = _client()
+    address = (server.host, server.port)
     try:
-        socket.create_connection((client.host, client.port), timeout=ANSWER_LIMIT_S).close()
-    except OSError:
+        socket.create_connection(address, timeout=ANSWER_LIMIT_S).close()
+    except (OSError, UnicodeError) as error:  # a name that is too long has the latter
+        if not server.is_started:
+            raise errors.NoServer(f"The adb server {server} does not respond ({error}).") from error
         _start_server()
-    with server_errors():
-        return client.make_connection(timeout=answer_limit_s)
+    with server_errors(server):
+        return _client(server).make_connection(timeout=answer_limit_s)
 
 
-def watch_server() -> "AdbConnection":
-    """Return a connection that lasts as long as the current adb server; see `has_ended`.
+def watch_server(server: AdbServer) -> "AdbConnection":
+    """Return a connection that lasts as long as the adb server's process; see `has_ended`.
 
     A request aborts in the same way if the phone is disconnected and if the server is restarted,
     after which the new server has to find the phone first. A separate connection distinguishes
     the two.
     """
-    with server_errors():
-        watch = connect()
+    with server_errors(server):
+        watch = connect(server)
         watch.send_command("host:track-devices")
         watch.check_okay()
     return watch
@@ -181,8 +280,8 @@ def has_ended(watch: "AdbConnection") -> bool:
 
 
 @contextmanager
-def server_errors() -> Iterator[None]:
-    """Convert errors of the connection to the adb server to `ServerLost`."""
+def server_errors(server: AdbServer) -> Iterator[None]:
+    """Convert errors of the connection to an adb server to `ServerLost`."""
     from adbutils.errors import AdbError
 
     try:
@@ -191,18 +290,14 @@ def server_errors() -> Iterator[None]:
         raise
     except (AdbError, OSError, EOFError, ValueError) as error:
         raise errors.ServerLost(
-            f"The adb server closed the connection ({_short(error)})."
+            f"{server.title} closed the connection ({_short(error)})."
         ) from error
 
 
-def _client() -> "AdbClient":
-    port = os.environ.get("ANDROID_ADB_SERVER_PORT", "5037")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        # adbutils reads it when it is imported.
-        raise UsageError(f"ANDROID_ADB_SERVER_PORT is '{port}'. Allowed: 1 to 65535.")
+def _client(server: AdbServer) -> "AdbClient":
     from adbutils import AdbClient
 
-    return AdbClient(port=int(port))
+    return AdbClient(server.host, server.port)
 
 
 def _start_server() -> None:

@@ -97,7 +97,11 @@ class Transport:
     """The connection to a phone; calls raise TimedOut, Canceled, Unplugged, ServerLost, ..."""
 
     def __init__(
-        self, serial: str, canceled: threading.Event, answer_limit_s: float = server.ANSWER_LIMIT_S
+        self,
+        serial: str,
+        canceled: threading.Event,
+        answer_limit_s: float = server.ANSWER_LIMIT_S,
+        adb_server: server.AdbServer | None = None,
     ) -> None:
         """Prepare a connection without sending anything.
 
@@ -105,8 +109,10 @@ class Transport:
             serial: serial number in the list of adb.
             canceled: when set, all waits for the phone raise `Canceled`.
             answer_limit_s: time limit for the phone to start processing a request.
+            adb_server: the server that lists the phone; None for this computer's.
         """
         self.serial = serial
+        self._server = adb_server or server.own_server()
         self._canceled = canceled
         self._answer_limit_s = answer_limit_s
 
@@ -224,11 +230,11 @@ class Transport:
             raise
         except (AdbError, OSError, EOFError, errors.ServerLost):
             # The server may have been restarted, and detects the phone after a moment.
-            server.require(self.serial, server.RETURN_LIMIT_S)
+            server.require(self._server, self.serial, server.RETURN_LIMIT_S)
             return self._try_to_open(service)
 
     def _try_to_open(self, service: str) -> _Link:
-        connection = server.connect(self._answer_limit_s)
+        connection = server.connect(self._server, self._answer_limit_s)
         try:
             for request in (f"host:transport:{self.serial}", service):
                 data = request.encode("utf-8", "surrogateescape")
@@ -242,7 +248,7 @@ class Transport:
     @contextmanager
     def _explained(self, silence: str) -> Iterator[None]:
         """Convert errors of the connection to the error that describes the phone's state."""
-        with closing(server.watch_server()) as watch:
+        with closing(server.watch_server(self._server)) as watch:
             try:
                 yield
             except _SilenceError:
@@ -253,7 +259,7 @@ class Transport:
                 ) from None
             except (AdbError, OSError, EOFError, struct.error) as error:
                 if server.has_ended(watch):
-                    raise errors.ServerLost("The adb server ended.") from error
+                    raise errors.ServerLost(f"{self._server.title} ended.") from error
                 self._require_still_there()
                 raise errors.CutOff(
                     f"The connection to the phone {self.serial} was lost ({error})."
@@ -264,7 +270,7 @@ class Transport:
         deadline = time.monotonic() + _SETTLE_S
         while time.monotonic() < deadline:
             try:
-                server.require(self.serial)
+                server.require(self._server, self.serial)
             except (errors.Offline, errors.Unplugged):
                 raise errors.Unplugged(f"The phone {self.serial} is disconnected.") from None
             time.sleep(0.05)

@@ -13,6 +13,7 @@ import click
 
 from seaformer.artifact.accelerators import ACCELERATORS
 from seaformer.artifact.chips import CHIPS, parse_chips
+from seaformer.benchmark.devices.server import AdbServer, parse_server
 from seaformer.benchmark.measure.backends import BACKENDS, ON_ACCELERATORS, ON_NPU
 from seaformer.benchmark.measure.power_modes import BURST, POWER_MODES
 from seaformer.benchmark.results.exit_status import INCONCLUSIVE, REGRESSION
@@ -106,6 +107,14 @@ class Options:
         default="auto",
         show_default=True,
         help="auto: the attached phone, or this computer if no phone is attached.",
+    )
+    adb_servers: tuple[AdbServer, ...] = _option(
+        "--adb-server",
+        metavar="HOST:PORT",
+        default=(),
+        multiple=True,
+        type=Parsed(parse_server),
+        help="adb server whose phones are used, instead of this computer's; repeat it for several.",
     )
     backend: str | None = _option(
         "--backend",
@@ -246,7 +255,17 @@ class Options:
     force: bool = _flag("--force", "Overwrite results.")
 
 
-SHARED = ("device", "threads", "cores", "runs", "time_limit_s", "output", "seed", "force")
+SHARED = (
+    "device",
+    "adb_servers",
+    "threads",
+    "cores",
+    "runs",
+    "time_limit_s",
+    "output",
+    "seed",
+    "force",
+)
 """Options of every study."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from seaformer.benchmark.devices.device import DeviceFacts
 from seaformer.benchmark.results.rounds import run_times
 from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.errors import SeaformerError, UsageError
@@ -143,11 +144,11 @@ def require_pair(file_names: Sequence[str], old: Results) -> None:
     )
 
 
-def require_same_device(serial: str, cores: str | None, old: Results, anyway: bool) -> None:
+def require_same_device(device: DeviceFacts, cores: str | None, old: Results, anyway: bool) -> None:
     """Check before measuring that device and cores match older results.
 
     Args:
-        serial: serial of the device.
+        device: facts about the device.
         cores: mask of the cores to measure on; None for several choices.
         old: the older results.
         anyway: whether they may differ.
@@ -157,7 +158,7 @@ def require_same_device(serial: str, cores: str | None, old: Results, anyway: bo
     """
     mask = old.cores.mask if cores is None else cores
     _refuse(
-        _unequal(("device", serial, old.device.serial), ("cores", mask, old.cores.mask)), anyway
+        [*_other_device(device, old.device), *_unequal(("cores", mask, old.cores.mask))], anyway
     )
 
 
@@ -189,13 +190,17 @@ def _unequal(*sides: Sides) -> list[str]:
     return [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
 
 
+def _other_device(new: DeviceFacts, old: DeviceFacts) -> list[str]:
+    if new.identity == old.identity:
+        return []
+    one, other = (f"{side.serial} ({side.model or 'unknown'})" for side in (new, old))
+    return [f"device {one}, before {other}"]
+
+
 def differing(new: Results, old: Results) -> list[str]:
     """Return a description of each difference that affects latency."""
-    device, device_before = (
-        f"{side.device.serial} ({side.device.model or 'unknown'})" for side in (new, old)
-    )
-    found = _unequal(
-        ("device", device, device_before),
+    found = _other_device(new.device, old.device)
+    found += _unequal(
         *_settings(new.backend, new.threads, new.protocol.half, old),
         ("cores", new.cores.mask, old.cores.mask),
         ("power mode of the NPU", _power(new), _power(old)),

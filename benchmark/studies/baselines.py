@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from seaformer.benchmark.devices.device import DeviceFacts
 from seaformer.benchmark.report.benchmark_page import Source
-from seaformer.benchmark.results.schema import FILE_NAME, UNFINISHED_NAME, read_results
+from seaformer.benchmark.report.collection import is_of_several
+from seaformer.benchmark.results.schema import FILE_NAME, read_results
 from seaformer.errors import SeaformerError
 
 
@@ -14,7 +16,7 @@ def read_baselines(path: Path) -> tuple[Source, ...]:
     Raises:
         SeaformerError: there are none, they cannot be read, or two of them are of one device.
     """
-    if not path.is_dir() or any((path / name).is_file() for name in (FILE_NAME, UNFINISHED_NAME)):
+    if not is_of_several(path):
         return (Source(str(path), read_results(path)),)
     files = sorted(path.glob(f"*/{FILE_NAME}"))
     if not files:
@@ -23,19 +25,19 @@ def read_baselines(path: Path) -> tuple[Source, ...]:
             "of seaformer-benchmark."
         )
     found = tuple(Source(str(file), read_results(file)) for file in files)
-    serials = [one.results.device.serial for one in found]
-    for place, serial in enumerate(serials):
-        if serial in serials[:place]:
+    devices = [one.results.device.identity for one in found]
+    for place, device in enumerate(devices):
+        if device in devices[:place]:
             raise SeaformerError(
-                f"'{path}' has several results of the device {serial}: "
-                f"'{found[serials.index(serial)].file}' and '{found[place].file}'. Give the one to "
+                f"'{path}' has several results of the device {device}: "
+                f"'{found[devices.index(device)].file}' and '{found[place].file}'. Give the one to "
                 "compare with."
             )
     return found
 
 
-def baseline_of(serial: str, baselines: Sequence[Source]) -> Source | None:
+def baseline_of(device: DeviceFacts, baselines: Sequence[Source]) -> Source | None:
     """Return the older results for a device; those of a single benchmark are for any device."""
     if len(baselines) == 1:
         return baselines[0]
-    return next((one for one in baselines if one.results.device.serial == serial), None)
+    return next((one for one in baselines if one.results.device.identity == device.identity), None)

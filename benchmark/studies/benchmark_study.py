@@ -56,13 +56,13 @@ class BenchmarkStudy(Study):
 
     def settings(self, device: Device) -> Sequence[Setting]:
         """Check that older results are from the same device; the request determines the setting."""
-        old = baseline_of(device.serial, self._old)
+        old = baseline_of(device.facts(), self._old) if self._old else None
         if old is not None:
             asked = self.options
             cores = choose_cores(device.facts().cores, asked.cores, asked.threads).mask
             is_one = asked.table is None
             anyway = asked.compare_anyway
-            require_same_device(device.serial, cores if is_one else None, old.results, anyway)
+            require_same_device(device.facts(), cores if is_one else None, old.results, anyway)
         return ()
 
     def make_request(self, options: Options) -> Request:
@@ -91,12 +91,12 @@ class BenchmarkStudy(Study):
             compared, error = self._compare(console, one)
             cases += compared
             errors += filter(None, [error])
-        measured = {one.device.serial for one in finished.results}
+        measured = {one.device.identity for one in finished.results}
         if len(self._old) > 1:
             cases += [
                 Case(one.results.device.serial, name, "not compared", "the device was not measured")
                 for one in self._old
-                if one.results.device.serial not in measured
+                if one.results.device.identity not in measured
                 for name in one.results.names.values()
             ]
         problems = [
@@ -122,7 +122,7 @@ class BenchmarkStudy(Study):
         Returns:
             The cases of the gate, and why the two cannot be compared.
         """
-        old = baseline_of(one.results.device.serial, self._old)
+        old = baseline_of(one.results.device, self._old)
         tolerance = self.options.tolerance
         if old is None:
             return cases_of(one.results, None, (), tolerance), None

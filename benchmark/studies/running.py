@@ -12,7 +12,9 @@ from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.selection import Selection, select_devices, select_one
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request, check_output
-from seaformer.benchmark.results.schema import Results
+from seaformer.benchmark.report.benchmark_page import Source
+from seaformer.benchmark.report.history_page import write_history
+from seaformer.benchmark.results.schema import REPORT_NAME, Results
 from seaformer.benchmark.studies.results_folder import ResultsFolder, reserved
 from seaformer.benchmark.studies.sessions import measure
 from seaformer.benchmark.studies.study import (
@@ -62,9 +64,10 @@ def measure_quietly(study: Study) -> tuple[Results, ...]:
 def _select(study: Study) -> Selection:
     """Check the folder of the results, and select the devices."""
     check_output(study.request.output, study.request.options.force, study.file_names)
+    options = study.request.options
     if study.compared:
-        return select_one(study.request.options.device, study.compared)
-    return select_devices(study.request.options.device)
+        return select_one(options.device, study.compared, options.adb_servers)
+    return select_devices(options.device, options.adb_servers)
 
 
 def run_study(study: Study) -> int:
@@ -95,6 +98,8 @@ def run_study(study: Study) -> int:
                 study.show_benchmark(console, results)
             if finished.measured:
                 status = study.render(console, finished)
+            if len(selection.devices) > 1:
+                _write_by_device(study, finished, console)
         except OSError as error:
             saved = "".join(f" '{path}' is written." for path in finished.paths)
             problems.append(f"Not everything was printed or saved ({explanation(error)}).{saved}")
@@ -104,6 +109,15 @@ def run_study(study: Study) -> int:
     if problems:
         raise SeaformerError(" ".join(problems))
     return status
+
+
+def _write_by_device(study: Study, finished: Finished, console: Console) -> None:
+    """Merge the results of several devices on one page, with the problems of the others."""
+    sources = [Source(str(one.path), one.results) for one in finished.measured]
+    if sources:
+        page = study.request.output / REPORT_NAME
+        write_history(page, sources, finished.problems, study.options.command)
+        console.print(f"report of all devices: {page}", soft_wrap=True)
 
 
 @contextmanager

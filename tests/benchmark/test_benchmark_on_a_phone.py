@@ -135,6 +135,20 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
         assert_left_clean(phone)
 
 
+def test_the_phones_of_two_adb_servers_are_measured_in_one_run(
+    switch_on, other_adb_server, tflite, tmp_path
+):
+    near, far = switch_on(), switch_on(server=other_adb_server)
+    servers = [word for phone in (near, far) for word in ("--adb-server", phone.adb_server.address)]
+    ended = benchmark(tmp_path, tflite, "--runs", "1", "--device", "all", *servers)
+    assert ended.status == 0, ended.errors
+    found = [read_results(path) for path in sorted((tmp_path / "results").glob("*/"))]
+    assert {one.device.serial for one in found} == {near.serial, far.serial}
+    assert all(one.complete and one.emulated and one.models[0].parity.passed for one in found)
+    for phone in (near, far):
+        assert_left_clean(phone)
+
+
 @pytest.mark.slow
 def test_a_hot_phone_is_waited_for_and_power_saving_is_reported(loopback_phone, tflite, tmp_path):
     loopback_phone.set_heat(status=2, skin_c=44.0)

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.benchmark_page import write_report as write_benchmark_page
 from seaformer.benchmark.report.blame_page import write_blame_page
 from seaformer.benchmark.report.comparison_page import write_comparison_page
+from seaformer.benchmark.report.history_page import write_history
 from seaformer.benchmark.results.blame_results import (
     BlamedOperator,
     BlameResults,
@@ -144,6 +145,32 @@ def latency_comparison(path: Path) -> None:
     compared = compare(new, old, tolerance=0.03, anyway=True)
     sources = Source("results.json", new), Source("build/before/results.json", old)
     write_comparison_page(path, *sources, compared, tolerance=0.03)
+
+
+def history(path: Path) -> None:
+    """Three devices over weeks, one of them emulated, with a model that became slower."""
+    sources = []
+    for night in range(12):
+        for place, (serial, factor) in enumerate((("R58", 1.0), ("192.168.0.7:5555", 2.5))):
+            seed = 2 * night + place
+            slower = 1.1 if night > 7 and place == 0 else 1.0
+            models = [candidate(0, LONG, sha256=f"{night // 8:064x}"), candidate(1, "b.tflite")]
+            times = {
+                "m0": times_around(20.0 * factor * slower, seed, 0.02),
+                "m1": times_around(8.0 * factor, 100 + seed, 0.02),
+            }
+            device = replace(results_of().device, serial=serial, model=f"Phone {place + 1}")
+            made = make_results(models, times, command=COMMAND, device=device)
+            moment = MADE + timedelta(days=1.4 * night, minutes=place)
+            made = made.model_copy(update={"created_at": moment})
+            sources.append(Source(f"nightly/{night}/{serial}/results.json", made))
+    other = replace(results_of().device, serial="emulator-5554", model="Emulator")
+    one = make_results(
+        [candidate(0, LONG)], {"m0": times_around(90.0, 1)}, emulated=True, device=other
+    )
+    sources.append(Source("nightly/12/results.json", one))
+    skipped = ["'nightly/x/results.json' is a copy of 'nightly/0/R58/results.json'."]
+    write_history(path, sources, skipped, "seaformer-benchmark history nightly")
 
 
 def emulated(path: Path) -> None:
@@ -476,7 +503,7 @@ def mixed_precision(path: Path) -> None:
 PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
-        benchmark, benchmarks, latency_comparison, emulated, table, pareto, accelerators,
+        benchmark, benchmarks, latency_comparison, history, emulated, table, pareto, accelerators,
         attention, attention_in_swin, blame, evaluation, comparison, detection,
         detection_comparison, training, sensitivity, mixed_precision,
     )

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +272,7 @@ def test_incomparable_benchmarks_are_detected_before_measuring(
 ) -> None:
     def check(old: Results, anyway: bool = False) -> None:
         require_comparable(old, "litert", threads=1, half=False, anyway=anyway)
-        require_same_device(old.device.serial, "80", old, anyway)
+        require_same_device(old.device, "80", old, anyway)
 
     check(one(20.0, 1))
     old = one(20.0, 1).model_copy(update=change)
@@ -279,8 +280,23 @@ def test_incomparable_benchmarks_are_detected_before_measuring(
         check(old)
     if "before" in message:
         check(old, anyway=True)
-    with pytest.raises(UsageError, match="device another, before"):
-        require_same_device("another", None, old, anyway=False)
+    another = replace(old.device, serial="another")
+    with pytest.raises(UsageError, match=r"device another \(Phone\), before R58 \(Phone\)"):
+        require_same_device(another, None, old, anyway=False)
+
+
+def test_a_phone_is_the_same_under_another_address() -> None:
+    phone = replace(one(1, 1).device, hardware_serial="8ABC", serial="R58")
+    moved = replace(phone, serial="192.168.0.7:5555")
+    require_same_device(moved, "80", one(20.0, 1, device=phone), anyway=False)
+    (compared,) = compare(one(20.0, 1, device=moved), one(20.0, 2, device=phone), 0.03)
+    assert compared.verdict == "not distinguishable"
+    with pytest.raises(UsageError, match="device"):
+        compare(
+            one(20.0, 1, device=replace(moved, hardware_serial="9")),
+            one(20.0, 2, device=phone),
+            0.03,
+        )
 
 
 def test_a_lack_of_common_models_is_detected_before_measuring() -> None:

@@ -16,6 +16,7 @@ class AdbServer:
 
     Attributes:
         settings: environment variables for programs that should use this server.
+        address: its address, as for --adb-server.
     """
 
     def __init__(self, home: Path) -> None:
@@ -28,6 +29,7 @@ class AdbServer:
             "ADB_MDNS": "0",
             "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",  # do not look for emulators
         }
+        self.address = f"127.0.0.1:{port}"
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -34,17 +34,29 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 
 @pytest.fixture
+def other_adb_server(adb_server, tmp_path: Path) -> Iterator:
+    """A second server, as of another computer."""
+    server = type(adb_server)(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def switch_on(adb_server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """A function that switches a phone on; it takes the keyword arguments of `phone.Build`."""
+    """A function that switches a phone on; it takes the keyword arguments of `phone.Build`.
+
+    `server` is another adb server to connect it to.
+    """
     from loopback_phone.phone import Build, LoopbackPhone
 
     for name, value in adb_server.settings.items():
         monkeypatch.setenv(name, value)
     phones = []
 
-    def switch_on(**build) -> LoopbackPhone:
+    def switch_on(server=adb_server, **build) -> LoopbackPhone:
         try:
-            phones.append(LoopbackPhone(adb_server, Build(**build)))
+            phones.append(LoopbackPhone(server, Build(**build)))
         except CannotRunError as error:
             _cannot_run(str(error))
         return phones[-1]

@@ -97,6 +97,12 @@ class DeviceFacts:
         """What identifies the device at different times, however it is connected."""
         return self.hardware_serial or self.serial
 
+    def is_same(self, other: "DeviceFacts") -> bool:
+        """Whether two facts are of one device; results of earlier versions have only `serial`."""
+        if self.hardware_serial is None or other.hardware_serial is None:
+            return self.serial == other.serial or self.identity == other.identity
+        return self.hardware_serial == other.hardware_serial
+
 
 @dataclass(frozen=True)
 class Conditions:

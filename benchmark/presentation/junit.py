@@ -35,7 +35,7 @@ def to_junit(
         cases: the cases.
         problems: errors of the whole benchmark, each of which is a test case with an error.
         is_strict: whether an inconclusive case is a failure; otherwise it is skipped.
-        properties: serial of a device -> name and value of its properties.
+        properties: device of cases -> name and value of its properties.
     """
     root = ElementTree.Element("testsuites", name=NAME)
     for device in dict.fromkeys(case.device for case in cases):

@@ -30,7 +30,7 @@ def _own(folder: Path) -> Path | None:
 def collect(paths: Sequence[Path]) -> Collection:
     """Read given files, and all `FILE_NAME` in given folders and their subfolders.
 
-    A file in a folder that is not of this schema is skipped, one that is given is an error.
+    A file in a folder that is not of this schema is skipped; a given one is an error.
 
     Raises:
         SeaformerError: a given file cannot be read, or there are no results.

@@ -32,7 +32,7 @@ class ComparisonPage(Page, template="latency_comparison.html"):
         alone: models that are in one benchmark only, a sentence for each benchmark.
         differences: differences that affect latency, which the user has accepted.
         facts: name of each condition -> its value in the old and in the new benchmark.
-        highest: highest ratio that is no regression.
+        highest: highest ratio that is not a regression.
         between: relative difference that intervals do not cover.
         confidence: confidence level of the ratios, 0..1.
     """

@@ -207,7 +207,7 @@ def _time_plot(one: Series, time: Scale, start: float, unit: str, unit_s: float)
     scale = Scale.over(values, ticks=4, least=_LEAST_CHANGE * runs[-1].median_ms)
     places = [time.at((_seconds(point) - start) / unit_s) for point in one.with_latency]
     shown: list[tuple[Position, str]] = [
-        ((place, scale.below(run.median_ms)), f"{_minute(point)}: {_exact(run)} ms")
+        ((place, scale.below(run.median_ms)), f"{point.measured_at}: {_exact(run)} ms")
         for place, point, run in zip(places, one.with_latency, runs, strict=True)
     ]
     intervals = "".join(
@@ -255,7 +255,3 @@ def _time(point: Point) -> str:
 
 def _seconds(point: Point) -> float:
     return point.source.results.created_at.timestamp()
-
-
-def _minute(point: Point) -> str:
-    return f"{point.source.results.created_at.astimezone(UTC):%Y-%m-%d %H:%M}"

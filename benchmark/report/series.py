@@ -6,6 +6,7 @@ series is what one wants to see the effect of: the file, the runtime, and this p
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import pairwise
 
 from seaformer.benchmark.report.benchmark_page import Source
@@ -23,7 +24,7 @@ class Point:
         source: the benchmark.
         model: the model.
         to_previous: latency / latency of the previous point; None without both.
-        to_first: latency / latency of the first point; None without both.
+        to_first: the same for the first point; only the latest latency of a series has it.
         changes: what changed since the previous point, as text.
     """
 
@@ -32,6 +33,11 @@ class Point:
     to_previous: Ratio | None
     to_first: Ratio | None
     changes: tuple[str, ...]
+
+    @property
+    def measured_at(self) -> str:
+        """When the benchmark started, to the minute, in UTC."""
+        return f"{self.source.results.created_at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,9 @@ def _points(members: Sequence[tuple[Source, ModelResult]]) -> Iterator[Point]:
             source=source,
             model=model,
             to_previous=None if before is None else _ratio((source, model), before),
-            to_first=None if before is None else _ratio((source, model), measured[0]),
+            to_first=None
+            if before is None or model is not measured[-1][1]
+            else _ratio((source, model), measured[0]),
             changes=tuple(_changes(members[place - 1], (source, model))) if place else (),
         )
 

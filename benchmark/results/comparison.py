@@ -72,7 +72,7 @@ class Compared:
 
 
 def highest_ratio(tolerance: float) -> float:
-    """Return the highest ratio that is no regression; a tolerance below `BETWEEN` has no effect."""
+    """Return the highest ratio that is not a regression; it is at least 1 + `BETWEEN`."""
     return 1 + max(tolerance, BETWEEN)
 
 
@@ -191,7 +191,7 @@ def _unequal(*sides: Sides) -> list[str]:
 
 
 def _other_device(new: DeviceFacts, old: DeviceFacts) -> list[str]:
-    if new.identity == old.identity:
+    if new.is_same(old):
         return []
     one, other = (f"{side.serial} ({side.model or 'unknown'})" for side in (new, old))
     return [f"device {one}, before {other}"]

@@ -33,7 +33,7 @@ class Case:
     """A model on a device.
 
     Attributes:
-        device: serial of the device.
+        device: serial number of the device, as `DeviceFacts.identity`.
         model: display name of the model.
         outcome: "failed" without a latency, because the output is wrong or nothing was measured;
             "not compared" if the older benchmark does not have the model.
@@ -59,11 +59,11 @@ def cases_of(
         compared: their comparison.
         tolerance: relative slowdown that is not a regression.
     """
-    serial = new.device.serial
+    device = new.device.identity
     by_id = {one.new.id: one for one in compared}
     cases = [
         Case(
-            serial,
+            device,
             new.names[model.id],
             *_outcome(model, by_id.get(model.id), old is not None, tolerance),
             measured_s=_measured_s(new, model.id),
@@ -75,7 +75,7 @@ def cases_of(
             model.id for model in old.models if model.label in {one.label for one in new.models}
         }
         cases += [
-            Case(serial, name, "not compared", "only the older benchmark has this model")
+            Case(device, name, "not compared", "only the older benchmark has this model")
             for id, name in old.names.items()
             if id not in known
         ]

@@ -40,4 +40,4 @@ def baseline_of(device: DeviceFacts, baselines: Sequence[Source]) -> Source | No
     """Return the older results for a device; those of a single benchmark are for any device."""
     if len(baselines) == 1:
         return baselines[0]
-    return next((one for one in baselines if one.results.device.identity == device.identity), None)
+    return next((one for one in baselines if one.results.device.is_same(device)), None)

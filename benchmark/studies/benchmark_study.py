@@ -91,12 +91,17 @@ class BenchmarkStudy(Study):
             compared, error = self._compare(console, one)
             cases += compared
             errors += filter(None, [error])
-        measured = {one.device.identity for one in finished.results}
         if len(self._old) > 1:
+            measured = [one.device for one in finished.results]
             cases += [
-                Case(one.results.device.serial, name, "not compared", "the device was not measured")
+                Case(
+                    one.results.device.identity,
+                    name,
+                    "not compared",
+                    "the device was not measured",
+                )
                 for one in self._old
-                if one.results.device.identity not in measured
+                if not any(one.results.device.is_same(device) for device in measured)
                 for name in one.results.names.values()
             ]
         problems = [
@@ -144,7 +149,7 @@ class BenchmarkStudy(Study):
         if path is None:
             return
         properties = {
-            one.device.serial: {
+            one.device.identity: {
                 "conditions": conditions_line(one),
                 "command": one.command,
                 "tolerance": f"{self.options.tolerance:g}",

@@ -128,7 +128,7 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
     phones = [switch_on(), switch_on()]
     ended = benchmark(tmp_path, tflite, "--runs", "1", "--device", "all")
     assert ended.status == 0, ended.errors
-    found = [read_results(path) for path in sorted((tmp_path / "results").iterdir())]
+    found = [read_results(path) for path in sorted((tmp_path / "results").glob("*/"))]
     assert {one.device.serial for one in found} == {phone.serial for phone in phones}
     assert all(one.complete and one.models[0].parity.passed for one in found)
     for phone in phones:
@@ -145,6 +145,10 @@ def test_the_phones_of_two_adb_servers_are_measured_in_one_run(
     found = [read_results(path) for path in sorted((tmp_path / "results").glob("*/"))]
     assert {one.device.serial for one in found} == {near.serial, far.serial}
     assert all(one.complete and one.emulated and one.models[0].parity.passed for one in found)
+    merged = (tmp_path / "results/report.html").read_text("utf-8")
+    assert "Latency of 1 model on 2 devices" in merged
+    assert "No latency can be stated" in merged
+    assert all(phone.serial in merged.replace("<wbr>", "") for phone in (near, far))
     for phone in (near, far):
         assert_left_clean(phone)
 

@@ -88,7 +88,7 @@ def test_a_phone_has_one_lock_whichever_server_it_is_used_through(
         phones[1].open_workspace("test")
     with pytest.raises(SeveralServers, match=rf"{servers[0]} and {servers[1]}\. Give only"):
         select_devices(loopback_phone.serial, servers)
-    # Without its own number, nothing tells that it is the same phone.
+    # Without its own number, it may be another phone.
     assert len(select_devices("all", servers).devices) == 2
     loopback_phone.set_property("ro.serialno", "8ABC")
     selection = select_devices("all", servers)

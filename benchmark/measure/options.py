@@ -27,6 +27,10 @@ from seaformer.parameter_types import Name, Parsed
 USUAL_FRAME = "1280x720"
 """Width and height of a phone's camera preview in landscape."""
 
+SHORTEST_S = 5.0
+"""Shortest sustained run: below, the sensors are read too few times for an interval."""
+LONGEST_S = 24 * 3600.0
+
 PATH = click.Path(path_type=Path)
 
 
@@ -40,6 +44,22 @@ def parse_share(option: str, text: str) -> float:
     if match is None or not 0 < float(match[1]) < 100:
         raise UsageError(f"{option} is '{text}'. Allowed: a percentage above 0, such as 1%.")
     return float(match[1]) / 100
+
+
+def parse_duration(option: str, text: str) -> float:
+    """Read a duration in seconds, such as "90s", "10m" or "1.5h".
+
+    Raises:
+        UsageError: it is not a duration from `SHORTEST_S` to `LONGEST_S`.
+    """
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|m|h)", text.strip().lower())
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise UsageError(
+            f"{option} is '{text}'. Allowed: a number of seconds, minutes or hours such as 90s, "
+            f"10m or 1h, from {SHORTEST_S:g}s to {LONGEST_S / 3600:g}h."
+        )
+    return seconds
 
 
 def parse_frame_size(text: str) -> tuple[int, int]:
@@ -144,8 +164,9 @@ class Options:
         type=click.FloatRange(min=1, max=86400),
         default=900.0,
         show_default=True,
-        help="Time limit for the benchmark of a device in seconds, including cooling down. Waiting "
-        "for a phone that is in use has a separate limit of the same length.",
+        help="Time limit for the benchmark of a device in seconds, including cooling down, "
+        "excluding the time of --sustain. Waiting for a phone that is in use has a separate limit "
+        "of the same length.",
     )
     output: Path | None = _option(
         "-o",
@@ -197,6 +218,20 @@ class Options:
         type=Parsed(parse_frame_size),
         help="Also measure whole camera frames, with separate times for preparation, inference and "
         f"post-processing. [without a size: {USUAL_FRAME}]",
+    )
+    sustain_s: float | None = _option(
+        "--sustain",
+        metavar="DURATION",
+        type=Parsed(partial(parse_duration, "--sustain")),
+        help="Instead of short rounds: run each model for this long, such as 10m, one after the "
+        "other in random order, and report latency, clock, temperature and throttling over time.",
+    )
+    frame_rate: float | None = _option(
+        "--frame-rate",
+        type=click.FloatRange(0.1, 240),
+        metavar="FPS",
+        help="With --sustain: frames per second that arrive, such as 30; those that arrive during "
+        "an inference are missed, except the newest. [default: back to back]",
     )
     blame: str | None = _option(
         "--blame",

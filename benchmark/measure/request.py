@@ -96,6 +96,8 @@ def make_request(
                 f"{option} is for --backend {' and '.join(ON_NPU)}, but the backend is "
                 f"{backend.name}."
             )
+    if options.frame_rate is not None and options.sustain_s is None:
+        raise UsageError("--frame-rate is for --sustain. Give both, or omit it.")
     sides = options.frame_size
     if sides is not None and not all(1 <= side <= MAX_FRAME_SIDE for side in sides):
         raise bad_frame_size("x".join(map(str, sides)))

@@ -39,9 +39,9 @@ from seaformer.benchmark.results.schema import (
 )
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
-from seaformer.benchmark.runner.plan import Plan, PlannedModel
+from seaformer.benchmark.runner.plan import Plan, PlannedActivity, PlannedModel
 from seaformer.benchmark.runner.plan_check import plan_mismatch
-from seaformer.benchmark.runner.record import Block, Record, RecordReader, Status
+from seaformer.benchmark.runner.record import Block, Record, RecordReader, Span, Status
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.statistics.bootstrap import MIN_ROUNDS, summarize
 from seaformer.temporary_folders import temporary_folder
@@ -354,6 +354,7 @@ class RunnerSession(Session):
         profile_runs: int = 0,
         turn: int | None = None,
         limit_s: float | None = None,
+        activity: PlannedActivity | None = None,
     ) -> Round:
         """Run the runner once and store its record, even if it failed."""
         plan = Plan(
@@ -375,6 +376,7 @@ class RunnerSession(Session):
             plugin=self._accelerator.plugin,
             options=self._accelerator.options,
             frame=planned_frame(self._frame) if self._frame_paths else None,
+            activity=activity,
         )
         reader = RecordReader()
 
@@ -382,6 +384,9 @@ class RunnerSession(Session):
             item = reader.add(line)
             if isinstance(item, Block) and purpose == "measure":
                 self.progress.advance(self.device.serial, len(item.durations_ns))
+            elif isinstance(item, Span):
+                self.on_span(item)
+                self._save_partial(reader, purpose)
 
         self._workspace.write(PLAN, plan.text().encode())
         try:
@@ -405,6 +410,20 @@ class RunnerSession(Session):
         require_success(finished, record, self.device.serial, self.request.backend)
         return done
 
+    def on_span(self, span: Span) -> None:
+        """Follow a sustained run."""
+
+    def _save_partial(self, reader: RecordReader, purpose: Purpose) -> None:
+        """Save the results with what has arrived of a long round."""
+        if not self.is_saving_due:
+            return
+        complete = self.rounds
+        self.rounds = [*complete, self._as_round(reader.record(), purpose, None, None)]
+        try:
+            self.save_so_far()
+        finally:
+            self.rounds = complete
+
     def _add_round(
         self,
         record: Record,
@@ -414,10 +433,30 @@ class RunnerSession(Session):
         stderr: str = "",
     ) -> Round:
         hot = None if purpose == "check" else self._throttled(record, conditions)
-        done = Round(
+        done = self._as_round(record, purpose, conditions, turn, stderr, hot)
+        if record.header is not None:
+            self.rounds.append(done)
+            for profiling in self._profilings:
+                if done.used and record.complete and record.events:
+                    profiling.add_profile(done.index, record.events)
+            if purpose in ("measure", "sustain"):
+                self.save_so_far()
+        return done
+
+    def _as_round(
+        self,
+        record: Record,
+        purpose: Purpose,
+        conditions: Conditions | None,
+        turn: int | None,
+        stderr: str = "",
+        hot: str | None = None,
+    ) -> Round:
+        keeps_hot = self.options.keep_throttled or purpose == "sustain"
+        return Round(
             index=len(self.rounds),
             purpose=purpose,
-            used=purpose != "check" and (hot is None or self.options.keep_throttled),
+            used=purpose != "check" and (hot is None or keeps_hot),
             throttled=hot,
             complete=record.complete,
             header=record.header,
@@ -430,15 +469,8 @@ class RunnerSession(Session):
             library_memory_bytes=record.library_memory_bytes,
             coverage=coverage_of(record, stderr) if purpose == "check" else None,
             frames=record.frames,
+            spans=record.spans,
         )
-        if record.header is not None:
-            self.rounds.append(done)
-            for profiling in self._profilings:
-                if done.used and record.complete and record.events:
-                    profiling.add_profile(done.index, record.events)
-            if purpose == "measure":
-                self.save_so_far()
-        return done
 
     def _throttled(self, record: Record, after: Conditions | None) -> str | None:
         """Return evidence that the device throttled in a round; None if it did not throttle."""

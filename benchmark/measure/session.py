@@ -93,7 +93,7 @@ class Session(ABC):
         self._created_at = datetime.now(UTC)
         self._facts = self.device.facts()
         self._cores = choose_cores(self._facts.cores, self.options.cores, self.options.threads)
-        limit_s = self.options.time_limit_s
+        limit_s = self.limit_s
         stopped_by: schema.StoppedBy = "runs"
         problem: str | None = None
         try:
@@ -131,6 +131,11 @@ class Session(ABC):
             problem = " ".join(filter(None, (problem, described(error, self.device.serial))))
         results = self._results(stopped_by, problem)
         return results.model_copy(update={"conditions_after": after} | summary)
+
+    @property
+    def is_saving_due(self) -> bool:
+        """Whether `save_so_far` would save now."""
+        return time.monotonic() >= self._next_save
 
     def save_so_far(self, at_once: bool = False) -> None:
         """Save the results so far, unless it would exceed `SAVING_SHARE` of the time.
@@ -193,7 +198,7 @@ class Session(ABC):
                 until=self.options.until,
                 runs_per_round=self.runs_per_round,
                 warmup_runs=self.warmup_runs,
-                time_limit_s=self.options.time_limit_s,
+                time_limit_s=self.limit_s,
                 cool_below_c=self.options.cool_below_c,
                 keep_throttled=self.options.keep_throttled,
                 seed=self.options.seed,
@@ -228,6 +233,11 @@ class Session(ABC):
         All files are in the workspace; `setting` applies to models without their own setting. After
         a SeaformerError, `rounds` has the data so far.
         """
+
+    @property
+    def limit_s(self) -> float:
+        """The time limit for all work on the device."""
+        return self.options.time_limit_s
 
     @property
     def _is_on_npu(self) -> bool:
@@ -277,7 +287,7 @@ class Session(ABC):
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeLimitError(
-                f"the time limit of {self.options.time_limit_s:g} s was reached. Request fewer "
+                f"the time limit of {self.limit_s:g} s was reached. Request fewer "
                 "runs, or more time with --time-limit."
             )
         return left

@@ -29,6 +29,7 @@ from seaformer.benchmark.runner.record import (
     Header,
     LoadedModel,
     PostProcessingRun,
+    Span,
 )
 from seaformer.errors import SeaformerError, quoted
 from seaformer.files import read_limited
@@ -47,7 +48,7 @@ UNFINISHED_NAME = "unfinished.json"
 MAX_FILE_BYTES = 64 * 2**20
 """Limit for a results.json: a run takes about 20 bytes, and a model has at most 100 000 runs."""
 
-Purpose = Literal["check", "measure", "prefix"]
+Purpose = Literal["check", "measure", "prefix", "sustain"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
 
@@ -459,7 +460,7 @@ class Round(FrozenModel):
         index: chronological index, from 0.
         purpose: "check" for the process of a single model whose output was compared; "measure"; or
             "prefix" for truncated-model timing, with the truncated models of one model and the
-            complete model, under separate ids.
+            complete model, under separate ids; or "sustain" for one model that ran for minutes.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
@@ -475,6 +476,7 @@ class Round(FrozenModel):
         turn: index of a group of rounds with one round per setting; ratios between settings are
             computed within each group. Null if every round has all the models.
         frames: the timed runs of whole frames.
+        spans: the inferences of a sustained run with the state of the device, about every second.
     """
 
     index: int
@@ -492,6 +494,7 @@ class Round(FrozenModel):
     library_memory_bytes: int | None = None
     coverage: Coverage | None = None
     frames: tuple[FrameRuns, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 class Results(Document):

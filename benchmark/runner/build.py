@@ -50,11 +50,11 @@ FLAGS = (
 
 BIONIC = {
     "libc.so": """
-        __errno __libc_init alarm atoi calloc chdir clock_gettime close closedir dup2 fcntl free
-        getpid getrusage lseek malloc memchr memcmp memcpy memmove memset open opendir
-        posix_memalign read readdir realloc sched_getaffinity sched_getcpu sched_setaffinity
-        setenv setitimer signal snprintf strchr strcmp strcpy strcspn strdup strerror strlen strrchr
-        strspn strstr strtod strtoll unlink vsnprintf write _exit
+        __errno __libc_init alarm atoi calloc chdir clock_gettime clock_nanosleep close closedir
+        dup2 execv fcntl fork free getpid getrusage lseek malloc memchr memcmp memcpy memmove memset
+        open opendir pipe posix_memalign read readdir realloc sched_getaffinity sched_getcpu
+        sched_setaffinity setenv setitimer signal snprintf strchr strcmp strcpy strcspn strdup
+        strerror strlen strrchr strspn strstr strtod strtoll unlink vsnprintf waitpid write _exit
     """,
     "libdl.so": "dlerror dlopen dlsym",
 }

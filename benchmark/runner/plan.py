@@ -8,6 +8,7 @@ file names in it are generated.
     accelerator cpu
     library libLiteRt.so
     frame camera.frame 720 1280
+    activity 1 0 600000000000 1000000000 33333333
     ...
     model a
     file a.tflite
@@ -50,6 +51,15 @@ LIMITS = {
     "time_limit_s": (0.001, 10**6),
 }
 """Field of a plan -> its minimum and maximum."""
+
+ACTIVITY_LIMITS = {
+    "active_s": (0.001, 10**5),
+    "idle_s": (0, 10**5),
+    "cycles": (1, 1000),
+    "sample_s": (0.001, 60),
+    "frame_rate": (0.01, 1000),
+}
+"""Field of an activity -> its minimum and maximum."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,43 @@ class PlannedPreparation:
         if self.mask_size is not None:
             lines.append("frame-mask {} {} {}".format(self.mask_of, *self.mask_size))
         return lines
+
+
+@dataclass(frozen=True)
+class PlannedActivity:
+    """Running the only model of a plan for some time, with the state of the device.
+
+    Attributes:
+        active_s: seconds of inferences in a cycle.
+        idle_s: seconds without inferences before them, with the model loaded.
+        cycles: how often that is repeated.
+        sample_s: seconds between two readings of the sensors; an inference is never interrupted.
+        frame_rate: frames per second that arrive; the newest one is processed, others are missed.
+            None to start every inference at the end of the previous one.
+    """
+
+    active_s: float
+    idle_s: float = 0.0
+    cycles: int = 1
+    sample_s: float = 1.0
+    frame_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in ACTIVITY_LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise UsageError(f"{name} is {value}. Allowed: {low} to {high}.")
+
+    @property
+    def total_s(self) -> float:
+        """The planned seconds of all cycles."""
+        return self.cycles * (self.active_s + self.idle_s)
+
+    def line(self) -> str:
+        """Return its line of the plan, with times in nanoseconds."""
+        frame_s = 0.0 if self.frame_rate is None else 1 / self.frame_rate
+        times = (self.idle_s, self.active_s, self.sample_s, frame_s)
+        return " ".join(["activity", str(self.cycles), *(str(round(1e9 * one)) for one in times)])
 
 
 @dataclass(frozen=True)
@@ -199,6 +246,7 @@ class Plan:
         plugin: library of the runtime for the NPU, like `library`; None if it is part of that.
         options: options of the runtime for the NPU, by its own names.
         frame: frame for models with a `preparation`; None if no model has one.
+        activity: what to do with the only model after its blocks; None for nothing.
     """
 
     backend: str
@@ -220,8 +268,11 @@ class Plan:
     plugin: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     frame: PlannedFrame | None = None
+    activity: PlannedActivity | None = None
 
     def __post_init__(self) -> None:
+        if self.activity is not None and len(self.models) != 1:
+            raise UsageError(f"an activity is of one model, but there are {len(self.models)}.")
         if self.backend not in BACKENDS:
             raise unknown_name("backend of the runner", self.backend, BACKENDS)
         if self.accelerator not in ACCELERATORS[self.backend]:
@@ -279,6 +330,7 @@ class Plan:
             *([] if self.plugin is None else [f"plugin {self.plugin}"]),
             *(f"option {key} {value}" for key, value in self.options.items()),
             *(() if self.frame is None else (self.frame.line(),)),
+            *(() if self.activity is None else (self.activity.line(),)),
             *(line for model in self.models for line in model.lines()),
             "end",
         ]

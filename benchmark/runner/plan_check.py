@@ -28,7 +28,11 @@ def plan_mismatch(plan: Plan, record: Record) -> str | None:
     for frames in record.frames:
         runs = (len(frames.preparation_ns), plan.runs_per_block)
         compared[f"frames after block {frames.block} of {frames.model}"] = runs
+    cycles = plan.activity.cycles if plan.activity is not None else 0
+    active = {span.cycle for span in record.spans if not span.is_idle}
+    compared["cycles"] = (sorted(active), list(range(len(active) if active else 0)))
     if record.complete:
+        compared["number of cycles"] = (len(active), cycles)
         compared["models"] = ([one.id for one in record.models], ids)
         counts = Counter(block.model for block in record.blocks)
         compared |= {f"blocks of {model}": (counts[model], plan.blocks) for model in ids}

@@ -249,6 +249,49 @@ class FrameRuns(_Exact):
 
 
 @dataclass(frozen=True)
+class Span(_Exact):
+    """The time between two readings of the sensors while a model runs, or while nothing runs.
+
+    Attributes:
+        model: its id.
+        index: chronological index among all spans, from 0.
+        cycle: cycle of the plan, from 0.
+        is_idle: whether it is of the idle part of the cycle.
+        started_ns: start time on the device's monotonic clock.
+        ended_ns: when the sensors were read.
+        durations_ns: every inference that ended in it.
+        missed_frames: frames that were not processed because a newer one had arrived.
+        frequency_khz: clock of the processor at its end; None if unknown.
+        temperature_c: the highest of the header's sensors; None if there are none.
+        thermal_status: Android's thermal status, asked about once a second, 0 (none) to 6; None if
+            unknown.
+        battery_current: current of the battery as the kernel reports it, by its documentation in
+            microampere; None if it cannot be read.
+        battery_voltage: its voltage, likewise in microvolt.
+    """
+
+    model: Text
+    index: Count
+    cycle: Count
+    is_idle: StrictBool
+    started_ns: Count
+    ended_ns: Count
+    durations_ns: tuple[Duration, ...]
+    missed_frames: Count
+    frequency_khz: Count | None
+    temperature_c: Number | None
+    thermal_status: Count | None
+    battery_current: StrictInt | None
+    battery_voltage: Count | None
+
+    def __post_init__(self) -> None:
+        if self.ended_ns <= self.started_ns:
+            raise ValueError("it ends before it starts: the clock of the device jumped")
+        if sum(self.durations_ns) > self.ended_ns - self.started_ns:
+            raise ValueError("its inferences last longer than the span")
+
+
+@dataclass(frozen=True)
 class ProfileEvent(_Exact):
     """An event of the runtime's profiler.
 
@@ -314,13 +357,14 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "block": TypeAdapter(Block),
     "post-processing": TypeAdapter(PostProcessingRun),
     "frames": TypeAdapter(FrameRuns),
+    "span": TypeAdapter(Span),
     "event": TypeAdapter(ProfileEvent),
     "memory": TypeAdapter(_Memory),
     "error": TypeAdapter(_Error),
     "end": TypeAdapter(_End),
 }
 
-Item = Header | LoadedModel | Block | PostProcessingRun | FrameRuns | ProfileEvent
+Item = Header | LoadedModel | Block | PostProcessingRun | FrameRuns | Span | ProfileEvent
 
 
 @dataclass(frozen=True)
@@ -332,6 +376,7 @@ class Record:
     blocks: tuple[Block, ...]
     post_processing: tuple[PostProcessingRun, ...]
     frames: tuple[FrameRuns, ...]
+    spans: tuple[Span, ...]
     events: tuple[ProfileEvent, ...]
     library_memory_bytes: int | None  # of the process, before any model
     peak_memory_bytes: int | None  # after that, with all models, without profiled runs
@@ -359,6 +404,7 @@ class RecordReader:
     _checksum: int = 0
     _models: set[str] = field(default_factory=set)
     _blocks: int = 0
+    _spans: int = 0
     _problem: str | None = None
     _ended: bool = False
 
@@ -386,6 +432,7 @@ class RecordReader:
             blocks=tuple(self._all(Block)),
             post_processing=tuple(self._all(PostProcessingRun)),
             frames=tuple(self._all(FrameRuns)),
+            spans=tuple(self._all(Span)),
             events=tuple(self._all(ProfileEvent)),
             library_memory_bytes=memory and memory.library_bytes,
             peak_memory_bytes=memory and memory.peak_bytes,
@@ -416,7 +463,7 @@ class RecordReader:
             if item.id in self._models:
                 raise ValueError(f"the model {item.id!r} appears twice")
             self._models.add(item.id)
-        of_model = Block | PostProcessingRun | FrameRuns | ProfileEvent
+        of_model = Block | PostProcessingRun | FrameRuns | Span | ProfileEvent
         if isinstance(item, of_model) and item.model not in self._models:
             raise ValueError(f"there is no model {item.model!r}")
         if isinstance(item, Block):
@@ -425,6 +472,10 @@ class RecordReader:
             if len(item.cpus) != len(item.durations_ns):
                 raise ValueError("the numbers of processors and runs differ")
             self._blocks += 1
+        if isinstance(item, Span):
+            if item.index != self._spans:
+                raise ValueError(f"span {item.index} follows {self._spans} spans")
+            self._spans += 1
         if isinstance(item, PostProcessingRun | FrameRuns) and item.block >= self._blocks:
             raise ValueError(f"there is no block {item.block}")
         if isinstance(item, _End) and item.crc32 != f"{self._checksum:08x}":

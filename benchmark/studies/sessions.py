@@ -14,6 +14,7 @@ from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request
 from seaformer.benchmark.measure.runner_session import RunnerSession
 from seaformer.benchmark.measure.session import Save, Session, described
+from seaformer.benchmark.measure.sustained_session import SustainedSession
 from seaformer.benchmark.official_tool.tool_session import ToolSession
 from seaformer.benchmark.results.schema import Results
 from seaformer.interrupts import heeded
@@ -52,7 +53,7 @@ def measure(
         SeaformerError: the only device measured nothing, or files for a device are unavailable.
         KeyboardInterrupt: Ctrl-C before anything was measured.
     """
-    kind = ToolSession if request.backend.name == OFFICIAL_TOOL else RunnerSession
+    kind = _kind(request)
     sessions = [
         kind(device, request, _at_settings(candidates, settings), progress, save)
         for (device, settings), save in zip(devices, saves, strict=True)
@@ -61,6 +62,12 @@ def measure(
         for session in sessions:
             session.get_ready()
     return _run_together(sessions)
+
+
+def _kind(request: Request) -> type[Session]:
+    if request.backend.name == OFFICIAL_TOOL:
+        return ToolSession
+    return RunnerSession if request.options.sustain_s is None else SustainedSession
 
 
 def _at_settings(

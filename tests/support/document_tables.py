@@ -22,6 +22,7 @@ from seaformer.benchmark.results.imagenet import SOURCES, published_for
 from seaformer.benchmark.results.schema import Results as BenchmarkResults
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.pareto.classification_networks import PEERS, SEAFORMERS
+from seaformer.benchmark.studies.sustained.sustained_results import SustainedResults
 from seaformer.evaluation.results import Results as EvaluationResults
 from seaformer.export.heads import HEADS
 from seaformer.models.catalog import count_macs
@@ -269,6 +270,7 @@ SECTIONS = {
     "classifiers": ("docs/benchmark.md", classifiers),
     "metadata-members": ("docs/file_formats.md", partial(members, Metadata)),
     "results-members": ("docs/file_formats.md", partial(members, BenchmarkResults)),
+    "sustained-members": ("docs/file_formats.md", partial(members, SustainedResults)),
     "evaluation-members": ("docs/file_formats.md", partial(members, EvaluationResults)),
     "blame-members": ("docs/file_formats.md", partial(members, BlameResults)),
     "progress-members": ("docs/file_formats.md", progress),

@@ -33,8 +33,9 @@ from seaformer.benchmark.results.blame_results import (
 )
 from seaformer.benchmark.results.comparison import compare
 from seaformer.benchmark.results.published import FIGURES
-from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results
+from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results, Round
 from seaformer.benchmark.results.schema import ModelResult as BenchmarkedModel
+from seaformer.benchmark.runner.record import Span
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
 from seaformer.benchmark.studies.accelerators.accelerators_results import (
     AcceleratorResults,
@@ -51,6 +52,9 @@ from seaformer.benchmark.studies.attention.attention_results import (
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_study import combine
+from seaformer.benchmark.studies.sustained.course import course
+from seaformer.benchmark.studies.sustained.sustained_page import write_sustained_page
+from seaformer.benchmark.studies.sustained.sustained_results import SustainedResults
 from seaformer.evaluation.average_precision import MEASURES
 from seaformer.evaluation.evaluation_page import write_report as write_evaluation_page
 from seaformer.evaluation.metrics import SegmentationScores
@@ -268,6 +272,45 @@ def attention_results(
             for side in sides
         ),
         layers=tuple(layers), paper_source=paper.SOURCE,
+    )  # fmt: skip
+
+
+def sustained(path: Path) -> None:
+    """A model that throttles and settles, one that does not, and one with wrong output."""
+    files = (LONG, "models/slower.tflite", "wrong.tflite")
+    candidates = [candidate(number, file) for number, file in enumerate(files)]
+    results = make_results(
+        candidates, {one.id: times_around(20.0, 0) for one in candidates}, parities={"m2": WRONG}
+    )
+    random = np.random.default_rng(0)
+
+    def run(model: str, seconds: int, settles_s: float) -> Round:
+        spans = []
+        for second in range(seconds):
+            share = 1 - 0.4 * (1 - np.exp(-second / settles_s))
+            times_ns = random.normal(25e6 / share, 4e5, int(40 * share)).astype(int)
+            spans.append(
+                Span(
+                    model=model, index=second, cycle=0, is_idle=False,
+                    started_ns=second * 10**9, ended_ns=(second + 1) * 10**9 - 1,
+                    durations_ns=tuple(int(one) // 2 for one in times_ns),
+                    missed_frames=second // 20, frequency_khz=int(2_841_600 * share),
+                    temperature_c=90 - 50 * share, thermal_status=int(share < 0.8),
+                    battery_current=None, battery_voltage=None,
+                )
+            )  # fmt: skip
+        return results.rounds[0].model_copy(update={"purpose": "sustain", "spans": tuple(spans)})
+
+    rounds = [run("m1", 60, 1000.0), run("m0", 120, 8.0)]
+    write_sustained_page(
+        path,
+        SustainedResults(
+            created_at=MADE, command=f"{COMMAND} --sustain 2m --frame-rate 60",
+            conditions="Maker Phone (SM8250), Android 13", emulated=False, interrupted=True,
+            sustain_s=120.0, frame_rate=60.0, results="results.json",
+            problem="interrupted", warnings=("it was <busy>",),
+            models=tuple(course(one, rounds, 120.0, 60.0, 0) for one in results.models),
+        ),
     )  # fmt: skip
 
 
@@ -504,7 +547,7 @@ PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
         benchmark, benchmarks, latency_comparison, history, emulated, table, pareto, accelerators,
-        attention, attention_in_swin, blame, evaluation, comparison, detection,
+        attention, attention_in_swin, sustained, blame, evaluation, comparison, detection,
         detection_comparison, training, sensitivity, mixed_precision,
     )
 }  # fmt: skip

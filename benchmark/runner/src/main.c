@@ -13,6 +13,7 @@
 #include "report.h"
 #include "runtime.h"
 #include "system.h"
+#include "thermal_status.h"
 
 /* VERSION and TARGET are strings that build.py defines. */
 #define NAME_AND_VERSION "seaformer-runner " VERSION " " TARGET "\n"
@@ -66,12 +67,14 @@ int main(int argc, char **argv) {
     plan_read(enter_folder(argv[1]), &planned);
     const runtime *with = find_runtime(planned.backend);
     guard(planned.time_limit_ms);
+    if (planned.activity.cycles > 0) watch_thermal_status();
     bind_to_cpus(&planned);
     find_sensors(planned.sysfs);
     const int64_t start = clock_ns();
     const char *version = with->open(&planned);
     write_header(&planned, version, clock_ns() - start);
     measure(&planned, with);
+    stop_watching();
     report_end();
     /* Not exit(): the runtimes no longer need to clean up. */
     _exit(STATUS_DONE);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "activity.h"
 #include "post_processing.h"
 #include "preparation.h"
 #include "report.h"
@@ -346,6 +347,8 @@ void measure(const plan *planned, const runtime *with) {
         if (subjects[i].planned->output != NULL) write_outputs(&subjects[i], with);
     now("measuring", STATUS_NO_MODEL, damaged);
     measure_blocks(subjects, planned, with);
+    if (planned->activity.cycles > 0)
+        run_activity(planned, subjects[0].planned, &subjects[0].loaded, with);
     line_begin("memory");
     line_count("library_bytes", library_bytes);
     line_count("peak_bytes", peak_bytes());

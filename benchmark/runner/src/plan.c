@@ -85,6 +85,19 @@ static void read_frame_mask(planned_model *model, char *value) {
     read_sides(key, value, MAX_SIDE, &model->frame_mask_height, &model->frame_mask_width);
 }
 
+static void read_activity(planned_activity *to, char *value) {
+    const struct {
+        int64_t *to, low;
+    } numbers[] = {
+        {&to->cycles, 1}, {&to->idle_ns, 0}, {&to->active_ns, 1}, {&to->sample_ns, 1}, {&to->frame_ns, 0}};
+    const char *number;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        number = word(&value);
+        *numbers[i].to = integer("activity", number ? number : "", numbers[i].low, 1000000000000000);
+    }
+    if (word(&value) != NULL) fail(STATUS_BAD_PLAN, "plan: activity has too many numbers");
+}
+
 static void read_option(plan *to, char *value) {
     const char *key = word(&value);
     if (to->option_count == MAX_OPTIONS) fail(STATUS_BAD_PLAN, "plan: too many options");
@@ -141,6 +154,7 @@ static int read_of_run(plan *to, const char *key, char *value) {
     else if (strcmp(key, "plugin") == 0) to->plugin = value;
     else if (strcmp(key, "option") == 0) read_option(to, value);
     else if (strcmp(key, "frame") == 0) read_frame(to, value);
+    else if (strcmp(key, "activity") == 0) read_activity(&to->activity, value);
     else return 0;
     return 1;
 }
@@ -150,6 +164,8 @@ static void check(const plan *read) {
         !read->threads || !read->warmup_runs || !read->runs_per_block || !read->time_limit_ms ||
         !read->model_count)
         fail(STATUS_BAD_PLAN, "plan: something is missing");
+    if (read->activity.cycles > 0 && read->model_count > 1)
+        fail(STATUS_BAD_PLAN, "plan: an activity is of one model");
     for (int i = 0; i < read->model_count; i++)
         if (!read->models[i].file || !read->models[i].input)
             fail(STATUS_BAD_PLAN, "plan: model %s has no file or no input", read->models[i].id);

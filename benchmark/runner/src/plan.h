@@ -27,6 +27,10 @@ typedef struct {
 } accelerator_option;
 
 typedef struct {
+    int64_t cycles, idle_ns, active_ns, sample_ns, frame_ns; /* cycles is 0 without an activity */
+} planned_activity;
+
+typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
     const char *frame; /* may be NULL */
     int32_t frame_height, frame_width;
@@ -37,6 +41,7 @@ typedef struct {
     int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, full_acceleration,
         time_limit_ms;
     const char *plugin; /* library of the accelerator; NULL if built into the runtime */
+    planned_activity activity;
     int option_count;
     accelerator_option options[MAX_OPTIONS];
     int model_count;

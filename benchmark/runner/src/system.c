@@ -24,6 +24,12 @@ int64_t clock_ns(void) { return nanoseconds(CLOCK_MONOTONIC); }
 
 int64_t unix_ms(void) { return nanoseconds(CLOCK_REALTIME) / 1000000; }
 
+void sleep_until(int64_t at_ns) {
+    const struct timespec at = {at_ns / 1000000000, at_ns % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
+    }
+}
+
 void *allocate(size_t count, size_t size) {
     void *memory = calloc(count ? count : 1, size);
     if (memory == NULL) fail(STATUS_NO_MODEL, "out of memory");
@@ -196,6 +202,43 @@ int64_t frequency_khz(int cpu) {
     if (!read_line(path, value, sizeof value)) return -1;
     const long long number = strtoll(value, &end, 10);
     return end == value || number <= 0 ? -1 : number;
+}
+
+static char battery_folder[PATH_SIZE]; /* empty without a battery */
+
+/* Reads a whole number; returns 0 if it is missing or not permitted. */
+static int read_number(const char *folder, const char *name, int64_t *number) {
+    char path[PATH_SIZE + 64], value[64], *end;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (!read_line(path, value, sizeof value)) return 0;
+    *number = strtoll(value, &end, 10);
+    return end != value;
+}
+
+void find_battery(const char *sysfs) {
+    char supplies[PATH_SIZE / 2], folder[PATH_SIZE], path[PATH_SIZE + 64], type[64];
+    int64_t current;
+    snprintf(supplies, sizeof supplies, "%s/class/power_supply", sysfs);
+    DIR *listed = opendir(supplies);
+    struct dirent *entry;
+    if (listed == NULL) return;
+    while (battery_folder[0] == 0 && (entry = readdir(listed)) != NULL) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(folder, sizeof folder, "%s/%s", supplies, entry->d_name);
+        snprintf(path, sizeof path, "%s/type", folder);
+        if (read_line(path, type, sizeof type) && strcmp(type, "Battery") == 0 &&
+            read_number(folder, "current_now", &current))
+            snprintf(battery_folder, sizeof battery_folder, "%s", folder);
+    }
+    closedir(listed);
+}
+
+battery_state read_battery(void) {
+    battery_state state = {0, 0, -1};
+    if (battery_folder[0] == 0) return state;
+    state.has_current = read_number(battery_folder, "current_now", &state.current);
+    if (!read_number(battery_folder, "voltage_now", &state.voltage)) state.voltage = -1;
+    return state;
 }
 
 disturbances count_disturbances(void) {

@@ -12,6 +12,9 @@ int64_t clock_ns(void);
 /* Milliseconds since 1970. */
 int64_t unix_ms(void);
 
+/* Sleeps until a moment of the monotonic clock. */
+void sleep_until(int64_t at_ns);
+
 /* Allocates memory, or fails. */
 void *allocate(size_t count, size_t size);
 
@@ -48,6 +51,17 @@ double temperature_c(void);
 
 /* Clock frequency of a processor; negative if unknown. */
 int64_t frequency_khz(int cpu);
+
+/* Finds the battery whose current can be read in a folder like /sys. */
+void find_battery(const char *sysfs);
+
+typedef struct {
+    int has_current;
+    int64_t current, voltage; /* as the kernel reports them; a negative voltage is unknown */
+} battery_state;
+
+/* Reads the battery that was found. */
+battery_state read_battery(void);
 
 typedef struct {
     int64_t page_faults, context_switches;

@@ -140,9 +140,17 @@ class LoopbackPhone:
         (self._root / "dev" / "fastrpc-cdsp").touch()
 
     def _state(self, name: str, text: str) -> None:
-        (self._root / "state" / name).write_text(text)
+        # Replaced as a whole: a file that is truncated first can be read while it is empty.
+        draft = self._root / "tmp" / name
+        draft.write_text(text)
+        draft.replace(self._root / "state" / name)
 
     # ---- files and processes
+
+    @property
+    def root(self) -> Path:
+        """Its file tree, without /data."""
+        return self._root
 
     @property
     def storage(self) -> Path:

@@ -84,7 +84,7 @@ def _make(root: Path) -> None:
     shutil.rmtree(debian)
 
     glibc, none = ("-target", "aarch64-linux-gnu.2.34"), ("-target", "aarch64-linux-musl")
-    _compile(programs / "loader", ["loader.c", "bionic.c"], glibc)
+    _compile(programs / "loader", ["loader.c", "bionic.c", "pace.c"], glibc)
     _compile(libraries / "cores.so", ["cores.c"], [*glibc, "-shared", "-fPIC"])
     alone = ["-nostdlib", "-static", "-fno-stack-protector"]
     _compile(programs / "linker64", ["linker64.c"], [*none, *alone])

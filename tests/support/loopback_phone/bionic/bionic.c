@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "loader.h"
+#include "pace.h"
 
 /* ---- start ---- */
 
@@ -222,7 +223,7 @@ static void *bionic_dlopen(const char *path, int flags) {
 static void *bionic_dlsym(void *handle, const char *name) {
   void *found = is_image(handle) ? image_symbol(handle, name) : library_function(name);
   if (!found) snprintf(loader_error, sizeof loader_error, "undefined symbol: %s", name);
-  return found;
+  return paced(name, found);
 }
 static char *bionic_dlerror(void) {
   static char text[sizeof loader_error];
@@ -286,6 +287,8 @@ static const struct { const char *name; void *address; } differing[] = {
     {"pthread_sigmask", change_mask},
     {"sigaction", change_action},
     {"sysconf", system_configuration},
+    {"clock_gettime", phone_clock},
+    {"clock_nanosleep", phone_sleep},
     {"dlopen", bionic_dlopen},
     {"dlsym", bionic_dlsym},
     {"dlerror", bionic_dlerror},

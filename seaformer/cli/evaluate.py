@@ -206,9 +206,9 @@ def main(
     Cityscapes, PASCAL-Context, COCO-Stuff 10K, ImageNet or COCO, or images/ and masks/ with
     labels.json, a list of the class names, or images with a JSON file in COCO's format. The scores
     on its validation images are mIoU, mean accuracy and pixel accuracy, or top-1 and top-5, or for
-    detection AP, AP50 and AP75. Rerun the command to resume an interrupted run. --accelerator applies to the MODELs; a
-    --reference is computed on the CPU. With --device, a phone attached over adb runs the MODEL on
-    this accelerator.
+    detection AP, AP50 and AP75. Rerun the command to resume an interrupted run. --accelerator
+    applies to the MODELs; a --reference is computed on the CPU. With --device, a phone attached
+    over adb runs the MODEL on this accelerator.
     """
     processor = read_processor(accelerator, soc)
     user_statement = read_statement(**statement)

@@ -240,7 +240,9 @@ def test_boxes_are_drawn_in_the_colors_of_their_classes(ran: Callable[[str], App
     color = model.metadata.palette[index]
     edges = [(middle[1], round(2 * float(right)) - 1), (round(2 * float(bottom)) - 1, middle[0])]
     assert [tuple(drawn[y, x].tolist()) for y, x in edges] == [color, color]
-    inside = drawn[round(2 * float(top)) : edges[1][0] - 2, round(2 * float(left)) : edges[0][1] - 2]
+    inside = drawn[
+        round(2 * float(top)) : edges[1][0] - 2, round(2 * float(left)) : edges[0][1] - 2
+    ]
     assert (inside == color).all(axis=2).mean() < 0.5  # an outline and a label
 
 

@@ -23,6 +23,7 @@ from seaformer.datasets.shapes import ShapesDataset
 from seaformer.evaluation.metrics import sqnr_db
 from seaformer.export.convert import tflite_file
 from seaformer.imaging.prediction import prepare_input
+from seaformer.imaging.preprocessing import prepare
 from seaformer.models.create import create_model
 from seaformer.quantization.preparation import (
     MEMBER,
@@ -120,8 +121,7 @@ def scenes() -> tuple[np.ndarray, ...]:
 def outputs(file: Path) -> np.ndarray:
     with open_model(file) as session:
         rows = [
-            session.run(prepare_input(image, session, session.metadata))[0]
-            for image in scenes()
+            session.run(prepare_input(image, session, session.metadata))[0] for image in scenes()
         ]
     found = np.stack(rows)
     return found.transpose(0, 3, 1, 2) if file.suffix == ".tflite" else found

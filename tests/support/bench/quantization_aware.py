@@ -128,12 +128,13 @@ def table(folder: Path, steps: int, scenes: int) -> str:
     for row, file, model, timed in zip(ROWS, files, models, results.models, strict=True):
         change = model["difference"]
         paired = results.ratio(timed.id, results.models[0].id)
+        latency = median(timed.latency and timed.latency.run)
         lines.append(
             f"| {row.weights} | {row.precision} | {row.ranges} | "
             f"{100 * model['scores']['miou']:.2f} | "
             + (f"{change['points']:+.2f} ({change['low']:+.2f} to {change['high']:+.2f})"
                if change else "-")
-            + f" | {file.stat().st_size / 1e6:.2f} | {median(timed.latency and timed.latency.run)} | "
+            + f" | {file.stat().st_size / 1e6:.2f} | {latency} | "
             f"{'1' if paired is None else ratio(paired)} |"
         )  # fmt: skip
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from seaformer.export.verify.thresholds import lowest_threshold, passes, thresho
 from seaformer.export.verify.verification import (
     compare,
     float32_channels,
+    lowest_of_float32,
     make_samples,
     reached,
 )
@@ -116,7 +117,10 @@ def self_check(
     elif lost := lost_channels(
         errors.worst(),
         min_channel_db(
-            lowest_threshold(comparisons, precision).sqnr_db, False, float32_channels(samples)
+            lowest_threshold(comparisons, precision).sqnr_db,
+            False,
+            float32_channels(samples),
+            lowest_of_float32(comparisons),
         ),
         metadata.labels,
     ):

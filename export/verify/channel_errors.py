@@ -18,7 +18,8 @@ ALLOWANCE_DB, ALLOWANCE_OF_INTEGERS_DB = 30.0, 10.0
 """How far a single channel may be below the threshold for all channels together."""
 
 MARGIN_DB = 6.0
-"""How far the worst channel of a file may be below the worst channel of PyTorch's float32."""
+"""How far the worst channel of a file may always be below the worst channel of PyTorch's float32.
+"""
 
 LOWEST_DB = 30.0
 """Lowest threshold of a channel in floating point."""
@@ -70,17 +71,28 @@ class ChannelErrors:
 
 
 def min_channel_db(
-    min_sqnr_db: float, is_quantized: bool, in_float32: Sequence[ChannelError] = ()
+    min_sqnr_db: float,
+    is_quantized: bool,
+    in_float32: Sequence[ChannelError] = (),
+    float32_db: float | None = None,
 ) -> float:
     """Return the threshold per channel if all channels together have to reach `min_sqnr_db`.
 
-    `in_float32` are the worst channels of PyTorch's own float32: a network whose output hardly
-    depends on the image, as with some random weights, has a small spread in every channel.
+    A network whose output hardly depends on the image, as with some random weights, has a small
+    spread in every channel. Compared with PyTorch's own float32, a channel of the file may have as
+    much more noise as all channels together may have.
+
+    Args:
+        min_sqnr_db: threshold for all channels together.
+        is_quantized: whether the precision of the file is quantized.
+        in_float32: the worst channels of PyTorch's own float32.
+        float32_db: the lowest SQNR of PyTorch's own float32; None if unknown.
     """
     usual_db = min_sqnr_db - (ALLOWANCE_OF_INTEGERS_DB if is_quantized else ALLOWANCE_DB)
     if is_quantized or not in_float32:
         return usual_db
-    return min(usual_db, max(in_float32[0].sqnr_db - MARGIN_DB, LOWEST_DB))
+    more_noise_db = max(MARGIN_DB, (float32_db or 0.0) - min_sqnr_db)
+    return min(usual_db, max(in_float32[0].sqnr_db - more_noise_db, LOWEST_DB))
 
 
 def lost_channels(

@@ -222,6 +222,12 @@ def float32_channels(samples: Iterable[Sample]) -> tuple[ChannelError, ...]:
     return errors.worst()
 
 
+def lowest_of_float32(comparisons: Iterable[Comparison]) -> float | None:
+    """The lowest SQNR of PyTorch's own float32 in dB; None if no comparison has one."""
+    known = [row.pytorch_float32_sqnr_db for row in comparisons]
+    return min((value for value in known if value is not None), default=None)
+
+
 def compare(
     session: ImageSession, sample: Sample, channels: ChannelErrors | None = None
 ) -> Comparison:

@@ -70,3 +70,12 @@ def test_a_channel_need_not_be_more_accurate_than_in_pytorch(
     own = () if own_db is None else (ChannelError(channel=3, sqnr_db=own_db),)
     assert min_channel_db(100.0, False, own) == expected
     assert min_channel_db(15.0, True, own) == 5.0
+
+
+@pytest.mark.parametrize(("float32_db", "expected"), [(None, 60.0), (103.0, 60.0), (116.0, 50.0)])
+def test_a_channel_may_have_as_much_more_noise_as_all_together(
+    float32_db: float | None, expected: float
+) -> None:
+    own = (ChannelError(channel=3, sqnr_db=66.0),)
+    assert min_channel_db(100.0, False, own, float32_db) == expected
+    assert min_channel_db(100.0, False, own, 200.0) == 30.0

@@ -37,12 +37,13 @@ _BATCH = 48
 def module_path(node_name: str, modules: Collection[str]) -> str:
     """Return the path of the module that contains a node, one of `modules`.
 
-    `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has three
+    `/stem/stage1.0/expand/Conv` becomes `stem.stage1.0.expand`. The exporter has four
     peculiarities. It writes the container before a number, even inside the container's own call
     (`/features/features.0/Conv` is `features.0`, and `/a/a.1/a.1.2/Conv` is `a.1.2`). It numbers
     repeated calls of a module (`/act_1/Relu` is the second call of `act`). It omits modules that
     are not called themselves (`self.trunk.layer1(x)` gives `/layer1/...`); if this is ambiguous,
-    the common parent is returned.
+    the common parent is returned. A module that several others share, and its parent as well, is
+    written by its name in the parent (`/blocks.0/pos/Conv` is `pos`).
 
     Raises:
         SeaformerError: the name does not match any module.
@@ -51,11 +52,12 @@ def module_path(node_name: str, modules: Collection[str]) -> str:
     for scope in node_name.strip("/").split("/")[:-1]:
         inside = f"{path}." if path else ""
         names = (scope, re.sub(r"_\d+$", "", scope))
-        parts = (f"{base}{name}" for base in _ancestors(path) for name in names)
+        parts = [f"{base}{name}" for base in _ancestors(path) for name in names]
         found = next((p for p in parts if p in modules and p.startswith(inside)), None)
         if found is None:
             deeper = tuple(f".{name}" for name in names)
             meant = [p for p in modules if p.startswith(inside) and p.endswith(deeper)]
+            meant = meant or [p for p in parts if p in modules][:1]
             if not meant:
                 raise SeaformerError(f"ONNX node '{node_name}' belongs to no module of the model")
             if len(meant) > 1:

@@ -55,6 +55,9 @@ IMAGE = np.random.default_rng(3).uniform(0, 255, (1, 3, 128, 192)).astype(np.flo
         # A module may have such a name itself.
         ("/act_1/Relu", ["act", "act_1"], "act_1"),
         ("/conv_2/conv_2_1/Conv", ["conv_2", "conv_2.conv_2"], "conv_2.conv_2"),
+        # A module of the network that is also an attribute of its blocks.
+        ("/blocks.0/pos/proj/Conv", ["pos", "blocks", "blocks.0", "pos.proj"], "pos.proj"),
+        ("/blocks.0/pos/Conv", ["pos", "blocks.0", "blocks.0.mix.pos"], "blocks.0.mix.pos"),
     ],
 )
 def test_path_of_a_node(node: str, modules: list[str], path: str | None) -> None:

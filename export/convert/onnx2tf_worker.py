@@ -96,6 +96,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     from seaformer.export.convert.constants_behind_transposes import move_constants
     from seaformer.export.convert.constants_of_equal_axes import complete_constants
     from seaformer.export.convert.equal_axes import replacements
+    from seaformer.export.convert.means_of_maps import split_means
     from seaformer.export.convert.onnx2tf_corrections import correct
     from seaformer.export.convert.products_of_maps import reorder_factors
 
@@ -115,6 +116,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     graph = onnx.load(onnx_file)
     for node in graph.graph.node:
         node.name = node.name.lstrip("/")  # TensorFlow refuses variable names with a leading slash
+    split_means(graph)
     move_constants(graph)
     reorder_factors(graph)
     complete_constants(graph)

@@ -99,6 +99,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     from seaformer.export.convert.means_of_maps import split_means
     from seaformer.export.convert.onnx2tf_corrections import correct
     from seaformer.export.convert.products_of_maps import reorder_factors
+    from seaformer.export.convert.single_elements import slice_single_elements
 
     correct()
 
@@ -117,6 +118,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     for node in graph.graph.node:
         node.name = node.name.lstrip("/")  # TensorFlow refuses variable names with a leading slash
     split_means(graph)
+    slice_single_elements(graph)
     move_constants(graph)
     reorder_factors(graph)
     complete_constants(graph)

@@ -276,7 +276,7 @@ def attention_results(
 
 
 def sustained(path: Path) -> None:
-    """A model that throttles and settles, one that does not, and one with wrong output."""
+    """A model that throttles and settles, one whose latency keeps changing, and one with wrong output."""
     files = (LONG, "models/slower.tflite", "wrong.tflite")
     candidates = [candidate(number, file) for number, file in enumerate(files)]
     results = make_results(

@@ -20,7 +20,7 @@ def warming(random: np.random.Generator, seconds: int = 300, tau_s: float = 25.0
 
 
 def test_the_interval_of_the_steady_state_covers_the_true_median() -> None:
-    """The tail of the warm-up and the correlation of neighboring seconds are included."""
+    """The end of the warm-up and the correlation of neighboring seconds are included."""
     held = 0
     for seed in range(40):
         runs = warming(np.random.default_rng(seed))

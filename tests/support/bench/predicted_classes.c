@@ -2,7 +2,7 @@
  *
  * A class is predicted if it is the largest at a position of the logits. Bilinear upsampling with
  * half-pixel centers, in float32, by the expression of argmax.c. Rows are resized once per row of
- * the logits, so that the loop over pixels is one that compilers vectorize.
+ * the logits, so that compilers vectorize the loop over pixels.
  */
 #include <stdint.h>
 #include <string.h>

@@ -90,10 +90,13 @@ def measure(ctx: click.Context, options: Options) -> None:
     from seaformer.benchmark.results.table_kinds import KINDS
     from seaformer.benchmark.studies.accelerators.accelerators_study import AcceleratorsStudy
     from seaformer.benchmark.studies.benchmark_study import BenchmarkStudy
+    from seaformer.benchmark.studies.energy.energy_study import EnergyStudy
     from seaformer.benchmark.studies.running import run_study
     from seaformer.benchmark.studies.sustained.sustained_study import SustainedStudy
     from seaformer.benchmark.studies.tables.table_study import TableStudy
 
+    if options.energy_s is not None:
+        ctx.exit(run_study(EnergyStudy(options)))
     if options.sustain_s is not None:
         ctx.exit(run_study(SustainedStudy(options)))
     if options.table is None:

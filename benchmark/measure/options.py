@@ -165,8 +165,8 @@ class Options:
         default=900.0,
         show_default=True,
         help="Time limit for the benchmark of a device in seconds, including cooling down, "
-        "excluding the time of --sustain. Waiting for a phone that is in use has a separate limit "
-        "of the same length.",
+        "excluding the time of --sustain and --energy. Waiting for a phone that is in use has a "
+        "separate limit of the same length.",
     )
     output: Path | None = _option(
         "-o",
@@ -232,6 +232,15 @@ class Options:
         metavar="FPS",
         help="With --sustain: frames per second that arrive, such as 30; those that arrive during "
         "an inference are missed, except the newest. [default: back to back]",
+    )
+    energy_s: float | None = _option(
+        "--energy",
+        metavar="DURATION",
+        is_flag=False,
+        flag_value="30s",
+        type=Parsed(partial(parse_duration, "--energy")),
+        help="Instead of latency: the energy of an inference, from the battery of an unplugged "
+        "phone, in rounds of rest and work of this length. [without a value, at the end: 30s]",
     )
     blame: str | None = _option(
         "--blame",

@@ -96,6 +96,8 @@ def make_request(
                 f"{option} is for --backend {' and '.join(ON_NPU)}, but the backend is "
                 f"{backend.name}."
             )
+    if options.energy_s is not None and options.sustain_s is not None:
+        raise UsageError("--energy cannot be combined with --sustain. Omit one of them.")
     if options.frame_rate is not None and options.sustain_s is None:
         raise UsageError("--frame-rate is for --sustain. Give both, or omit it.")
     sides = options.frame_size

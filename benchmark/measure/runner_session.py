@@ -439,7 +439,7 @@ class RunnerSession(Session):
             for profiling in self._profilings:
                 if done.used and record.complete and record.events:
                     profiling.add_profile(done.index, record.events)
-            if purpose in ("measure", "sustain"):
+            if purpose in ("measure", "sustain", "energy"):
                 self.save_so_far()
         return done
 
@@ -452,7 +452,7 @@ class RunnerSession(Session):
         stderr: str = "",
         hot: str | None = None,
     ) -> Round:
-        keeps_hot = self.options.keep_throttled or purpose == "sustain"
+        keeps_hot = self.options.keep_throttled or purpose in ("sustain", "energy")
         return Round(
             index=len(self.rounds),
             purpose=purpose,

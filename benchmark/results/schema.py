@@ -48,7 +48,7 @@ UNFINISHED_NAME = "unfinished.json"
 MAX_FILE_BYTES = 64 * 2**20
 """Limit for a results.json: a run takes about 20 bytes, and a model has at most 100 000 runs."""
 
-Purpose = Literal["check", "measure", "prefix", "sustain"]
+Purpose = Literal["check", "measure", "prefix", "sustain", "energy"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
 
@@ -460,7 +460,8 @@ class Round(FrozenModel):
         index: chronological index, from 0.
         purpose: "check" for the process of a single model whose output was compared; "measure"; or
             "prefix" for truncated-model timing, with the truncated models of one model and the
-            complete model, under separate ids; or "sustain" for one model that ran for minutes.
+            complete model, under separate ids; "sustain" for one model that ran for minutes; or
+            "energy" for a model that rested and ran alternately.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
@@ -476,7 +477,7 @@ class Round(FrozenModel):
         turn: index of a group of rounds with one round per setting; ratios between settings are
             computed within each group. Null if every round has all the models.
         frames: the timed runs of whole frames.
-        spans: the inferences of a sustained run with the state of the device, about every second.
+        spans: the inferences of a run of minutes with the state of the device, at regular moments.
     """
 
     index: int

@@ -10,6 +10,7 @@ from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.errors import Canceled
 from seaformer.benchmark.measure.backends import OFFICIAL_TOOL
+from seaformer.benchmark.measure.energy_session import EnergySession
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request
 from seaformer.benchmark.measure.runner_session import RunnerSession
@@ -67,6 +68,8 @@ def measure(
 def _kind(request: Request) -> type[Session]:
     if request.backend.name == OFFICIAL_TOOL:
         return ToolSession
+    if request.options.energy_s is not None:
+        return EnergySession
     return RunnerSession if request.options.sustain_s is None else SustainedSession
 
 

@@ -21,6 +21,7 @@ from seaformer.benchmark.results.blame_results import BlameResults
 from seaformer.benchmark.results.imagenet import SOURCES, published_for
 from seaformer.benchmark.results.schema import Results as BenchmarkResults
 from seaformer.benchmark.results.table_kinds import KINDS
+from seaformer.benchmark.studies.energy.energy_results import EnergyResults
 from seaformer.benchmark.studies.pareto.classification_networks import PEERS, SEAFORMERS
 from seaformer.benchmark.studies.sustained.sustained_results import SustainedResults
 from seaformer.evaluation.results import Results as EvaluationResults
@@ -271,6 +272,7 @@ SECTIONS = {
     "metadata-members": ("docs/file_formats.md", partial(members, Metadata)),
     "results-members": ("docs/file_formats.md", partial(members, BenchmarkResults)),
     "sustained-members": ("docs/file_formats.md", partial(members, SustainedResults)),
+    "energy-members": ("docs/file_formats.md", partial(members, EnergyResults)),
     "evaluation-members": ("docs/file_formats.md", partial(members, EvaluationResults)),
     "blame-members": ("docs/file_formats.md", partial(members, BlameResults)),
     "progress-members": ("docs/file_formats.md", progress),

@@ -50,6 +50,9 @@ from seaformer.benchmark.studies.attention.attention_results import (
     SideResult,
 )
 from seaformer.benchmark.studies.attention.growth import fit, fit_rounds
+from seaformer.benchmark.studies.energy.consumption import consumption
+from seaformer.benchmark.studies.energy.energy_page import write_energy_page
+from seaformer.benchmark.studies.energy.energy_results import EnergyResults
 from seaformer.benchmark.studies.pareto.pareto_page import write_pareto_page
 from seaformer.benchmark.studies.pareto.pareto_study import combine
 from seaformer.benchmark.studies.sustained.course import course
@@ -276,7 +279,7 @@ def attention_results(
 
 
 def sustained(path: Path) -> None:
-    """A model that throttles and settles, one whose latency keeps changing, and one with wrong output."""
+    """A model that throttles and settles, another whose latency changes, and a wrong output."""
     files = (LONG, "models/slower.tflite", "wrong.tflite")
     candidates = [candidate(number, file) for number, file in enumerate(files)]
     results = make_results(
@@ -310,6 +313,56 @@ def sustained(path: Path) -> None:
             sustain_s=120.0, frame_rate=60.0, results="results.json",
             problem="interrupted", warnings=("it was <busy>",),
             models=tuple(course(one, rounds, 120.0, 60.0, 0) for one in results.models),
+        ),
+    )  # fmt: skip
+
+
+def energy_rounds(
+    model: str, period_s: float = 0.5, unit: float = 1.0, cycles: int = 8, seed: int = 1
+) -> tuple[Span, ...]:
+    """Return readings of a phone with 2 W at rest and 5 W at work, at 40 inferences per second.
+
+    Args:
+        model: id of the model.
+        period_s: how often the sensor has a new value.
+        unit: one microampere in the unit of the sensor.
+        cycles: rounds of 10 s of rest and 10 s of work.
+        seed: seed of the noise.
+    """
+    random, spans, current, at = np.random.default_rng(seed), [], 0, 0
+    for cycle in range(cycles):
+        for is_idle in (True, False):
+            for place in range(100):
+                if place % round(10 * period_s) == 0:
+                    current = round(-unit * ((5e5 if is_idle else 1.25e6) + random.normal(0, 2e4)))
+                spans.append(
+                    Span(
+                        model=model, index=len(spans), cycle=cycle, is_idle=is_idle,
+                        started_ns=at, ended_ns=at + 10**8,
+                        durations_ns=() if is_idle else (25_000_000,) * 4, missed_frames=0,
+                        frequency_khz=None, temperature_c=None, thermal_status=0,
+                        battery_current=current, battery_voltage=4_000_000,
+                    )
+                )  # fmt: skip
+                at += 10**8
+    return tuple(spans)
+
+
+def energy(path: Path) -> None:
+    """A model with an energy, and one whose sensor is too slow."""
+    candidates = [candidate(0, LONG), candidate(1, "models/other.tflite")]
+    results = make_results(candidates, {one.id: times_around(20.0, 0) for one in candidates})
+    rounds = [
+        results.rounds[0].model_copy(update={"purpose": "energy", "spans": spans})
+        for spans in (energy_rounds("m0"), energy_rounds("m1", period_s=5.0))
+    ]
+    write_energy_page(
+        path,
+        EnergyResults(
+            created_at=MADE, command=f"{COMMAND} --energy 10s",
+            conditions="Maker Phone (SM8250), Android 13", emulated=False, interrupted=False,
+            phase_s=10.0, results="results.json", problem=None, warnings=("it was <busy>",),
+            models=tuple(consumption(one, rounds, 0) for one in results.models),
         ),
     )  # fmt: skip
 
@@ -547,7 +600,7 @@ PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
         benchmark, benchmarks, latency_comparison, history, emulated, table, pareto, accelerators,
-        attention, attention_in_swin, sustained, blame, evaluation, comparison, detection,
+        attention, attention_in_swin, sustained, energy, blame, evaluation, comparison, detection,
         detection_comparison, training, sensitivity, mixed_precision,
     )
 }  # fmt: skip

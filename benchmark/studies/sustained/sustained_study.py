@@ -9,11 +9,11 @@ from seaformer.benchmark.presentation.terminal import conditions_line
 from seaformer.benchmark.results.schema import Results
 from seaformer.benchmark.studies.study import DocumentStudy, Finished, Planned
 from seaformer.benchmark.studies.sustained.course import course
+from seaformer.benchmark.studies.sustained.long_runs import refuse_options_of_rounds
 from seaformer.benchmark.studies.sustained.sustained_page import write_sustained_page
 from seaformer.benchmark.studies.sustained.sustained_results import STEM, SustainedResults
 from seaformer.benchmark.studies.sustained.sustained_table import print_sustained, to_csv
 from seaformer.console import Console
-from seaformer.errors import UsageError
 
 
 class SustainedStudy(DocumentStudy[SustainedResults]):
@@ -32,7 +32,7 @@ class SustainedStudy(DocumentStudy[SustainedResults]):
             UsageError: a value is out of range or cannot be combined with --sustain.
             SeaformerError: a file is missing or cannot be used.
         """
-        _refuse_others(options)
+        refuse_options_of_rounds(options, "--sustain")
         super().__init__(make_request(options))
         require_our_runner(options, "--sustain")
         self._created_at = datetime.now(UTC)
@@ -65,19 +65,3 @@ class SustainedStudy(DocumentStudy[SustainedResults]):
                 for one in results.models
             ),
         )
-
-
-def _refuse_others(options: Options) -> None:
-    """Raise UsageError for options without a meaning for sustained runs."""
-    for option, is_given in (
-        ("--table", options.table is not None),
-        ("--runs", options.runs is not None),
-        ("--until", options.until is not None),
-        ("--compare", options.compare is not None),
-        ("--breakdown", options.breakdown),
-        ("--frame", options.frame_size is not None),
-    ):
-        if is_given:
-            raise UsageError(f"{option} cannot be combined with --sustain. Omit one of them.")
-    if not options.models:
-        raise UsageError("--sustain needs a MODEL. Give a .tflite or .onnx from seaformer-export.")

@@ -13,6 +13,7 @@ from the equations, which `steady_speed` solves.
 
 import mmap
 import os
+import random
 import struct
 import threading
 import time
@@ -29,7 +30,11 @@ from loopback_phone.phone import LoopbackPhone
 HIGHEST_KHZ = CORES[-1][1]
 LOWEST = 0.3
 _STEP_S = 0.02
+_VOLT = 4.0
+_NOISE_A = 0.08
+"""Largest error of a value of the battery's gauge, which has a new one every `_GAUGE_S`."""
 _WORK_BYTES = 40
+_GAUGE_S = 0.25
 _SERVICE_S = 0.2
 """How often Android's thermal service gets a new reading."""
 
@@ -101,7 +106,14 @@ class WarmPhone:
         (zone / "type").write_text("cpu-1-7-usr\n")
         clock = root / f"sys/devices/system/cpu/cpu{len(CORES) - 1}/cpufreq/scaling_cur_freq"
         self._zone, self._clock = (_opened(path) for path in (zone / "temp", clock))
+        battery = root / "sys/class/power_supply/battery"
+        battery.mkdir(parents=True)
+        (battery / "type").write_text("Battery\n")
+        (battery / "voltage_now").write_text(f"{round(1e6 * _VOLT)}\n")
+        self._current = _opened(battery / "current_now")
+        self._random = random.Random(0)
         self._report(model.speed(self._celsius))
+        self._discharge(model.idle_w)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -117,6 +129,7 @@ class WarmPhone:
         self._thread.join()
         os.close(self._zone)
         os.close(self._clock)
+        os.close(self._current)
         self._work.close()
         self._work_file.close()
 
@@ -126,7 +139,7 @@ class WarmPhone:
 
     def _follow(self) -> None:
         model = self.model
-        last_s, last_busy_s, next_s = time.monotonic(), self._busy_s, 0.0
+        last_s, last_busy_s, next_s, next_gauge_s = time.monotonic(), self._busy_s, 0.0, 0.0
         while not self._ended.wait(_STEP_S):
             now_s, busy_s = time.monotonic(), self._busy_s
             elapsed_s = now_s - last_s
@@ -139,6 +152,9 @@ class WarmPhone:
             self._celsius += elapsed_s * gained_w / model.capacity_j_per_k
             speed = model.speed(self._celsius)
             self._report(speed)
+            if now_s >= next_gauge_s:
+                self._discharge(model.power_w(speed, is_busy))
+                next_gauge_s = now_s + _GAUGE_S
             if now_s >= next_s:
                 self.phone.set_heat(int(speed < 1), skin_c=self._celsius)
                 next_s = now_s + _SERVICE_S
@@ -149,6 +165,10 @@ class WarmPhone:
         # Overwritten in place: a file that is truncated first can be read while empty.
         os.pwrite(self._clock, f"{khz:<9}\n".encode(), 0)
         os.pwrite(self._zone, f"{round(1000 * self._celsius):<9}\n".encode(), 0)
+
+    def _discharge(self, watt: float) -> None:
+        ampere = watt / _VOLT + self._random.uniform(-_NOISE_A, _NOISE_A)
+        os.pwrite(self._current, f"{round(-1e6 * ampere):<12}\n".encode(), 0)
 
 
 def _opened(path: Path) -> int:

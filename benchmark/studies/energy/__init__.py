@@ -1,0 +1,1 @@
+"""`--energy`: the energy of an inference, from the battery of a phone."""

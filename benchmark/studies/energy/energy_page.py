@@ -1,0 +1,49 @@
+"""The page of energy: millijoule per inference, and every round of rest and work."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
+from seaformer.benchmark.studies.energy.energy_table import cells, headings
+from seaformer.reporting.numbers import significant
+from seaformer.reporting.page import Command, Page
+
+
+@dataclass(frozen=True)
+class EnergyPage(Page, template="energy.html"):
+    """The page of energy: headings of its table, and the models with their cells."""
+
+    results: EnergyResults
+    headings: tuple[str, ...]
+    rows: list[tuple[EnergyModel, tuple[str, ...]]]
+
+
+def write_energy_page(path: Path, results: EnergyResults) -> None:
+    """Render the page and write it; raises OSError if the file cannot be written."""
+    page = EnergyPage(
+        verdict=verdict(results),
+        commands=[Command(results.command)],
+        results=results,
+        headings=headings(results),
+        rows=[(model, cells(model)) for model in results.models],
+    )
+    page.write(path)
+
+
+def verdict(results: EnergyResults) -> list[str]:
+    """State the energy of each model, or why it has none."""
+    if results.emulated:
+        return ["No energy can be stated: the phone is emulated."]
+    return [_of_model(model) for model in results.models] or ["No model ran."]
+
+
+def _of_model(model: EnergyModel) -> str:
+    if model.wrong_output:
+        return f"{model.title} has a wrong output."
+    if model.energy_mj is None:
+        return f"No energy can be stated for {model.title}: {model.not_measurable}."
+    interval = model.interval_mj
+    text = f"An inference of {model.title} takes {significant(model.energy_mj)} mJ above rest"
+    if interval is None:
+        return f"{text}; there were too few rounds for an interval."
+    return f"{text} ({significant(interval.low)} to {significant(interval.high)})."

@@ -1,0 +1,89 @@
+"""Results of `seaformer-benchmark --energy` as a JSON object.
+
+All readings are in the results.json next to it. Energy of an emulated phone is of the model that
+the phone follows, not of a device.
+"""
+
+from seaformer.benchmark.results.base import FrozenModel, StudyDocument
+from seaformer.statistics.bootstrap import Interval
+
+STEM = "energy"
+"""Name of the files without .json, .csv or .html."""
+
+
+class Cycle(FrozenModel):
+    """A rest and the work after it.
+
+    Attributes:
+        idle_mw: mean power of the whole device at rest, with the model loaded, in milliwatt.
+        active_mw: mean power while the model runs.
+        inferences: number of inferences in the evaluated part of the work.
+        energy_mj: energy of an inference above rest, in millijoule; may be negative by noise.
+    """
+
+    idle_mw: float
+    active_mw: float
+    inferences: int
+    energy_mj: float
+
+
+class Sensor(FrozenModel):
+    """The sensor of the battery's current, as observed.
+
+    Attributes:
+        period_s: mean time between two new values; null if there were none.
+        resolution_ma: smallest difference of two values in mA; null if there was only one.
+        fewest_samples: new values in the evaluated part of the shortest rest or work.
+        unit: unit of its values, "uA" or "mA".
+    """
+
+    period_s: float | None
+    resolution_ma: float | None
+    fewest_samples: int
+    unit: str
+
+
+class EnergyModel(FrozenModel):
+    """The energy of a model.
+
+    Attributes:
+        id: id of the model in results.json.
+        file: path as it was given.
+        title: display name.
+        energy_mj: median over the cycles; null if it was not measurable.
+        interval_mj: its 95 % interval; null with too few cycles.
+        sensor: null if there is none.
+        cycles: all complete cycles; empty if it was not measurable.
+        not_measurable: the reason for a missing energy; may be empty.
+        wrong_output: whether its output differs from the reference; it then did not run.
+    """
+
+    id: str
+    file: str
+    title: str
+    energy_mj: float | None
+    interval_mj: Interval | None
+    sensor: Sensor | None
+    cycles: tuple[Cycle, ...]
+    not_measurable: str
+    wrong_output: bool
+
+
+class EnergyResults(StudyDocument):
+    """Energy of several models.
+
+    Attributes:
+        interrupted: whether Ctrl-C stopped it.
+        phase_s: seconds of each rest and each work.
+        results: path of the results.json, relative to the folder of this file.
+        problem: why the measurement is not complete; null if it is.
+        warnings: caveats about the numbers.
+        models: the models, in the order they were given.
+    """
+
+    interrupted: bool
+    phase_s: float
+    results: str
+    problem: str | None
+    warnings: tuple[str, ...]
+    models: tuple[EnergyModel, ...]

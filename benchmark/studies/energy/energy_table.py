@@ -1,0 +1,90 @@
+"""Energy on the terminal and as CSV."""
+
+from statistics import median
+
+from rich.table import Table
+from rich.text import Text
+
+from seaformer.benchmark.presentation.csv_text import csv_text, ends
+from seaformer.benchmark.presentation.paper_table import NOT_MEASURED, WRONG
+from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
+from seaformer.console import Console
+from seaformer.reporting.numbers import NONE, number, significant
+
+
+def headings(results: EnergyResults) -> tuple[str, ...]:
+    """Return the headings of the table, on the terminal and on the page."""
+    unit = "emulated, NO ENERGY OF A DEVICE" if results.emulated else "mJ per inference [95 %]"
+    return ("model", unit, "at rest W", "at work W", "rounds", "sensor period s", "resolution mA")
+
+
+def cells(model: EnergyModel) -> tuple[str, ...]:
+    """Return the cells of a model, after its name."""
+    sensor = model.sensor
+    known = (
+        number(sensor.period_s if sensor else None, 2),
+        NONE
+        if sensor is None or sensor.resolution_ma is None
+        else significant(sensor.resolution_ma),
+    )
+    if model.energy_mj is None:
+        return (WRONG if model.wrong_output else NOT_MEASURED, NONE, NONE, NONE, *known)
+    return (
+        energy_text(model),
+        number(median(one.idle_mw for one in model.cycles) / 1e3, 2),
+        number(median(one.active_mw for one in model.cycles) / 1e3, 2),
+        str(len(model.cycles)),
+        *known,
+    )
+
+
+def energy_text(model: EnergyModel) -> str:
+    """The energy of an inference in mJ with its interval."""
+    if model.energy_mj is None:
+        return NONE
+    text, interval = significant(model.energy_mj), model.interval_mj
+    if interval is None:
+        return text
+    return f"{text} [{significant(interval.low)}, {significant(interval.high)}]"
+
+
+def print_energy(console: Console, results: EnergyResults) -> None:
+    """Print conditions, a row for each model, and caveats."""
+    console.print(results.conditions, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(headings(results)):
+        table.add_column(heading, justify="right" if place else "left", overflow="fold")
+    for model in results.models:
+        table.add_row(model.title, *map(Text, cells(model)))
+    console.print(table)
+    if results.emulated:
+        console.print(
+            "The phone is emulated: this is not the energy of a device.", style="bold yellow"
+        )
+    for model in results.models:
+        if model.not_measurable:
+            console.print(f"{model.title}: {model.not_measurable}", soft_wrap=True)
+    for warning in results.warnings:
+        console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
+    if results.problem is not None:
+        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+
+
+def to_csv(results: EnergyResults) -> str:
+    """Write a row for every model."""
+    return csv_text(
+        [
+            {
+                "model": one.file,
+                "emulated": results.emulated,
+                "energy_mj": one.energy_mj,
+                **ends("energy", one.interval_mj, "_mj"),
+                "cycles": len(one.cycles),
+                "sensor_period_s": one.sensor and one.sensor.period_s,
+                "sensor_resolution_ma": one.sensor and one.sensor.resolution_ma,
+                "not_measurable": one.not_measurable,
+                "wrong_output": one.wrong_output,
+            }
+            for one in results.models
+        ]
+    )

@@ -1,0 +1,115 @@
+"""`seaformer-benchmark --energy` on an emulated phone whose true energy is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from benchmark_parts import candidate, make_results, times_around
+from loopback_phone.heat_model import HeatModel, WarmPhone
+from one_operator import Case, build, input_tensor
+from page_gallery import energy_rounds
+from phone_benchmarks import assert_left_clean, benchmark
+
+from seaformer.benchmark.runner.record import Span
+from seaformer.benchmark.studies.energy.consumption import consumption
+from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
+
+COOL = HeatModel(trip_c=1000.0)
+"""A phone that never throttles."""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(build(Case("ABS", (input_tensor(1, 64),))))
+    return path
+
+
+def energy(folder: Path) -> EnergyResults:
+    return EnergyResults.model_validate_json((folder / "results/energy.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_true_energy_of_an_inference_is_found(loopback_phone, model, tmp_path):
+    loopback_phone.set_battery(is_charging=False)
+    with WarmPhone(loopback_phone, COOL):
+        ended = benchmark(tmp_path, model, "--energy", "5s")
+    assert ended.status == 0, ended.errors
+    assert_left_clean(loopback_phone)
+    assert "emulated, NO ENERGY OF A DEVICE" in ended.output
+    (one,) = energy(tmp_path).models
+    assert one.interval_mj is not None
+    assert one.interval_mj.low < COOL.active_w * COOL.inference_ms < one.interval_mj.high
+    assert one.interval_mj.half_width < 8
+    assert len(one.cycles) == 8
+    assert one.sensor is not None
+    assert one.sensor.unit == "uA"
+    assert one.sensor.period_s == pytest.approx(0.25, rel=0.3)
+    assert "The processor is emulated" in (tmp_path / "results/energy.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_sensor_that_cannot_be_read_gives_no_number(loopback_phone, model, tmp_path):
+    loopback_phone.set_battery(is_charging=False)
+    ended = benchmark(tmp_path, model, "--energy", "5s", "--time-limit", "200")
+    assert ended.status == 1
+    assert "the current of the battery cannot be read" in ended.output
+    assert energy(tmp_path).models[0].energy_mj is None
+
+
+def test_a_phone_that_charges_is_refused(loopback_phone, model, tmp_path):
+    loopback_phone.set_battery(is_charging=True)
+    ended = benchmark(tmp_path, model, "--energy", "5s")
+    assert ended.status == 1
+    assert "is charging" in ended.error
+    assert "adb tcpip 5555" in ended.error
+    assert not (tmp_path / "results").exists()
+
+
+def of_spans(spans: tuple[Span, ...]) -> EnergyModel:
+    results = make_results([candidate(0, "a.tflite")], {"m0": times_around(20.0, 0)})
+    run = results.rounds[0].model_copy(update={"purpose": "energy", "spans": spans})
+    return consumption(results.models[0], [run], 0)
+
+
+def test_the_energy_is_the_difference_of_work_and_rest() -> None:
+    """3 W above rest, at 40 inferences per second: 75 mJ."""
+    held = 0
+    for seed in range(10):
+        found = of_spans(energy_rounds("m0", seed=seed))
+        assert found.interval_mj is not None
+        assert found.interval_mj.half_width < 2
+        held += found.interval_mj.low < 75.0 < found.interval_mj.high
+    assert held >= 8  # of 10, at 95 %
+
+
+def test_the_unit_of_the_driver_is_recognized() -> None:
+    micro, milli = (of_spans(energy_rounds("m0", unit=unit)) for unit in (1.0, 1e-3))
+    assert micro.sensor is not None
+    assert milli.sensor is not None
+    assert (micro.sensor.unit, milli.sensor.unit) == ("uA", "mA")
+    assert milli.energy_mj == pytest.approx(micro.energy_mj, rel=0.01)
+    assert micro.sensor.period_s == pytest.approx(0.5, rel=0.1)
+    assert micro.cycles[0].idle_mw == pytest.approx(2000, rel=0.05)
+
+
+def test_a_sensor_that_is_too_slow_gives_no_number() -> None:
+    found = of_spans(energy_rounds("m0", period_s=5.0))
+    assert found.energy_mj is None
+    assert found.cycles == ()
+    assert found.not_measurable.startswith("not measurable: 1 samples")
+
+
+def test_a_battery_that_is_charged_meanwhile_gives_no_number() -> None:
+    spans = energy_rounds("m0")
+    plugged = tuple(replace(one, battery_current=400_000) for one in spans[-50:])
+    found = of_spans((*spans[:-50], *plugged))
+    assert found.energy_mj is None
+    assert "changed its direction" in found.not_measurable
+
+
+def test_a_cycle_that_was_cut_off_does_not_count() -> None:
+    assert len(of_spans(energy_rounds("m0")[:-60]).cycles) == 7
+    assert of_spans(energy_rounds("m0", cycles=1)[:-60]).not_measurable == (
+        "no rest with its work was complete"
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
 from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
+from seaformer.benchmark.report.cold_start import STEPS, ColdStart, cold_starts
 from seaformer.benchmark.report.conditions import conditions
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
@@ -50,6 +51,7 @@ class _Entry:
     ratios: Ratios | None
     modules: Modules | None
     frames: Rows | None
+    cold_starts: tuple[ColdStart, ...]
     paper: tuple[PaperRow, ...]
     table: PaperTable | None
 
@@ -75,6 +77,7 @@ class BenchmarkPage(Page, template="benchmark.html"):
         differences: letter of each benchmark after the first, and why it cannot be compared.
         paper_conditions: conditions of the published figures.
         stages: name and color of each stage of a whole frame.
+        cold_start_steps: names of the steps of a cold start.
         confidence: confidence level of the ratios between benchmarks, 0..1.
     """
 
@@ -84,6 +87,7 @@ class BenchmarkPage(Page, template="benchmark.html"):
     differences: list[tuple[str, list[str]]]
     paper_conditions: str = CONDITIONS
     stages: tuple[tuple[str, int], ...] = LEGEND
+    cold_start_steps: tuple[str, ...] = STEPS
     confidence: float = CONFIDENCE
 
 
@@ -138,6 +142,7 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         ratios=ratios(results),
         modules=modules(results),
         frames=frames(results),
+        cold_starts=cold_starts(results),
         paper=paper_rows(results),
         table=paper_table(results),
     )

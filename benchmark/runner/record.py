@@ -88,6 +88,8 @@ class Header(_Exact):
             device has none.
         accelerator: accelerator of the plan; missing in records of earlier runners, which used the
             CPU.
+        process_start_ms: time from the creation of the process, by the shell, to the start of the
+            runner, in steps of 10 ms; None if unknown, and in records of earlier runners.
     """
 
     format: Literal[1, 2]
@@ -103,6 +105,7 @@ class Header(_Exact):
     started_unix_ms: Count
     thermal_zones: tuple[Text, ...]
     accelerator: Text = "cpu"
+    process_start_ms: Milliseconds | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,9 @@ class LoadedModel(_Exact):
         resident_bytes: memory of the whole process after the warm-up, including models loaded
             before; None if unknown.
         compiled_bytes: the same, before the first inference; None in records of earlier runners.
+        compile_ms: the part of `load_ms` after the file was parsed, for the delegate or the
+            accelerator; None if the runtime does both in one call, and in records of earlier
+            runners.
         operators_on_cpu: number of operators that the CPU runs instead of the accelerator; None if
             unknown, and in records of earlier runners.
     """
@@ -156,6 +162,7 @@ class LoadedModel(_Exact):
     resident_bytes: Count | None
     compiled_bytes: Count | None = None
     operators_on_cpu: Count | None = None
+    compile_ms: Milliseconds | None = None
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,7 @@ static void load(const char *file, int with_profiler, model *to) {
     loaded *m = allocate(1, sizeof *m);
     m->file = file;
     CHECK(file, CreateModelFromFile, environment, file, &m->model);
+    const int64_t parsed_ns = clock_ns();
     /* First without the CPU: with it, LiteRT does not report that an accelerator refuses a file. */
     int status = create(m, accelerator, with_profiler);
     if (status != OK && accelerator != ON_CPU) {
@@ -254,6 +255,7 @@ static void load(const char *file, int with_profiler, model *to) {
     }
     check(status, "LiteRtCreateCompiledModel", file);
     prepare(m, accelerator != ON_CPU, to);
+    to->parsed_ns = parsed_ns;
     if (needs_full_acceleration && !to->is_fully_delegated)
         fail(STATUS_NO_MODEL, "the %s does not run every operator of %s", processor, file);
 }

@@ -35,7 +35,8 @@ static const char *enter_folder(char *path) {
     return slash + 1;
 }
 
-static void write_header(const plan *planned, const char *runtime_version, int64_t library_ns) {
+static void write_header(const plan *planned, const char *runtime_version, int64_t library_ns,
+                         double process_start_ms) {
     int64_t cpus[MAX_CPUS];
     char **zones;
     const size_t cpu_count = allowed_cpus(cpus), zone_count = thermal_zones(&zones);
@@ -53,11 +54,13 @@ static void write_header(const plan *planned, const char *runtime_version, int64
     line_integer("started_unix_ms", unix_ms());
     line_texts("thermal_zones", zones, zone_count);
     line_text("accelerator", planned->accelerator);
+    line_real("process_start_ms", process_start_ms, 1);
     line_end();
 }
 
 int main(int argc, char **argv) {
     static plan planned;
+    const double process_start_ms = process_age_ms();
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return write(STDOUT_FILENO, NAME_AND_VERSION, sizeof NAME_AND_VERSION - 1) < 0
                    ? STATUS_NO_OUTPUT
@@ -72,7 +75,7 @@ int main(int argc, char **argv) {
     find_sensors(planned.sysfs);
     const int64_t start = clock_ns();
     const char *version = with->open(&planned);
-    write_header(&planned, version, clock_ns() - start);
+    write_header(&planned, version, clock_ns() - start, process_start_ms);
     measure(&planned, with);
     stop_watching();
     report_end();

@@ -95,6 +95,9 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     line_begin("model");
     line_text("id", s->planned->id);
     line_real("load_ms", (double)(loaded - start) / 1e6, 6);
+    if (s->loaded.parsed_ns > 0)
+        line_real("compile_ms", (double)(loaded - s->loaded.parsed_ns) / 1e6, 6);
+    else line_null("compile_ms");
     line_real("first_inference_ms", (double)warmup[0] / 1e6, 6);
     line_integers("warmup_ns", warmup, (size_t)planned->warmup_runs);
     write_tensor("input", &s->loaded.input);

@@ -30,6 +30,7 @@ typedef struct {
     int output_count;
     tensor outputs[MAX_OUTPUTS];
     int is_fully_delegated; /* negative if unknown */
+    int64_t parsed_ns;      /* when compiling began, after parsing; 0 if one call does both */
     int64_t on_cpu;         /* operators that run on the CPU; negative if unknown */
     void *state;            /* of the runtime */
 } model;

@@ -83,6 +83,19 @@ static int read_small(const char *path, char *to, size_t size) {
     return 1;
 }
 
+double process_age_ms(void) {
+    /* proc_pid_stat(5): field 22 is in hundredths of a second since the computer started; the name
+     * in parentheses may contain anything. */
+    enum { AFTER_NAME = 20, NS_PER_TICK = 10000000 };
+    char stat[2048], *at;
+    if (!read_small("/proc/self/stat", stat, sizeof stat)) return NAN;
+    at = strrchr(stat, ')');
+    for (int field = 0; at != NULL && field < AFTER_NAME; field++) at = strchr(at + 1, ' ');
+    const long long ticks = at == NULL ? 0 : strtoll(at, NULL, 10);
+    const int64_t age_ns = nanoseconds(CLOCK_BOOTTIME) - ticks * NS_PER_TICK;
+    return ticks <= 0 || age_ns < 0 ? NAN : (double)age_ns / 1e6;
+}
+
 /* Reads the first line of a system file; returns 0 on failure. */
 static int read_line(const char *path, char *to, size_t size) {
     if (!read_small(path, to, size)) return 0;

@@ -12,6 +12,9 @@ int64_t clock_ns(void);
 /* Milliseconds since 1970. */
 int64_t unix_ms(void);
 
+/* Milliseconds since this process was created, in steps of 10; NaN if unknown. */
+double process_age_ms(void);
+
 /* Sleeps until a moment of the monotonic clock. */
 void sleep_until(int64_t at_ns);
 

@@ -93,6 +93,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     import onnx2tf
     import onnx2tf.onnx2tf as implementation
 
+    from seaformer.export.convert.channel_shuffles import gather_shuffled_channels
     from seaformer.export.convert.constants_behind_transposes import move_constants
     from seaformer.export.convert.constants_of_equal_axes import complete_constants
     from seaformer.export.convert.equal_axes import replacements
@@ -117,6 +118,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     graph = onnx.load(onnx_file)
     for node in graph.graph.node:
         node.name = node.name.lstrip("/")  # TensorFlow refuses variable names with a leading slash
+    gather_shuffled_channels(graph)
     split_means(graph)
     slice_single_elements(graph)
     move_constants(graph)

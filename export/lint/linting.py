@@ -1,9 +1,10 @@
 """Applying the lint rules to a file."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from seaformer.artifact.accelerators import ACCELERATORS
+from seaformer.artifact.metadata import MappedOperator
 from seaformer.errors import look_up
 from seaformer.export.lint.modules import modules_of
 from seaformer.export.lint.rules import RULES, Rule
@@ -82,3 +83,11 @@ def _finding(operator: Operator, rule: Rule, modules: Mapping[int, str]) -> Find
         outputs=tuple(tensor.shape for tensor in operator.outputs),
         rule=rule,
     )
+
+
+def in_modules(
+    findings: Iterable[Finding], operators: Iterable[MappedOperator]
+) -> tuple[Finding, ...]:
+    """Add the modules of `operators`, which a file does not record before it is finished."""
+    modules = {mapped.index: mapped.module for mapped in operators}
+    return tuple(replace(one, module=modules.get(one.operator, one.module)) for one in findings)

@@ -18,12 +18,12 @@ from locations import SAMPLES, SUPPORT
 from one_operator import Case, build, constant, input_tensor
 
 from seaformer.artifact.accelerators import ACCELERATORS
-from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.metadata import MappedOperator, Metadata
 from seaformer.errors import SeaformerError, UnknownNameError
 from seaformer.export.cli import main
 from seaformer.export.lint.lint_file import lint_file
 from seaformer.export.lint.lint_report import refused_operators
-from seaformer.export.lint.linting import Finding, lint
+from seaformer.export.lint.linting import Finding, in_modules, lint
 from seaformer.export.lint.rules import RULES
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
@@ -155,6 +155,8 @@ def test_the_operators_that_are_refused_are_named() -> None:
     ]
     assert refused_operators(found) == "RELU_0_TO_1 in 'blocks.0.gate' and 1 more, SQUEEZE"
     assert refused_operators(found[1:2]) == ""
+    mapped = [MappedOperator(index=3, type="SQUEEZE", module="head", nodes=())]
+    assert refused_operators(in_modules(found, mapped)[3:]) == "SQUEEZE in 'head'"
 
 
 def test_the_cpu_has_no_rules() -> None:

@@ -29,7 +29,8 @@ USUAL_FRAME = "1280x720"
 
 SHORTEST_S = 5.0
 """Shortest sustained run: below, the sensors are read too few times for an interval."""
-LONGEST_S = 24 * 3600.0
+LONGEST_S = 2 * 3600.0
+"""Longest one: every inference is recorded, and an output has a limit."""
 
 PATH = click.Path(path_type=Path)
 

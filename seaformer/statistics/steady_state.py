@@ -17,17 +17,21 @@ is valid if a batch is longer than such a cycle.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
-from seaformer.statistics.bootstrap import Floats, Rounds
+from seaformer.statistics.bootstrap import Floats, Rounds, Summary, interval_of_medians, summarize
 
 BATCHES = 10
 """Number of batches, if there are as many measurements."""
 
 MIN_STEADY = 5
 """Smallest number of measurements of a steady state."""
+
+MOST_RUNS = 300
+"""Number of values of a batch that are resampled: all runs of minutes would take gigabytes."""
 
 TOLERANCE = 0.02
 """Difference of the means of the halves of a steady state that is always tolerated, as a share."""
@@ -65,6 +69,18 @@ def batches(runs: Sequence[Floats]) -> Rounds:
     count = min(BATCHES, len(filled))
     edges = [len(filled) * place // count for place in range(count + 1)] if count else []
     return [np.concatenate(filled[start:end]) for start, end in pairwise(edges)]
+
+
+def summarize_batches(joined: Rounds, seed: int) -> Summary:
+    """Summarize all runs of one or more batches, in milliseconds above 0.
+
+    For the interval, long batches are represented by their quantiles: batches are drawn as a whole,
+    so that only their distributions matter.
+    """
+    shares = (np.arange(MOST_RUNS) + 0.5) / MOST_RUNS
+    shorter = [one if len(one) <= MOST_RUNS else np.quantile(one, shares) for one in joined]
+    interval = interval_of_medians([shorter], lambda medians: medians, seed)
+    return replace(summarize(joined, None), interval_ms=interval)
 
 
 def _changes(series: Floats) -> bool:

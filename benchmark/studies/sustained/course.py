@@ -15,8 +15,12 @@ from seaformer.benchmark.studies.sustained.sustained_results import (
     SustainedModel,
     Throttling,
 )
-from seaformer.statistics.bootstrap import summarize
-from seaformer.statistics.steady_state import batches, onset, summarized
+from seaformer.statistics.steady_state import (
+    batches,
+    onset,
+    summarize_batches,
+    summarized,
+)
 
 SHORTEST_SHARE = 0.99
 """A run is complete if it lasted this share of the requested time: it ends with an inference."""
@@ -94,7 +98,7 @@ def _steady(spans: Sequence[Span], frame_rate: float | None, seed: int) -> Stead
     times = [np.array(span.durations_ns, dtype=np.float64) / 1e6 for span in steady]
     return SteadyState(
         from_s=(whole[first].started_ns - spans[0].started_ns) / 1e9,
-        times=summarize(batches(times), seed),
+        times=summarize_batches(batches(times), seed),
         missed_share=None if frame_rate is None else _missed(steady) / _arrived(steady),
     )
 

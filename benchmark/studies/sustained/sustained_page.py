@@ -23,20 +23,26 @@ HEIGHT = 90
 
 @dataclass(frozen=True)
 class Quantity:
-    """A quantity over time; `least` is the smallest length of its axis."""
+    """A quantity over time; `least` is the smallest length of its axis.
+
+    Its axis starts at 0 if `has_zero`.
+    """
 
     title: str
     unit: str
     least: float
     value: Callable[[Moment], float | None]
+    has_zero: bool = False
 
+
+MISSED = Quantity("missed frames", "per second", 1.0, lambda one: one.missed_frames, True)
+"""For runs with a frame rate."""
 
 QUANTITIES = (
     Quantity("latency", "ms", 0.1, lambda one: one.median_ms),
     Quantity("clock", "GHz", 0.2, lambda one: one.clock_khz and one.clock_khz / 1e6),
     Quantity("hottest sensor", "°C", 2.0, lambda one: one.temperature_c),
-    Quantity("thermal status", "0 none to 6 shutdown", 1.0, lambda one: one.thermal_status),
-    Quantity("missed frames", "per second", 1.0, lambda one: one.missed_frames or None),
+    Quantity("thermal status", "0 none to 6 shutdown", 1.0, lambda one: one.thermal_status, True),
 )
 """Plots of a model, from top to bottom; those without values are left out."""
 
@@ -106,7 +112,7 @@ def _of_model(model: SustainedModel) -> str:
 def _plots(model: SustainedModel) -> Rows:
     time = Scale.over([0.0, *(moment.seconds for moment in model.curve)], ticks=6, least=1.0)
     rows = []
-    for quantity in QUANTITIES:
+    for quantity in (*QUANTITIES, *(MISSED,) * (model.missed_frames is not None)):
         points = [
             (moment.seconds, value)
             for moment in model.curve
@@ -121,7 +127,7 @@ def _row(
     model: SustainedModel, quantity: Quantity, points: Sequence[tuple[float, float]], time: Scale
 ) -> Row:
     values = [value for _, value in points]
-    scale = Scale.over(values, ticks=4, least=quantity.least)
+    scale = Scale.over([*values, *[0.0] * quantity.has_zero], ticks=4, least=quantity.least)
     shown = [
         (
             (time.at(seconds), scale.below(value)),

@@ -128,7 +128,7 @@ def test_models_run_one_after_the_other_and_cool_down_in_between(loopback_phone,
     ("arguments", "message"),
     [
         (("--sustain", "10"), "--sustain is '10'. Allowed: a number of seconds, minutes or hours"),
-        (("--sustain", "1s"), "from 5s to 24h"),
+        (("--sustain", "1s"), "from 5s to 2h"),
         (("--sustain", "10m", "--runs", "5"), "--runs cannot be combined with --sustain"),
         (("--sustain", "10m", "--table", "cores"), "--table cannot be combined with --sustain"),
         (("--frame-rate", "30"), "--frame-rate is for --sustain"),

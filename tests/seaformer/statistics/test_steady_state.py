@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from seaformer.statistics.bootstrap import summarize
-from seaformer.statistics.steady_state import BATCHES, MIN_STEADY, batches, onset, summarized
+from seaformer.statistics.steady_state import (
+    BATCHES,
+    MIN_STEADY,
+    batches,
+    onset,
+    summarize_batches,
+    summarized,
+)
 
 TRUE_MS = 25.0
 
@@ -27,7 +33,7 @@ def test_the_interval_of_the_steady_state_covers_the_true_median() -> None:
         first = onset([float(np.median(one)) for one in runs])
         assert first is not None
         assert 25 < first < 150
-        interval = summarize(batches(runs[summarized(len(runs)) :]), seed).interval_ms
+        interval = summarize_batches(batches(runs[summarized(len(runs)) :]), seed).interval_ms
         assert interval is not None
         assert interval.half_width < 0.4
         held += interval.low <= TRUE_MS <= interval.high
@@ -60,3 +66,13 @@ def test_batches_contain_every_run_once() -> None:
     np.testing.assert_array_equal(np.concatenate(joined), np.concatenate(runs))
     assert [len(one) for one in batches([np.ones(2)] * 3)] == [2, 2, 2]
     assert batches([np.ones(0)]) == []
+
+
+def test_runs_of_minutes_are_summarized_in_little_memory() -> None:
+    random = np.random.default_rng(0)
+    summary = summarize_batches([random.normal(5.0, 0.2, 100_000) for _ in range(10)], 0)
+    assert summary.runs == 1_000_000
+    assert summary.interval_ms is not None
+    assert summary.interval_ms.low < summary.median_ms < summary.interval_ms.high
+    assert summary.interval_ms.low < 5.0 < summary.interval_ms.high
+    assert summary.interval_ms.half_width < 0.002

@@ -18,6 +18,7 @@ from phone_benchmarks import Benchmark, Ended, assert_left_clean, benchmark
 
 from seaformer.benchmark.devices.phone import Phone
 from seaformer.benchmark.results.schema import STAGES, read_results
+from seaformer.benchmark.runner.build import HERE
 from seaformer.benchmark.runner.libraries import PUBLISHED
 
 UGLY = 'it\'s "tiny"; $(touch owned) `id`\n& more ünïcode'
@@ -136,8 +137,9 @@ def test_several_phones_are_measured_at_once(switch_on, tflite, tmp_path):
 
 
 def test_the_phones_of_two_adb_servers_are_measured_in_one_run(
-    switch_on, other_adb_server, tflite, tmp_path
+    switch_on, other_adb_server, tmp_path
 ):
+    tflite = HERE / "src" / "probe.tflite"  # the runner's own, which takes no export
     near, far = switch_on(), switch_on(server=other_adb_server)
     servers = [word for phone in (near, far) for word in ("--adb-server", phone.adb_server.address)]
     ended = benchmark(tmp_path, tflite, "--runs", "1", "--device", "all", *servers)

@@ -13,7 +13,7 @@ from seaformer.reporting.numbers import estimate, exact, milliseconds, tick
 from seaformer.reporting.page import Command, Page
 from seaformer.reporting.plots import Mark, Plot, Position, Row, Rows, bracket, line, spots, upright
 from seaformer.reporting.scale import Scale
-from seaformer.reporting.verdicts import changed_latency
+from seaformer.reporting.verdicts import changed_latency, joined
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 _NAMED = 3
@@ -145,11 +145,16 @@ def _changes(ratios: Mapping[str, Ratio | None], base: str) -> list[str]:
         return [
             changed_latency(name, "now", base, ratio, BETWEEN) for name, ratio in decided.items()
         ]
-    verdicts = [ratio.verdict(BETWEEN) for ratio in decided.values()]
-    faster, slower = verdicts.count("faster"), verdicts.count("slower")
+    verdicts = {name: ratio.verdict(BETWEEN) for name, ratio in decided.items()}
+    faster, slower = (
+        [name for name, found in verdicts.items() if found == verdict]
+        for verdict in ("faster", "slower")
+    )
+    which = f" ({joined(slower)})" if 0 < len(slower) <= _NAMED else ""
     return [
-        f"Of {len(decided)} models on devices, {faster} became faster and {slower} slower than "
-        f"{base}; for {len(decided) - faster - slower}, no difference can be stated."
+        f"Of {len(decided)} models on devices, {len(faster)} became faster and {len(slower)} "
+        f"slower{which} than {base}; for {len(decided) - len(faster) - len(slower)}, no difference "
+        "can be stated."
     ]
 
 

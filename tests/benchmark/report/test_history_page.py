@@ -101,6 +101,18 @@ def test_a_creeping_slowdown_is_stated_although_no_step_is(tmp_path: Path) -> No
     )
 
 
+def test_changes_of_many_series_are_counted_and_the_slower_ones_named(tmp_path: Path) -> None:
+    phones = [f"S{number}" for number in range(5)]
+    before = [of(0, serial=serial) for serial in phones]
+    now = [of(1, 30.0 if serial == "S3" else 20.0, serial=serial) for serial in phones]
+    assert verdict_of(page_of(tmp_path, *before, *now)).strip() == (
+        "Of 5 models on devices, 0 became faster and 1 slower (a.tflite on Maker Phone (S3)) than "
+        "in the benchmark before; for 4, no difference can be stated."
+    )
+    first = verdict_of(page_of(tmp_path, *before))
+    assert first.strip().startswith("5 latencies were measured once, from ")
+
+
 def test_points_of_the_plot_are_at_their_times_and_latencies(tmp_path: Path) -> None:
     text = page_of(tmp_path, of(0), of(1, 25.0), of(4, 30.0), of(2, 50.0, serial="S9"))
     figure = text[text.index("Over time") :].split("figure", 2)[1]

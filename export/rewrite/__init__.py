@@ -17,6 +17,7 @@ from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
 from seaformer.export.rewrite.fold_gate import fold_gate
 from seaformer.export.rewrite.fold_light_head import fold_light_head
 from seaformer.export.rewrite.joint_attention import join_attention
+from seaformer.export.rewrite.merge_depthwise import merge_depthwise
 from seaformer.export.rewrite.normalization import normalize_inside
 from seaformer.export.rewrite.sites import RewriteReport
 from seaformer.export.rewrite.static_upsampling import make_upsampling_static
@@ -64,6 +65,7 @@ def deployment_form(
     model = copy.deepcopy(model).double().requires_grad_(False)
     reports = [
         fold_batch_norm(model),
+        merge_depthwise(model),
         join_attention(model, feature_sizes),
         fold_attention_scale(model),
         defer_value_bias(model),

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seaformer.models.mobilenet import BlockSpec, MobileBlock, SqueezeExcite
+from seaformer.models.mobilenet import BlockSpec, FineSqueezeExcite, MobileBlock
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.convolution import ConvBN
 from seaformer.models.seaformer.layer import DropPath, FeedForward
@@ -101,20 +101,6 @@ class SteepHardSigmoid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Squash x into [0, 1]."""
         return (x * 0.2 + 0.5).clamp(0.0, 1.0)
-
-
-class FineSqueezeExcite(SqueezeExcite):
-    """Squeeze-and-excitation of a fine map, whose means are taken along one axis after the other.
-
-    The first block has it at output stride 2. The runtimes add the values of a map one by one; with
-    65,536 equal ones, the rounding of the sum is visible in the logits (71 dB on a white image).
-
-    Forward: [N, C, H, W] -> [N, C, H, W].
-    """
-
-    def means(self, x: Tensor) -> Tensor:
-        """Return the mean of each channel, [N, C, 1, 1]."""
-        return x.mean(3, keepdim=True).mean(2, keepdim=True)
 
 
 class StrideFormerBlock(MobileBlock):

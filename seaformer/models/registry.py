@@ -23,6 +23,8 @@ FIRST_README = "fudan-zvg/SeaFormer at 10936dc, seaformer-seg/README.md, batch 1
 TOPFORMER = "hustvl/TopFormer, README.md"
 SEAFORMER_FIGURE = "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, +-0.05"
 PADDLESEG_README = "PaddlePaddle/PaddleSeg, configs/pp_mobileseg/README.md"
+REPVIT_README = "THU-MIG/RepViT, segmentation/README.md"
+AFFORMER = "AFFormer paper (arXiv 2301.04648), abstract"
 REPRINT = "SiConMo (arXiv 2608.18979), table of ADE20K"
 SWIN_MODELHUB = "microsoft/Swin-Transformer, MODELHUB.md, ImageNet-1K, 224x224"
 
@@ -31,13 +33,28 @@ OWN_ATTENTION = "shifted-window"
 SWIN_STRIDE = 32
 """Pixels per position of the last stage's map, along one side."""
 
+_AFFORMER_PAPER = "Dong et al., AFFormer, AAAI 2023, arXiv 2301.04648"
 _TOPFORMER_PAPER = "Zhang et al., TopFormer, CVPR 2022, arXiv 2204.05525"
 _MOBILENET_V3_PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv 1905.02244"
 _MOBILENET_V2_PAPER = "Sandler et al., MobileNetV2, CVPR 2018, arXiv 1801.04381"
+_REPVIT_PAPER = "Wang et al., RepViT, CVPR 2024, arXiv 2307.09283"
 _PPMOBILESEG_PAPER = "Tang et al., PP-MobileSeg, 2023, arXiv 2304.05152"
 _RETINANET_PAPER = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, arXiv 1708.02002"
 _SWIN_PAPER = "Liu et al., Swin, ICCV 2021, arXiv 2103.14030"
 _SEGFORMER_PAPER = "Xie et al., SegFormer, NeurIPS 2021, arXiv 2105.15203"
+
+
+_AFFORMER_REPEATED = tuple(
+    f"MHCA_layers.{layer}.{path}.{kind}"
+    for layer in range(6)
+    for path in (
+        "cpe.proj",
+        *(f"{block}crpe.conv_list.{n}" for block in ("", "factoratt_crpe.") for n in range(3)),
+    )
+    for kind in ("weight", "bias")
+)
+"""Ends of official names of tensors that AFFormer's layers share: they are stored for every layer,
+and once for all of them."""
 
 
 def _on(paper_ms: float | None, paddle_ms: float | None = None) -> dict[str, float]:
@@ -144,6 +161,39 @@ def _ppmobileseg(size: str, stride: int, published: Published, note: str) -> Net
         backbone=("backbone.",),
         official_names=lazily("ppmobileseg.official_names"),
         stride=stride,
+        published=published,
+        note=note,
+    )
+
+
+def _afformer(size: str, published: Published, note: str) -> Network:
+    return Network(
+        name=f"afformer-{size}",
+        family="afformer",
+        title=f"AFFormer-{size[:1].upper()}",
+        paper=_AFFORMER_PAPER,
+        builders={"segmentation": lazily("afformer.build_afformer", size)},
+        backbone=("backbone.",),
+        official_names=lazily("afformer.official_names"),
+        auxiliary=("decode_head.align.",),
+        computed=_AFFORMER_REPEATED,
+        stride=8,
+        published=published,
+        note=note,
+    )
+
+
+def _repvit(size: str, published: Published, note: str) -> Network:
+    official_names = lazily("repvit.official_names")
+    return Network(
+        name=f"repvit-{size}",
+        family="repvit",
+        title=f"RepViT-{size.upper().replace('-', '.')} FPN",
+        paper=_REPVIT_PAPER,
+        builders={"segmentation": lazily("repvit.build_repvit", size)},
+        backbone=("backbone.",),
+        official_names=lambda keys: official_names(keys, size),
+        stride=4,
         published=published,
         note=note,
     )
@@ -286,6 +336,21 @@ _ALL = (
     ),
     _segformer(
         "b1", (64, 128, 320, 512), Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, _on(1300))
+    ),
+    _afformer(
+        "base",
+        Published("3", "4.6", 41.8, AFFORMER, AFFORMER, {}),
+        "The released code has 3.00 M parameters, of which 0.07 M are a convolution that is never "
+        "used; it is omitted here, 2.94 M. Counted by the convention of the other networks, it has "
+        "4.39 G multiply-accumulates; the convention of the published number is unknown. "
+        "Only its .onnx was verified (118 dB at 128x128): the .tflite is refused, because the "
+        "converter confuses the axes of its linear attention.",
+    ),
+    _repvit(
+        "m1-1",
+        Published(None, None, 40.6, REPVIT_README, REPVIT_README, {}),
+        "Only the latency of the backbone is published. The released code has 12.03 M parameters, "
+        "as here.",
     ),
     *(_layer(layer) for layer in ATTENTION_LAYERS.values()),
     _swin(

@@ -29,6 +29,8 @@ DETECTION_GAINS = {".cls_logits": 0.02, ".bbox_reg": 0.004}
 """Gains of the last layers of a detection network: large offsets lead outside of the image."""
 UNNORMALIZED_GAIN = 0.75
 """Gain of the convolutions of a feature pyramid and of detection heads, which have no norm."""
+_BRANCHES = (".attention.projection", ".pointwise", ".ffn.reduce", ".wide", ".narrow")
+"""Last layers of residual branches."""
 FOLDED_SIXTH = (".local_embedding.conv", ".pointwise.conv")
 """Modules whose kernel the hard sigmoid's 1/6 is folded into, see export/rewrite/fold_gate.py."""
 STEP = 1 / 64
@@ -72,13 +74,15 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         values *= QUERY_KEY_GAIN
     elif layer.endswith(".query_key_value"):
         values[: 2 * len(values) // 3] *= QUERY_KEY_GAIN
-    elif layer.endswith((".attention.projection", ".pointwise", ".ffn.reduce")):
+    elif layer.endswith(_BRANCHES):
         values *= BRANCH_GAIN
     elif module.endswith((".excite", ".pooled_gate")):
         values *= GATE_GAIN
     elif module.endswith(tuple(DETECTION_GAINS)):
         values *= DETECTION_GAINS[f".{module.rpartition('.')[2]}"]
-    elif module.startswith(("fpn.", "head.classification_head.", "head.regression_head.")):
+    elif module.startswith(
+        ("fpn.", "pyramid.", "head.classification_head.", "head.regression_head.")
+    ):
         values *= UNNORMALIZED_GAIN
     elif module.endswith((".classifier", ".linear")):
         values = (values.T * CLASS_DECAY ** np.arange(shape[0])).T

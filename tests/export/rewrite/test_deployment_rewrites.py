@@ -22,12 +22,14 @@ from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
 from seaformer.export.rewrite.fold_gate import fold_gate
 from seaformer.export.rewrite.fold_light_head import ChannelBias, fold_light_head
 from seaformer.export.rewrite.joint_attention import JointAttention, join_attention
+from seaformer.export.rewrite.merge_depthwise import merge_depthwise
 from seaformer.export.rewrite.normalization import normalize_inside
 from seaformer.export.rewrite.static_upsampling import (
     StaticFusionBlock,
     make_upsampling_static,
 )
 from seaformer.models.create import create_model
+from seaformer.models.repvit import ParallelDepthwise, build_repvit
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid
 from seaformer.models.seaformer.light_head import LightHead
@@ -547,3 +549,21 @@ def test_a_network_run_at_two_scales_keeps_its_attention() -> None:
         assert reports[name].count == 0
         assert "called with several" in reports[name].refusals[0]
     assert error(form.model.double()(x), expected) < 1e-4
+
+
+def test_parallel_depthwise_convolutions_are_merged_exactly() -> None:
+    model = prepared(nn.Sequential(ParallelDepthwise(6), nn.GELU(), ParallelDepthwise(6)))
+    x = random(2, 6, 5, 7)
+    expected = model(x)
+    fold_batch_norm(model)
+    report = merge_depthwise(model)
+    assert (report.count, report.refusals) == (2, [])
+    assert [type(module) for module in model] == [nn.Conv2d, nn.GELU, nn.Conv2d]
+    assert error(model(x), expected) < 1e-12
+
+
+def test_repvit_has_one_depthwise_convolution_per_block_when_deployed() -> None:
+    form = deployment_form(build_repvit("m1-1", 4).eval(), (64, 64))
+    merged = next(report for report in form.reports if report.name == "merge_depthwise")
+    assert merged.count == 21  # 24 blocks, of which 3 halve the grid
+    assert not kinds(form.model, nn.BatchNorm2d)

@@ -39,6 +39,8 @@ PEERS = {
 }
 RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
 OFFICIAL = json.loads((GOLDEN / "topformer_tiny.json").read_text())
+GOLDENS = ("afformer", "ppmobileseg", "repvit")
+"""Families with a file in tests/golden/ of outputs of the official code."""
 PP_MOBILESEGS = [name for name, peer in PEERS.items() if peer.family == "ppmobileseg"]
 TOPFORMERS = [name for name, peer in PEERS.items() if peer.family == "topformer"]
 
@@ -69,7 +71,7 @@ def params_m(model: nn.Module, averages: bool = False) -> float:
 SIZED = [name for name, peer in PEERS.items() if peer.published and peer.published.params_m]
 
 
-COUNTED_OTHERWISE = ("raspp", "ppmobileseg")
+COUNTED_OTHERWISE = ("afformer", "ppmobileseg", "raspp")
 """Families whose published sizes follow another convention, which tests of their own check."""
 
 
@@ -190,19 +192,28 @@ def test_checkpoints_of_transformers_load_into_segformer(name: str, tmp_path: Pa
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
 
 
-# PP-MobileSeg's checkpoints
+# Networks of which the official code was run
 
 
-@pytest.mark.parametrize("name", PP_MOBILESEGS)
-def test_pp_mobileseg_matches_the_official_code(name: str, tmp_path: Path) -> None:
-    """tests/golden/ppmobileseg.json: the official code, run by PaddlePaddle in float32."""
-    official = json.loads((GOLDEN / "ppmobileseg.json").read_text())[PEERS[name].size]
-    path = tmp_path / "official.pdparams"
+@pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.family in GOLDENS])
+def test_outputs_match_the_official_code(name: str, tmp_path: Path) -> None:
+    """tests/golden/FAMILY.json: the official code in float32, that of PP-MobileSeg by PaddlePaddle,
+    that of the others by PyTorch, with plain modules in place of mmcv's."""
+    peer = PEERS[name]
+    official = json.loads((GOLDEN / f"{peer.family}.json").read_text())[peer.size]
     arrays = {key: recipe.fill(in_torch(key), shape) for key, shape in official["keys"].items()}
-    path.write_bytes(pickle.dumps(arrays, 4))
-    model, record = create_with_record(PEERS[name], ADE20K, path)
+    path = tmp_path / "official.pdparams"
+    if name in PP_MOBILESEGS:
+        path.write_bytes(pickle.dumps(arrays, 4))
+    else:
+        path = tmp_path / "official.pth"
+        tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
+        torch.save({"state_dict": tensors}, path)
+    model, record = create_with_record(peer, ADE20K, path)
     assert not record.is_random
-    assert sum(p.numel() for p in model.parameters()) == official["params"]
+    unused = [shape for key, shape in official["keys"].items() if key.startswith(peer.auxiliary)]
+    params = sum(p.numel() for p in model.parameters())
+    assert params == official["params"] - sum(int(np.prod(shape)) for shape in unused)
     for run in official["runs"]:
         with torch.no_grad():
             logits = model(torch.from_numpy(recipe.image(*run["size"])))

@@ -1,0 +1,5 @@
+/** The page. */
+
+import { load } from "./session";
+
+export { load };

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from seaformer.artifact.accelerators import ACCELERATORS, DeviceThreshold
-from seaformer.artifact.metadata import Metadata
+from seaformer.artifact.metadata import Interface, Metadata
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.bundling.model import Model
 from seaformer.errors import SeaformerError, look_up
@@ -91,11 +91,18 @@ def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
 
 def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str) -> Golden:
     """Sample an output, scores, boxes or class ids, at evenly spaced positions."""
-    rows, width = _rows(output, metadata)
+    return sample_output_of(output, metadata, metadata.precision, sha256, reference)
+
+
+def sample_output_of(
+    output: Array, interface: Interface, precision_name: str, sha256: str, reference: str
+) -> Golden:
+    """Sample an output as `sample_output` does; the thresholds are those of a precision."""
+    rows, width = _rows(output, interface)
     channels = rows.shape[-1]
     step = _step(len(rows), channels, width)
-    values = rows[::step].astype("<i4" if metadata.meaning.gives_ids else "<f4")
-    precision = look_up(PRECISIONS, "precision", metadata.precision)
+    values = rows[::step].astype("<i4" if interface.meaning.gives_ids else "<f4")
+    precision = look_up(PRECISIONS, "precision", precision_name)
     return Golden(
         model_sha256=sha256,
         reference=reference,
@@ -110,12 +117,12 @@ def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str
     )
 
 
-def _rows(output: Array, metadata: Metadata) -> tuple[Array, int]:
+def _rows(output: Array, interface: Interface) -> tuple[Array, int]:
     """Return an output as [positions, channels], and the number of positions in a grid row."""
-    if metadata.detection is not None:
-        level = metadata.detection.levels[0]
+    if interface.detection is not None:
+        level = interface.detection.levels[0]
         return output[0], level.grid[1] * len(level.sizes) * len(level.aspect_ratios)
-    found = metadata.class_scores(output)
+    found = interface.class_scores(output)
     grid = output[0, ..., None] if found is None else np.moveaxis(found[0], found[1], -1)[0]
     return grid.reshape(-1, grid.shape[-1]), grid.shape[-2] if grid.ndim == 3 else 1
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seaformer.bundling import jni_library
 from seaformer.bundling.assets import refuse_one_name, write_models
-from seaformer.bundling.library_folder import replace_folder, require_writable, write_manifest
+from seaformer.bundling.bundle_folder import replace_folder, require_writable, write_manifest
 from seaformer.bundling.model import Model
 from seaformer.compiled_from_c import require_compiled
 from seaformer.locks import locked

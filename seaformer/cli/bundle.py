@@ -1,6 +1,6 @@
-"""The command `seaformer-bundle`: add exported models to the Android app or a library module."""
+"""The command `seaformer-bundle`: exported models into the Android app, a library or a web page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from seaformer.errors import UsageError
 
 if TYPE_CHECKING:
     from seaformer.bundling.model import Model
+    from seaformer.tasks.statement import Statement
 
 # Heavy modules are imported when the work starts, which keeps --help fast.
 
@@ -39,10 +40,14 @@ if TYPE_CHECKING:
     help="Instead of adding the models to the demo app, write an Android library module (Gradle, "
     "Kotlin) with them to this folder, for use in your own app.",
 )
-@statement_options(
-    "labels", "palette", defaults=dict.fromkeys(("labels", "palette"), "the model's")
+@click.option(
+    "--web",
+    type=PATH,
+    help="Instead, write a page that runs one .tflite MODEL in a browser to this folder, for any "
+    "web server, see docs/web.md.",
 )
-@click.option("--force", is_flag=True, help="Overwrite the APK or the library.")
+@statement_options(defaults=dict.fromkeys(("labels", "palette"), "the model's"))
+@click.option("--force", is_flag=True, help="Overwrite the APK, the library or the page.")
 @click.pass_context
 def main(
     ctx: click.Context,
@@ -51,9 +56,9 @@ def main(
     samples: tuple[Path, ...],
     apk: Path | None,
     library: Path | None,
-    labels: str | None,
-    palette: str | None,
+    web: Path | None,
     force: bool,
+    **statement_values: str | None,
 ) -> None:
     """Add each MODEL (.tflite or .onnx), its JSON and sample images to the app.
 
@@ -62,7 +67,8 @@ def main(
     CPU: before the app uses an accelerator, it compares the accelerator's output with this one.
 
     With --library, write a module for your own app instead, which prepares images, runs the models
-    and computes masks.
+    and computes masks. With --web, write a page for browsers: it needs no metadata in the file if
+    --input-range, --labels and the like describe it, as for seaformer-predict.
     """
     from seaformer.bundling.apk import build_apk, require_builder
     from seaformer.bundling.assets import assets_of, write_assets
@@ -70,9 +76,18 @@ def main(
     from seaformer.console import Console
     from seaformer.files import refuse_existing
 
-    statement = read_statement(labels=labels, palette=palette)
+    statement = read_statement(**statement_values)
+    if web is not None:
+        _refuse_options_of_app(ctx, "--web")
+        if library is not None:
+            raise UsageError("--library does not apply to --web. Omit one of them.")
+        if len(models) != 1:
+            raise UsageError(f"--web takes one model, and {len(models)} are given. Name one.")
+        _write_web_page(models[0], web, force, statement)
+        return
+    _refuse_options_of_web(statement_values)
     if library is not None:
-        _refuse_options_of_app(ctx)
+        _refuse_options_of_app(ctx, "--library")
         _write_library([read_model(model, statement) for model in models], library, force)
         return
     assets_of(app)
@@ -102,11 +117,35 @@ def main(
         console.print(f"  adb install -r {apk}")
 
 
-def _refuse_options_of_app(ctx: click.Context) -> None:
-    """Refuse options of the app that have no effect on a library."""
+def _refuse_options_of_app(ctx: click.Context, given: str) -> None:
+    """Refuse options of the app that have no effect on what the option `given` writes."""
     for name, option in (("app", "--app"), ("samples", "--sample"), ("apk", "--apk")):
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option} does not apply to --library. Omit one of them.")
+            raise UsageError(f"{option} does not apply to {given}. Omit one of them.")
+
+
+def _refuse_options_of_web(values: Mapping[str, str | None]) -> None:
+    """Refuse statements about a model without metadata, which only the page for browsers takes."""
+    for name, value in values.items():
+        if value is not None and name not in ("labels", "palette"):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} applies only to --web. Omit it, or give --web.")
+
+
+def _write_web_page(model: Path, folder: Path, force: bool, statement: "Statement") -> None:
+    from seaformer.bundling.web_page import write_web_page
+    from seaformer.console import Console
+
+    written, note = write_web_page(model, folder, force, statement)
+    console = Console(soft_wrap=True)
+    if note:
+        console.print(note, style="bold yellow")
+    size = sum(path.stat().st_size for path in written)
+    console.print(f"{folder}: {len(written)} files, {size:,} bytes")
+    console.print("The page has been opened in Chromium on a computer, but never on a phone.")
+    console.print()
+    console.print("Next, to open it on this computer at http://localhost:8000:")
+    console.print(f"  python -m http.server --bind localhost --directory {folder} 8000")
 
 
 def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None:

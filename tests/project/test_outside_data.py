@@ -47,7 +47,7 @@ from seaformer.benchmark.official_tool.output import read_output
 from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.runner.record import ProfileEvent, read_record
 from seaformer.benchmark.studies.attention.attention_command import parse_layers, parse_sides
-from seaformer.bundling.library_folder import MANIFEST, require_writable
+from seaformer.bundling.bundle_folder import MANIFEST, require_writable
 from seaformer.cli.evaluate import main as evaluate
 from seaformer.cli.statement_options import read_statement
 from seaformer.datasets.coco_file import CocoFile

@@ -88,14 +88,15 @@ class Browser:
         elif method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
             self.complaints.append(json.dumps(params))
 
-    def open(self, page: Path, width: int = 1280, scheme: str = "light") -> None:
-        """Open a page in a window of a width, in a color scheme."""
+    def open(self, page: Path | str, width: int = 1280, scheme: str = "light") -> None:
+        """Open a page, a file or an address, in a window of a width, in a color scheme."""
         self.resize(width)
         self.emulate(scheme)
         self._events.clear()
         self.requests.clear()
         self.complaints.clear()
-        self.call("Page.navigate", url=page.absolute().as_uri())
+        address = page if isinstance(page, str) else page.absolute().as_uri()
+        self.call("Page.navigate", url=address)
         while "Page.loadEventFired" not in self._events:
             self._note(self._next())
 
@@ -146,15 +147,15 @@ class Browser:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """Start a browser and end it."""
+def browser(*flags: str) -> Iterator[Browser]:
+    """Start a browser, with more flags than usual, and end it."""
     assert CHROMIUM is not None, "chromium is not installed, and SEAFORMER_REQUIRE_CHROMIUM=1"
     (read_commands, commands), (answers, write_answers) = os.pipe(), os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         # The browser reads from descriptor 3 and writes to descriptor 4.
         shell = f'exec "$0" "$@" 3<&{read_commands} 4>&{write_answers}'
         process = subprocess.Popen(
-            ["bash", "-c", shell, CHROMIUM, *FLAGS.split(), f"--user-data-dir={profile}"],
+            ["bash", "-c", shell, CHROMIUM, *FLAGS.split(), *flags, f"--user-data-dir={profile}"],
             pass_fds=(read_commands, write_answers), stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(read_commands)

@@ -1,9 +1,9 @@
 /** The worker of a session: loads LiteRT.js and runs one model. */
 
-import { CompiledModel, LiteRt, Tensor, isWebGPUSupported, loadLiteRt } from "@litertjs/core";
+import { type LiteRt, isWebGPUSupported, loadLiteRt, supportsFeature } from "@litertjs/core";
 
-import { tensorFrom, valuesOf } from "./tensor_values";
-import type { Answer, LoadRequest, ModelFile, RunRequest } from "./session";
+import { type RunnableModel, compileForCpu, compileForGpu } from "./compiled_models";
+import type { Answer, LoadRequest, RunRequest } from "./session";
 
 /** Folder of the runtime, beside the page. */
 const RUNTIME = "runtime/";
@@ -15,8 +15,7 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 
-let compiled: CompiledModel | null = null;
-let model: ModelFile | null = null;
+let model: RunnableModel | null = null;
 let queue: Promise<void> = Promise.resolve();
 
 scope.onmessage = (event) => {
@@ -29,72 +28,55 @@ async function answer(request: LoadRequest | RunRequest): Promise<void> {
       scope.postMessage({ kind: "loaded", threads: await load(request) });
       return;
     }
+    if (model === null) throw new Error("No model is loaded.");
     const start = performance.now();
-    const output = await run(request.input);
+    const output = await model.run(request.input);
     const latency_ms = performance.now() - start;
     scope.postMessage({ kind: "ran", output, latency_ms }, [output.buffer]);
   } catch (error) {
-    scope.postMessage({ kind: "failed", reason: error instanceof Error ? error.message : `${error}` });
+    scope.postMessage({ kind: "failed", reason: firstLine(error) });
   }
 }
 
+/** Loads a model, and returns the number of its threads. */
 async function load(request: LoadRequest): Promise<number> {
-  const runtime = await loadRuntime(request);
-  model = request.model;
+  const isGpu = request.accelerator === "webgpu";
+  if (isGpu) await requireAdapter();
+  // The runtime with threads needs relaxed SIMD as well.
+  const isThreaded = request.isolated && !isGpu && (await supportsFeature("relaxedSimd"));
+  const runtime = await loadRuntime(isThreaded);
+  const threads = isThreaded ? request.threads : 1;
   try {
-    compiled = await runtime.loadAndCompile(model.bytes, {
-      accelerator: request.accelerator,
-      cpuOptions: { numThreads: request.threads },
-      // The same precision as the export was verified with; half precision is not asked for.
-      gpuOptions: { precision: "fp32" },
-    });
+    model = isGpu
+      ? await compileForGpu(runtime, request.model)
+      : await compileForCpu(runtime, request.model, threads);
   } catch (error) {
     throw new Error(`LiteRT cannot load the model: ${firstLine(error)}`);
   }
-  if (request.accelerator === "webgpu" && !isOnGpu(compiled)) {
-    throw new Error("LiteRT cannot run all operators of the model on the GPU of this browser.");
-  }
-  return request.threads;
+  return threads;
 }
 
-/** Whether no operator was left to the CPU; LiteRT.js falls back without an error. */
-function isOnGpu(of: CompiledModel): boolean {
-  return of.options.accelerator === "webgpu" && of.isFullyAccelerated;
-}
-
-async function loadRuntime(request: LoadRequest): Promise<LiteRt> {
-  if (request.accelerator === "webgpu") await requireAdapter();
-  if (request.isolated && request.threads > 1) {
-    try {
-      return await loadLiteRt(RUNTIME, { threads: true });
-    } catch {
-      // Without relaxed SIMD, there is only the runtime with one thread.
-      request.threads = 1;
-    }
+async function loadRuntime(isThreaded: boolean): Promise<LiteRt> {
+  // Emscripten would search beside this script, and start threads with it.
+  const address = (file: string): string => new URL(`${RUNTIME}${file}`, location.href).href;
+  Object.assign(globalThis, {
+    Module: {
+      locateFile: address,
+      mainScriptUrlOrBlob: isThreaded ? address("litert_wasm_threaded_internal.js") : undefined,
+    },
+  });
+  try {
+    return await loadLiteRt(RUNTIME, { threads: isThreaded });
+  } catch (error) {
+    throw new Error(`LiteRT.js cannot be started: ${firstLine(error)}`);
   }
-  return loadLiteRt(RUNTIME);
 }
 
 /** LiteRT.js only warns if there is no adapter, and then fails without naming the reason. */
 async function requireAdapter(): Promise<void> {
   const adapter = isWebGPUSupported() ? await navigator.gpu.requestAdapter() : null;
   if (adapter === null) {
-    throw new Error("WebGPU finds no usable GPU on this device, so the GPU cannot be used.");
-  }
-}
-
-async function run(input: Float32Array): Promise<Float32Array> {
-  if (compiled === null || model === null) throw new Error("No model is loaded.");
-  const tensor = tensorFrom(input, model.input);
-  let outputs: Tensor[] = [];
-  try {
-    outputs = await compiled.run([tensor]);
-    const [first] = outputs;
-    if (first === undefined) throw new Error("The model has no output.");
-    return await valuesOf(first, model.output);
-  } finally {
-    tensor.delete();
-    for (const output of outputs) output.delete();
+    throw new Error("WebGPU finds no usable GPU on this device.");
   }
 }
 

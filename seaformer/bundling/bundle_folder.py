@@ -1,4 +1,4 @@
-"""Writes the folder of an Android library module without losing files of the user."""
+"""Writes the folder of a bundle without losing files of the user."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,10 @@ from seaformer.json_text import JsonError, parse_json
 from seaformer.names import ALLOWED, is_plain
 
 MANIFEST = "seaformer-library.json"
-"""File in a module that lists the files written by seaformer-bundle."""
+"""File in an Android library module that lists the files written by seaformer-bundle."""
+
+WEB_MANIFEST = "seaformer-web.json"
+"""The same in a page for browsers."""
 
 MANIFEST_LIMIT = 2**20
 """Maximum size in bytes; a typical manifest has a few thousand."""
@@ -30,6 +33,16 @@ def require_writable(folder: Path, force: bool) -> None:
             f"--library is '{folder}', whose last part becomes the name of a Gradle module. "
             f"Allowed: {ALLOWED}, and without '$'."
         )
+    require_replaceable(folder, force, MANIFEST)
+
+
+def require_replaceable(folder: Path, force: bool, manifest: str) -> None:
+    """Check that a folder may be written; replacing one with a manifest needs `force`.
+
+    Raises:
+        UsageError: it may not; the message gives the reason.
+        SeaformerError: its manifest is damaged.
+    """
     if not folder.resolve().parent.is_dir():
         raise UsageError(
             f"cannot write '{folder}': the folder '{folder.parent}' does not exist. Create it."
@@ -40,7 +53,7 @@ def require_writable(folder: Path, force: bool) -> None:
         raise UsageError(f"cannot write '{folder}': it is not a folder. Give another name.")
     if not any(folder.iterdir()):
         return
-    written = _written_before(folder)
+    written = _written_before(folder, manifest)
     if written is None:
         raise UsageError(
             f"'{folder}' is not empty and was not written by seaformer-bundle, so it is not "
@@ -58,12 +71,12 @@ def require_writable(folder: Path, force: bool) -> None:
         )
 
 
-def write_manifest(folder: Path) -> list[str]:
-    """Write the manifest of a new module, and return the files that it lists."""
+def write_manifest(folder: Path, manifest: str = MANIFEST) -> list[str]:
+    """Write the manifest of a new folder, and return the files that it lists."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    names = sorted(path.as_posix() for path in (*paths, Path(MANIFEST)))
+    names = sorted(path.as_posix() for path in (*paths, Path(manifest)))
     text = json.dumps({"files": names}, indent=1) + "\n"
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    (folder / manifest).write_text(text, encoding="utf-8")
     return names
 
 
@@ -80,9 +93,9 @@ def replace_folder(new: Path, target: Path, old: Path) -> None:
         raise
 
 
-def _written_before(folder: Path) -> set[str] | None:
-    """Return the files in the manifest of a module; None if it has no manifest."""
-    path = folder / MANIFEST
+def _written_before(folder: Path, manifest: str) -> set[str] | None:
+    """Return the files in the manifest of a folder; None if it has no manifest."""
+    path = folder / manifest
     if not path.is_file():
         return None
     try:

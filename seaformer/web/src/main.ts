@@ -1,5 +1,0 @@
-/** The page. */
-
-import { load } from "./session";
-
-export { load };

@@ -86,6 +86,7 @@ lint: docs
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
 	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	@ln -s ../../android_demo/smoke_build build/typing/smoke_build
+	cd seaformer/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && npm run --silent check
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 
 # The documents as a site, build/site/index.html, which needs no network. A warning is an error.
@@ -107,5 +108,5 @@ bench-accuracy: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
 
 clean:
-	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin $(VENV) $(MODELS_VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin seaformer/web/bin seaformer/web/node_modules $(VENV) $(MODELS_VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

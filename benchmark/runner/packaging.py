@@ -4,6 +4,7 @@ Setuptools loads this file by the name in `pyproject.toml`, before the package c
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,10 @@ class BuildWithRunners(build_py):
         self._compile("seaformer.benchmark.runner", FOLDER / "build.py")
         bundling = ROOT / "seaformer" / "bundling"
         self._compile("seaformer.bundling", bundling / "jni_library.py")
+        if shutil.which("npm") is None:
+            print("npm is not installed: the page of seaformer-bundle --web is not built.")
+            return
+        self._compile("seaformer.web", ROOT / "seaformer" / "web" / "build.py")
 
     def _compile(self, package: str, script: Path) -> None:
         """Run a build script, which compiles into the folder `bin` of its package."""

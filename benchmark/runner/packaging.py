@@ -25,7 +25,6 @@ class BuildWithRunners(build_py):
         bundling = ROOT / "seaformer" / "bundling"
         self._compile("seaformer.bundling", bundling / "jni_library.py")
         if shutil.which("npm") is None:
-            print("npm is not installed: the page of seaformer-bundle --web is not built.")
             return
         self._compile("seaformer.web", ROOT / "seaformer" / "web" / "build.py")
 

@@ -23,9 +23,9 @@ from PIL import Image
 
 from seaformer.bundling import jni_library
 from seaformer.bundling.assets import write_models
+from seaformer.bundling.bundle_folder import MANIFEST, replace_folder
 from seaformer.bundling.jni_library import ABIS, NAME
 from seaformer.bundling.library import next_steps, write_library
-from seaformer.bundling.bundle_folder import MANIFEST, replace_folder
 from seaformer.bundling.model import read_model
 from seaformer.cli.bundle import main
 from seaformer.datasets.shapes import ShapesDataset

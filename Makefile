@@ -86,7 +86,8 @@ lint: docs
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
 	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	@ln -s ../../android_demo/smoke_build build/typing/smoke_build
-	cd seaformer/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && npm run --silent check
+	@cd seaformer/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; }
+	cd seaformer/web && npm run --silent check
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 
 # The documents as a site, build/site/index.html, which needs no network. A warning is an error.

@@ -9,8 +9,6 @@ from pathlib import Path
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".wasm": "application/wasm"}
-
     def __init__(self, *arguments, isolated: bool, **named) -> None:
         self._isolated = isolated
         super().__init__(*arguments, **named)

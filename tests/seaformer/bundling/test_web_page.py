@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import pytest
 from browser import Browser, browser, in_a_browser
 from click.testing import CliRunner
 from PIL import Image
@@ -49,6 +50,7 @@ def python_mask(model: Path) -> np.ndarray:
     return mask
 
 
+@pytest.mark.slow
 @in_a_browser
 def test_the_page_computes_the_mask_of_python(shapes_export: Path, tmp_path: Path) -> None:
     (model,) = shapes_export.glob("*_fp32.tflite")

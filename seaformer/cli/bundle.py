@@ -1,5 +1,6 @@
 """The command `seaformer-bundle`: exported models into the Android app, a library or a web page."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from seaformer.bundling.model import Model
     from seaformer.tasks.statement import Statement
 
+USUAL_PORT = 8000
+
 # Heavy modules are imported when the work starts, which keeps --help fast.
 
 
 @click.command(cls=Command)
-@click.argument("models", metavar="MODEL...", type=PATH, nargs=-1, required=True)
+@click.argument("models", metavar="MODEL...", type=PATH, nargs=-1)
 @click.option(
     "--app", type=PATH, default="android_demo", show_default=True, help="Folder of the app."
 )
@@ -46,6 +49,22 @@ if TYPE_CHECKING:
     help="Instead, write a page that runs one .tflite MODEL in a browser to this folder, for any "
     "web server, see docs/web.md.",
 )
+@click.option(
+    "--serve",
+    "is_served",
+    is_flag=True,
+    help="Serve the page of --web until Ctrl-C. Without a MODEL, the folder contains it already.",
+)
+@click.option(
+    "--host",
+    help="Address to serve at; 0.0.0.0 for devices in the same network, by https and with a QR "
+    "code.  [default: localhost]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to serve at; 0 for a free one.  [default: 8000]",
+)
 @statement_options(defaults=dict.fromkeys(("labels", "palette"), "the model's"))
 @click.option("--force", is_flag=True, help="Overwrite the APK, the library or the page.")
 @click.pass_context
@@ -57,6 +76,9 @@ def main(
     apk: Path | None,
     library: Path | None,
     web: Path | None,
+    is_served: bool,
+    host: str | None,
+    port: int | None,
     force: bool,
     **statement_values: str | None,
 ) -> None:
@@ -77,13 +99,21 @@ def main(
     from seaformer.files import refuse_existing
 
     statement = read_statement(**statement_values)
+    _check_serving(web, is_served, host, port)
+    if not models and not is_served:
+        raise UsageError("no MODEL is given. Give an exported .tflite or .onnx file.")
     if web is not None:
         _refuse_options_of_app(ctx, "--web")
         if library is not None:
             raise UsageError("--library does not apply to --web. Omit one of them.")
-        if len(models) != 1:
+        if len(models) > 1:
             raise UsageError(f"--web takes one model, and {len(models)} are given. Name one.")
-        _write_web_page(models[0], web, force, statement)
+        for model in models:
+            _write_web_page(model, web, force, statement)
+        if is_served:
+            _serve(web, host or "localhost", USUAL_PORT if port is None else port)
+        else:
+            _print_how_to_serve(web)
         return
     _refuse_options_of_web(statement_values)
     if library is not None:
@@ -143,9 +173,33 @@ def _write_web_page(model: Path, folder: Path, force: bool, statement: "Statemen
     size = sum(path.stat().st_size for path in written)
     console.print(f"{folder}: {len(written)} files, {size:,} bytes")
     console.print("The page has been opened in Chromium on a computer, but never on a phone.")
+
+
+def _print_how_to_serve(folder: Path) -> None:
+    from seaformer.console import Console
+
+    console = Console(soft_wrap=True)
     console.print()
-    console.print("Next, to open it on this computer at http://localhost:8000:")
-    console.print(f"  python -m http.server --bind localhost --directory {folder} 8000")
+    console.print("Next, to open it on this computer, or on a phone in the same network:")
+    for options in ((), ("--host", "0.0.0.0")):
+        command = shlex.join(["seaformer-bundle", "--web", str(folder), "--serve", *options])
+        console.print(f"  {command}")
+
+
+def _check_serving(web: Path | None, is_served: bool, host: str | None, port: int | None) -> None:
+    """Refuse options of the server without it, and the server without a page."""
+    for option, value in (("--host", host), ("--port", port)):
+        if value is not None and not is_served:
+            raise UsageError(f"{option} applies only to --serve. Omit it, or give --serve.")
+    if is_served and web is None:
+        raise UsageError("--serve has no page. Give --web, the folder of the page.")
+
+
+def _serve(folder: Path, host: str, port: int) -> None:
+    from seaformer.console import Console
+    from seaformer.serving.serve import serve
+
+    serve(folder, host, port, Console(soft_wrap=True))
 
 
 def _write_library(models: Sequence["Model"], folder: Path, force: bool) -> None:

@@ -123,7 +123,11 @@ static void check(int status, const char *function, const char *what) {
 
 static handle environment;
 static int thread_count;
-static int xnnpack_flags; /* FORCE_FP16, see tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h */
+/* QS8, QU8, FORCE_FP16 and DYNAMIC_FULLY_CONNECTED, see
+   tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h; 0 for XNNPACK's own default, which includes
+   the integers. */
+static int xnnpack_flags;
+enum { IN_HALF_FLAGS = 1 | 2 | 4 | 8 };
 static char npu_options[400];
 static const char *processor = "GPU"; /* in messages */
 static int accelerator = ON_CPU, gpu_precision, needs_full_acceleration;
@@ -190,7 +194,9 @@ static handle make_options(const loaded *m, int accelerators, int with_profiler)
     char lines[60];
     CHECK(m->file, CreateOptions, &options);
     CHECK(m->file, SetOptionsHardwareAccelerators, options, accelerators);
-    snprintf(lines, sizeof lines, "num_threads = %d\nflags = %d\n", thread_count, xnnpack_flags);
+    int length = snprintf(lines, sizeof lines, "num_threads = %d\n", thread_count);
+    /* Flags replace the default ones: 0 would leave integers to LiteRT's own, slower kernels. */
+    if (xnnpack_flags) snprintf(lines + length, sizeof lines - (size_t)length, "flags = %d\n", xnnpack_flags);
     add_options(m, options, "xnnpack", lines);
     if (accelerators & ON_GPU) {
         snprintf(lines, sizeof lines, "precision = %d\n", gpu_precision);
@@ -457,7 +463,7 @@ static const char *open_library(const plan *planned) {
     if (!on_gpu && !is_on_npu && strcmp(planned->accelerator, "cpu") != 0)
         refuse_accelerator(planned);
     thread_count = planned->threads;
-    xnnpack_flags = planned->in_half ? 4 : 0;
+    xnnpack_flags = planned->in_half ? IN_HALF_FLAGS : 0;
     gpu_precision = planned->in_half ? HALF_PRECISION : SINGLE_PRECISION;
     needs_full_acceleration = (int)planned->full_acceleration;
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");

@@ -30,7 +30,7 @@ from rounds import (
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.record import Status, read_record
 from seaformer.imaging.upsampling.argmax import upsample_argmax
-from seaformer.runtimes import open_model
+from seaformer.runtimes import open_model, open_session
 
 ALLOWED = sorted(os.sched_getaffinity(0))
 MASK = (50, 61)
@@ -65,6 +65,19 @@ def matrix_product(weights: np.ndarray) -> onnx.ModelProto:
 
 
 # ---- Measurements
+
+
+def test_integers_use_the_same_kernels_as_in_python(integer_export: Path, tmp_path: Path) -> None:
+    """XNNPACK's; LiteRT's own kernels round differently, and are several times slower."""
+    file = integer_export / "seaformer_tiny_shapes_256x256_int8.tflite"
+    x = np.random.default_rng(0).uniform(0, 255, (1, 256, 256, 3)).astype(np.float32)
+    with open_session(file) as session:
+        given = session.inputs[0].encode(x)
+        (expected,) = session.run([given])
+    model = add_model(tmp_path, "integers", file, given)
+    _complete(run_plan(tmp_path, basic_plan("litert", model)))
+    found = np.fromfile(tmp_path / "integers.output", expected.dtype)
+    np.testing.assert_array_equal(found, expected.ravel())
 
 
 @each_backend

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seaformer.export.convert.graph_nodes import attribute, readers_of, replace_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 CHANNELS = 1
@@ -19,10 +20,7 @@ SHUFFLED = [0, 2, 1, 3, 4]
 def gather_shuffled_channels(graph: onnx.ModelProto) -> None:
     """Replace Reshape, Transpose, Reshape. The graph must have named nodes and static shapes."""
     shapes = tensor_shapes(graph)
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
+    readers = readers_of(graph)
     outputs = {value.name for value in graph.graph.output}
     gathers, merged = {}, set()
     for split in graph.graph.node:
@@ -36,8 +34,11 @@ def gather_shuffled_channels(graph: onnx.ModelProto) -> None:
             continue
         _, transpose, join = chain
         given, grouped = shapes.get(split.input[0], []), shapes.get(split.output[0], [])
-        (perm,) = (list(one.ints) for one in transpose.attribute if one.name == "perm")
-        if perm != SHUFFLED or shapes.get(join.output[0]) != given or len(given) != 4:
+        if (
+            attribute(transpose, "perm") != SHUFFLED
+            or shapes.get(join.output[0]) != given
+            or len(given) != 4
+        ):
             continue
         if [given[0], *given[2:]] != [grouped[0], *grouped[3:]]:
             continue
@@ -49,5 +50,4 @@ def gather_shuffled_channels(graph: onnx.ModelProto) -> None:
         )
         merged |= {split.name, transpose.name}
     nodes = [gathers.get(node.name, node) for node in graph.graph.node if node.name not in merged]
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
+    replace_nodes(graph, nodes)

@@ -20,6 +20,7 @@ import onnx
 from onnx import numpy_helper
 
 from seaformer.export.convert.equal_axes import has_equal_axes, in_onnx_order
+from seaformer.export.convert.graph_nodes import attribute, replace_nodes
 
 COMMUTATIVE = ("Add", "Mul")
 
@@ -39,7 +40,7 @@ def move_constants(graph: onnx.ModelProto) -> None:
         if node.op_type not in COMMUTATIVE or not turned or not operand or readers[turned] != 1:
             continue
         transpose = transposes[turned]
-        (perm,) = (list(one.ints) for one in transpose.attribute if one.name == "perm")
+        perm = attribute(transpose, "perm")
         shape = [axis.dim_value for axis in infos[turned].type.tensor_type.shape.dim]
         if has_equal_axes(shape) or transpose.input[0] not in in_order:
             continue
@@ -54,12 +55,13 @@ def move_constants(graph: onnx.ModelProto) -> None:
             transposes[transpose.output[0]] = transpose
             follows[transpose.name] = node.name
     moved = {follows[node.name]: node for node in nodes if node.name in follows}
-    kept = [node for node in nodes if node.name not in follows]
-    del nodes[:]
-    for node in kept:
-        nodes.append(node)
+    ordered: list[onnx.NodeProto] = []
+    for node in nodes:
+        if node.name not in follows:
+            ordered.append(node)
         if node.name in moved:
-            nodes.append(moved[node.name])
+            ordered.append(moved[node.name])
+    replace_nodes(graph, ordered)
 
 
 def _is_of_last(constant: onnx.TensorProto, perm: list[int]) -> bool:

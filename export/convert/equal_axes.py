@@ -49,6 +49,7 @@ from typing import Any
 
 import onnx
 
+from seaformer.export.convert.graph_nodes import attribute
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
@@ -91,7 +92,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                 continue
         kept = [name for name in given if name in multiplied and name not in products]
         if kept and node.op_type == "Concat" and not written and in_order.issuperset(node.input):
-            (axis,) = (one.i for one in node.attribute if one.name == "axis")
+            axis = attribute(node, "axis")
             operations.append(_override(node, "attributes", "axis", values=axis))
             continue
         if kept and node.op_type not in READ_ANY_ORDER:
@@ -104,7 +105,7 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
             if node.op_type != "Reshape":
                 continue
         if node.op_type == "Transpose" and written:
-            (perm,) = (list(one.ints) for one in node.attribute if one.name == "perm")
+            perm = attribute(node, "perm")
             stored = _channels_last(len(perm))
             corrected = [
                 perm[axis] if is_behind_product else stored.index(perm[axis]) for axis in stored

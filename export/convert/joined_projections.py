@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seaformer.export.convert.graph_nodes import attribute, readers_of, replace_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 RANK, PART = 5, 2
@@ -24,10 +25,7 @@ def split_projections(graph: onnx.ModelProto) -> int:
     The graph must have named nodes and static shapes of all tensors.
     """
     shapes = tensor_shapes(graph)
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
+    readers = readers_of(graph)
     replaced: dict[str, list[onnx.NodeProto]] = {}
     removed: set[str] = set()
     for node in graph.graph.node:
@@ -65,9 +63,8 @@ def split_projections(graph: onnx.ModelProto) -> int:
             kept += replaced[node.name]
         elif node.name not in removed:
             kept.append(node)
-    del graph.graph.node[:]
-    graph.graph.node.extend(kept)
-    computed = {name for node in kept for name in node.output}
+    replace_nodes(graph, kept)
+    computed = {name for node in graph.graph.node for name in node.output}
     left = [value for value in graph.graph.value_info if value.name in computed]
     del graph.graph.value_info[:]
     graph.graph.value_info.extend(left)
@@ -91,7 +88,7 @@ def _joined(
     parts = shapes[node.output[0]][PART]
     is_unbound = (
         transpose.attribute[0].ints[0] == PART
-        and all(one.i == 0 for one in split.attribute if one.name == "axis")
+        and attribute(split, "axis", 0) == 0
         and len(split.output) == len(squeezes) == parts
         and all(one.op_type == "Squeeze" for one in squeezes)
         and all(len(shapes.get(one.output[0], [])) == RANK - 1 for one in squeezes)

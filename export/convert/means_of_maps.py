@@ -8,12 +8,12 @@ the squeeze-and-excitation of EfficientNet-B0 averages 12,544 values, and its lo
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seaformer.export.convert.graph_nodes import attribute, replace_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 HEIGHT, WIDTH = 2, 3
@@ -33,14 +33,13 @@ def split_means(graph: onnx.ModelProto) -> None:
             nodes.append(node)
             continue
         rows = f"{node.name}/rows"
-        keeps = _value(node, "keepdims", 1)
+        keeps = attribute(node, "keepdims", 1)
         info = helper.make_tensor_value_info(rows, onnx.TensorProto.FLOAT, [*shape[:WIDTH], 1])
         graph.graph.value_info.append(info)
         nodes.append(_mean(graph, node.input[0], rows, [WIDTH], 1, rows))
         # Its width is 1, so that a mean over both axes is one over the height; it can drop both.
         nodes.append(_mean(graph, rows, node.output[0], [HEIGHT, WIDTH], keeps, node.name))
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
+    replace_nodes(graph, nodes)
 
 
 def _is_mean(
@@ -51,7 +50,7 @@ def _is_mean(
         return False
     if node.op_type == "GlobalAveragePool":
         return True
-    axes = _value(node, "axes", None)
+    axes = attribute(node, "axes")
     if axes is None and len(node.input) > 1 and node.input[1] in constants:
         axes = numpy_helper.to_array(constants[node.input[1]]).tolist()
     return sorted(axis % 4 for axis in axes or ()) == [HEIGHT, WIDTH]
@@ -69,9 +68,3 @@ def _mean(
     places = f"{name}/axes"
     graph.graph.initializer.append(numpy_helper.from_array(np.array(axes, np.int64), places))
     return helper.make_node("ReduceMean", [given, places], [written], name=name, keepdims=keeps)
-
-
-def _value(node: onnx.NodeProto, name: str, missing: Any) -> Any:
-    return next(
-        (helper.get_attribute_value(one) for one in node.attribute if one.name == name), missing
-    )

@@ -17,6 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from seaformer.export.convert.graph_nodes import replace_nodes
 from seaformer.export.convert.half_precision import MIN_ELEMENTS, to_half
 from seaformer.export.convert.input_dependence import (
     is_of_library,
@@ -119,9 +120,7 @@ def with_half_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
         cast = onnx.helper.make_node("Cast", [stored], [name], to=onnx.TensorProto.FLOAT)
         cast.name = f"/{name.replace('.', '/')}/Cast"
         casts.append(cast)
-    nodes = casts + list(half.graph.node)
-    del half.graph.node[:]
-    half.graph.node.extend(nodes)
+    replace_nodes(half, [*casts, *half.graph.node])
     onnx.checker.check_model(half, full_check=True)
     return half
 

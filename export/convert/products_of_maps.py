@@ -11,6 +11,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from seaformer.export.convert.equal_axes import in_onnx_order
+from seaformer.export.convert.graph_nodes import replace_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 
@@ -31,5 +32,4 @@ def reorder_factors(graph: onnx.ModelProto) -> None:
                 )
                 node.input[place] = ordered
         nodes.append(node)
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
+    replace_nodes(graph, nodes)

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seaformer.export.convert.graph_nodes import attribute, replace_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 MAX_RANK = 4
@@ -28,7 +29,7 @@ def slice_single_elements(graph: onnx.ModelProto) -> None:
             nodes.append(node)
             continue
         place = int(numpy_helper.to_array(index))
-        axis = next((one.i for one in node.attribute if one.name == "axis"), 0) % len(shape)
+        axis = attribute(node, "axis", 0) % len(shape)
         length_1, single = [*shape[:axis], 1, *shape[axis + 1 :]], f"{node.name}/single"
         parameters = {
             "starts": [place],
@@ -46,5 +47,4 @@ def slice_single_elements(graph: onnx.ModelProto) -> None:
         )
         reshaped = [single, f"{single}/shape"]
         nodes.append(helper.make_node("Reshape", reshaped, node.output, name=node.name))
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
+    replace_nodes(graph, nodes)

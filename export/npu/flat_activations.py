@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from seaformer.export.convert.graph_nodes import replace_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 APPROXIMATED = ("Erf", "Sigmoid", "Tanh")
@@ -44,7 +45,5 @@ def with_flat_activations(graph: onnx.ModelProto) -> tuple[onnx.ModelProto, int]
                 "Reshape", [node.output[0], f"{name}/map/shape"], [target], name=f"{name}/map"
             ),
         ]
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del flat.graph.node[:]
-    flat.graph.node.extend(copies)
+    replace_nodes(flat, nodes)
     return flat, count

@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from seaformer.artifact.metadata import Comparison
+from seaformer.export.convert.graph_nodes import replace_nodes
 from seaformer.export.verify.verification import Sample, compare
 from seaformer.runtimes import ImageSession, open_content
 
@@ -90,7 +91,5 @@ def rounded_to_half(graph: onnx.ModelProto) -> onnx.ModelProto:
                     helper.make_node("Cast", [single], [rounded], to=TensorProto.FLOAT16),
                     helper.make_node("Cast", [rounded], [name], to=TensorProto.FLOAT),
                 ]
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    del half.graph.node[:]
-    half.graph.node.extend(copies)
+    replace_nodes(half, nodes)
     return half

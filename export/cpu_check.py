@@ -7,14 +7,9 @@ from seaformer.artifact.metadata import Comparison
 from seaformer.artifact.precisions import Precision
 from seaformer.errors import SeaformerError
 from seaformer.export.export_context import ExportContext
-from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
-from seaformer.export.verify.thresholds import LOWEST_DB, lowest_threshold, passes, threshold_for
-from seaformer.export.verify.verification import (
-    compare,
-    float32_channels,
-    lowest_of_float32,
-    reached,
-)
+from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels
+from seaformer.export.verify.thresholds import LOWEST_DB, passes, threshold_for
+from seaformer.export.verify.verification import compare, lowest_channel_db, reached
 from seaformer.models.inputs import input_shape
 from seaformer.runtimes import open_model
 
@@ -31,10 +26,7 @@ def check(
     comparisons, channels = run_samples(context, data, path)
     if not passes(comparisons, precision):
         raise SeaformerError(_failure(comparisons, precision, path.name, context))
-    least_db = lowest_threshold(comparisons, precision).sqnr_db
-    lowest_db = min_channel_db(
-        least_db, False, float32_channels(context.samples), lowest_of_float32(comparisons)
-    )
+    lowest_db = lowest_channel_db(comparisons, context.samples, precision)
     if lost := lost_channels(channels.worst(), lowest_db):
         raise SeaformerError(
             f"'{path.name}' does not match PyTorch: {lost}, where each needs {lowest_db:.4g} dB. "

@@ -32,7 +32,7 @@ from seaformer.runtimes.qnn_package import require_package
 from seaformer.tasks import Task, get_task
 from seaformer.tasks.statement import NOTHING, Statement
 
-if TYPE_CHECKING:  # it loads torch, and a misspelt option should fail at once
+if TYPE_CHECKING:  # it loads torch, and a misspelled option should fail at once
     from seaformer.quantization.preparation import LearnedRanges
 
 NORMALIZE = ("inside", "outside")

@@ -14,13 +14,12 @@ from seaformer.errors import SeaformerError, UsageError, look_up, quoted
 from seaformer.export.recorded_weights import recorded_weights, require_same
 from seaformer.export.report import Report
 from seaformer.export.source import Source, create_source
-from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels, min_channel_db
+from seaformer.export.verify.channel_errors import ChannelErrors, lost_channels
 from seaformer.export.verify.on_accelerator import differs, verify_on
-from seaformer.export.verify.thresholds import lowest_threshold, passes, threshold_for
+from seaformer.export.verify.thresholds import passes, threshold_for
 from seaformer.export.verify.verification import (
     compare,
-    float32_channels,
-    lowest_of_float32,
+    lowest_channel_db,
     make_samples,
     reached,
 )
@@ -115,14 +114,7 @@ def self_check(
             f"{reached([missed])}, but {precision.name} needs {threshold_for(missed, precision)}."
         )
     elif lost := lost_channels(
-        errors.worst(),
-        min_channel_db(
-            lowest_threshold(comparisons, precision).sqnr_db,
-            False,
-            float32_channels(samples),
-            lowest_of_float32(comparisons),
-        ),
-        metadata.labels,
+        errors.worst(), lowest_channel_db(comparisons, samples, precision), metadata.labels
     ):
         raise SeaformerError(f"'{path}' does not match PyTorch: {lost}.")
     for accelerator in accelerators or _found_here(format):

@@ -16,13 +16,15 @@ from torch import nn
 
 from seaformer.artifact.detection_output import DetectionOutput
 from seaformer.artifact.metadata import ChannelError, Comparison
+from seaformer.artifact.precisions import Precision
 from seaformer.detection.agreement import DetectionAgreement
 from seaformer.detection.decoding import decode
 from seaformer.errors import SeaformerError
 from seaformer.evaluation.metrics import energies_sqnr_db
 from seaformer.export.rewrite.argmax_inside import ArgMax, as_ids
-from seaformer.export.verify.channel_errors import ChannelErrors
+from seaformer.export.verify.channel_errors import ChannelErrors, min_channel_db
 from seaformer.export.verify.double_precision import InFloat64
+from seaformer.export.verify.thresholds import lowest_threshold
 from seaformer.export.verify.verification_inputs import features, images
 from seaformer.models.contract import only_tensor
 from seaformer.models.inputs import takes_features
@@ -213,19 +215,32 @@ def _decide(
     return ArgMax(size if head == "mask" else None, meaning.threshold)(logits).to(torch.int64)
 
 
-def float32_channels(samples: Iterable[Sample]) -> tuple[ChannelError, ...]:
-    """The worst channels of PyTorch's own float32; empty for class ids."""
+def lowest_channel_db(
+    comparisons: Sequence[Comparison], samples: Iterable[Sample], precision: Precision
+) -> float:
+    """Return the threshold in dB for each channel of a file in floating point.
+
+    Args:
+        comparisons: comparisons of the file with the samples.
+        samples: the inputs, with PyTorch's own float32 outputs.
+        precision: precision of the file.
+    """
+    known = [row.pytorch_float32_sqnr_db for row in comparisons]
+    return min_channel_db(
+        lowest_threshold(comparisons, precision).sqnr_db,
+        is_quantized=False,
+        in_float32=_float32_channels(samples),
+        float32_db=min((value for value in known if value is not None), default=None),
+    )
+
+
+def _float32_channels(samples: Iterable[Sample]) -> tuple[ChannelError, ...]:
+    """Return the worst channels of PyTorch's own float32; empty for class ids."""
     errors = ChannelErrors()
     for sample in samples:
         if sample.in_float32 is not None:
             errors.add(*(sample.channels(one) for one in (sample.reference, sample.in_float32)))
     return errors.worst()
-
-
-def lowest_of_float32(comparisons: Iterable[Comparison]) -> float | None:
-    """The lowest SQNR of PyTorch's own float32 in dB; None if no comparison has one."""
-    known = [row.pytorch_float32_sqnr_db for row in comparisons]
-    return min((value for value in known if value is not None), default=None)
 
 
 def compare(

@@ -81,12 +81,21 @@ def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
     with open_model(model.path) as session:
         output = session.run(prepare_input(image, session, model.metadata))
         reference = f"{session.session.runtime} on the CPU of the computer that bundled the model"
+    require_finite(output, model.path, "the app could not check accelerators")
+    return sample_output(output, model.metadata, model.sha256, reference)
+
+
+def require_finite(output: Array, path: Path, impossible: str) -> None:
+    """Check the output of a model; `impossible` is a clause for what it would otherwise prevent.
+
+    Raises:
+        SeaformerError: a value is not finite.
+    """
     if not np.isfinite(output).all():
         raise SeaformerError(
-            f"'{model.path}' computes values that are not finite on this computer, so the app "
-            "could not check accelerators against them. Export the model again."
+            f"'{path}' computes values that are not finite on this computer, so {impossible} "
+            "against them. Export the model again."
         )
-    return sample_output(output, model.metadata, model.sha256, reference)
 
 
 def sample_output(output: Array, metadata: Metadata, sha256: str, reference: str) -> Golden:

@@ -24,9 +24,15 @@ from seaformer.bundling.bundle_folder import (
     require_replaceable,
     write_manifest,
 )
-from seaformer.bundling.golden import IMAGE_NAME, Golden, golden_image, sample_output_of
+from seaformer.bundling.golden import (
+    IMAGE_NAME,
+    Golden,
+    golden_image,
+    require_finite,
+    sample_output_of,
+)
 from seaformer.compiled_from_c import require_compiled
-from seaformer.errors import SeaformerError, UsageError
+from seaformer.errors import UsageError
 from seaformer.files import file_sha256
 from seaformer.imaging.images import sample_photograph
 from seaformer.imaging.overlay import class_color
@@ -126,11 +132,7 @@ def _run(session: ImageSession, interface: Interface, image: npt.NDArray[np.uint
                 "the model with other options."
             )
     output = session.run(prepare_input(image, session, interface))
-    if not np.isfinite(output).all():
-        raise SeaformerError(
-            f"'{path}' computes values that are not finite on this computer, so the page could "
-            "not check browsers against them. Export the model again."
-        )
+    require_finite(output, path, "the page could not check browsers")
     fits = (
         output.ndim == 3 or (output.ndim == 4 and output.shape[3] == 1)
         if interface.meaning.gives_ids and interface.kind == "segmentation"

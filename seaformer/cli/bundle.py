@@ -1,7 +1,7 @@
 """The command `seaformer-bundle`: exported models into the Android app, a library or a web page."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from seaformer.bundling.model import Model
     from seaformer.tasks.statement import Statement
 
-USUAL_PORT = 8000
+APP = ("app", "samples", "apk")
+"""Parameters that only the app takes."""
 
 # Heavy modules are imported when the work starts, which keeps --help fast.
 
@@ -57,13 +58,17 @@ USUAL_PORT = 8000
 )
 @click.option(
     "--host",
+    default="localhost",
+    show_default=True,
     help="Address to serve at; 0.0.0.0 for devices in the same network, by https and with a QR "
-    "code.  [default: localhost]",
+    "code.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    help="Port to serve at; 0 for a free one.  [default: 8000]",
+    default=8000,
+    show_default=True,
+    help="Port to serve at; 0 for a free one.",
 )
 @statement_options(defaults=dict.fromkeys(("labels", "palette"), "the model's"))
 @click.option("--force", is_flag=True, help="Overwrite the APK, the library or the page.")
@@ -77,8 +82,8 @@ def main(
     library: Path | None,
     web: Path | None,
     is_served: bool,
-    host: str | None,
-    port: int | None,
+    host: str,
+    port: int,
     force: bool,
     **statement_values: str | None,
 ) -> None:
@@ -99,25 +104,27 @@ def main(
     from seaformer.files import refuse_existing
 
     statement = read_statement(**statement_values)
-    _check_serving(web, is_served, host, port)
+    if not is_served:
+        _refuse_given(ctx, ("host", "port"), "applies only to --serve. Omit it, or give --serve.")
+    elif web is None:
+        raise UsageError("--serve has no page. Give --web, the folder of the page.")
     if not models and not is_served:
         raise UsageError("no MODEL is given. Give an exported .tflite or .onnx file.")
     if web is not None:
-        _refuse_options_of_app(ctx, "--web")
-        if library is not None:
-            raise UsageError("--library does not apply to --web. Omit one of them.")
+        _refuse_given(ctx, (*APP, "library"), "does not apply to --web. Omit one of them.")
         if len(models) > 1:
             raise UsageError(f"--web takes one model, and {len(models)} are given. Name one.")
         for model in models:
             _write_web_page(model, web, force, statement)
         if is_served:
-            _serve(web, host or "localhost", USUAL_PORT if port is None else port)
+            _serve(web, host, port)
         else:
             _print_how_to_serve(web)
         return
-    _refuse_options_of_web(statement_values)
+    described = [name for name in statement_values if name not in ("labels", "palette")]
+    _refuse_given(ctx, described, "applies only to --web. Omit it, or give --web.")
     if library is not None:
-        _refuse_options_of_app(ctx, "--library")
+        _refuse_given(ctx, APP, "does not apply to --library. Omit one of them.")
         _write_library([read_model(model, statement) for model in models], library, force)
         return
     assets_of(app)
@@ -147,19 +154,12 @@ def main(
         console.print(f"  adb install -r {apk}")
 
 
-def _refuse_options_of_app(ctx: click.Context, given: str) -> None:
-    """Refuse options of the app that have no effect on what the option `given` writes."""
-    for name, option in (("app", "--app"), ("samples", "--sample"), ("apk", "--apk")):
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise UsageError(f"{option} does not apply to {given}. Omit one of them.")
-
-
-def _refuse_options_of_web(values: Mapping[str, str | None]) -> None:
-    """Refuse statements about a model without metadata, which only the page for browsers takes."""
-    for name, value in values.items():
-        if value is not None and name not in ("labels", "palette"):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} applies only to --web. Omit it, or give --web.")
+def _refuse_given(ctx: click.Context, names: Collection[str], why: str) -> None:
+    """Refuse the parameters of these names if they are given, as they would have no effect."""
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"{parameter.opts[0]} {why}")
 
 
 def _write_web_page(model: Path, folder: Path, force: bool, statement: "Statement") -> None:
@@ -184,15 +184,6 @@ def _print_how_to_serve(folder: Path) -> None:
     for options in ((), ("--host", "0.0.0.0")):
         command = shlex.join(["seaformer-bundle", "--web", str(folder), "--serve", *options])
         console.print(f"  {command}")
-
-
-def _check_serving(web: Path | None, is_served: bool, host: str | None, port: int | None) -> None:
-    """Refuse options of the server without it, and the server without a page."""
-    for option, value in (("--host", host), ("--port", port)):
-        if value is not None and not is_served:
-            raise UsageError(f"{option} applies only to --serve. Omit it, or give --serve.")
-    if is_served and web is None:
-        raise UsageError("--serve has no page. Give --web, the folder of the page.")
 
 
 def _serve(folder: Path, host: str, port: int) -> None:

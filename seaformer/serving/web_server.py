@@ -149,8 +149,7 @@ class WebServer(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = map(str, self.server_address[:2])  # type: ignore[assignment]
-        self.server_port = int(self.server_port)
+        self.server_name, self.server_port = self.server_address[:2]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread, unless there are too many."""
@@ -181,10 +180,10 @@ class WebServer(ThreadingHTTPServer):
     def note_visitor(self, address: str) -> None:
         """Report an address from which the page is opened for the first time."""
         with self._lock:
-            is_new = address not in self._visitors and len(self._visitors) < MAX_CONNECTIONS
-            self._visitors.add(address) if is_new else None
-        if is_new:
-            self._on_visitor(address)
+            if address in self._visitors or len(self._visitors) >= MAX_CONNECTIONS:
+                return
+            self._visitors.add(address)
+        self._on_visitor(address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,6 @@
 /** Whether an accelerator of this browser computes what the model computes elsewhere. */
 
+import { messageOf } from "./elements";
 import { type GoldenCheck, type Verdict, describe } from "./golden_check";
 import { ACCELERATOR_TITLES, type Accelerator, type ModelFile, type Session, load } from "./session";
 
@@ -41,7 +42,7 @@ export async function checkAccelerator(
     return { check: { accelerator, status: "wrong", text, verdict }, session: null };
   } catch (error) {
     session?.close();
-    const text = `${title}: not available. ${error instanceof Error ? error.message : error}`;
+    const text = `${title}: not available. ${messageOf(error)}`;
     return { check: { accelerator, status: "unavailable", text, verdict: null }, session: null };
   }
 }

@@ -3,6 +3,7 @@
 import { type LiteRt, isWebGPUSupported, loadLiteRt, supportsFeature } from "@litertjs/core";
 
 import { type RunnableModel, compileForCpu, compileForGpu } from "./compiled_models";
+import { messageOf } from "./elements";
 import type { Answer, LoadRequest, RunRequest } from "./session";
 
 /** Folder of the runtime, beside the page. */
@@ -81,6 +82,6 @@ async function requireAdapter(): Promise<void> {
 }
 
 function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return text.split("\n")[0] ?? text;
 }

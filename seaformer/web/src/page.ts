@@ -289,7 +289,7 @@ function showProblem(text: string): void {
 async function main(): Promise<void> {
   connectTabs(find("tabs"));
   if (location.protocol === "file:") {
-    throw new Error("The page needs a web server: python -m http.server in its folder.");
+    throw new Error("The page needs a web server, such as seaformer-bundle --web FOLDER --serve.");
   }
   const page = await readDescription();
   if (!(await keepForOffline(page.version))) return;

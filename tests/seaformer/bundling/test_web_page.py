@@ -9,7 +9,7 @@ import pytest
 from browser import Browser, browser, in_a_browser
 from click.testing import CliRunner
 from PIL import Image
-from web_server import served
+from serving import serving
 
 from seaformer.cli.bundle import main
 from seaformer.imaging.images import read_image, sample_photograph
@@ -33,8 +33,8 @@ def wait_for(opened: Browser, condition: str) -> None:
         time.sleep(0.2)
 
 
-def start(opened: Browser, address: str) -> None:
-    opened.open(address)
+def start(opened: Browser, port: int) -> None:
+    opened.open(f"http://localhost:{port}/")
     wait_for(opened, "document.readyState == 'complete' && !!document.body.dataset.ready")
 
 
@@ -58,8 +58,8 @@ def test_the_page_computes_the_mask_of_python(shapes_export: Path, tmp_path: Pat
     done = CliRunner().invoke(main, [str(model), "--web", str(page)])
     assert done.exit_code == 0, done.output
     with browser(*FLAGS) as opened:
-        with served(page) as address:
-            start(opened, address)
+        with serving(page) as port:
+            start(opened, port)
             assert opened.evaluate("crossOriginIsolated")
             assert statuses(opened) == {"wasm": "right", "webgpu": "right"}
             opened.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
@@ -76,20 +76,20 @@ def test_the_page_computes_the_mask_of_python(shapes_export: Path, tmp_path: Pat
             wait_for(opened, frame)
             opened.evaluate("document.getElementById('camera').click()")
             hosts = {urlsplit(url).netloc for url in opened.requests if url.startswith("http")}
-            assert hosts == {urlsplit(address).netloc}
-        start(opened, address)  # the server has ended: the page comes from the service worker
+            assert hosts == {f"localhost:{port}"}
+        start(opened, port)  # the server has ended: the page comes from the service worker
         assert statuses(opened)["wasm"] == "right"
 
         golden = page / "golden" / "model.bin"
         golden.write_bytes(np.roll(np.frombuffer(golden.read_bytes(), "<f4"), 1).tobytes())
-        with served(page) as address:
-            start(opened, address)
+        with serving(page) as port:
+            start(opened, port)
             assert statuses(opened)["wasm"] == "wrong"
             warning = opened.evaluate("document.getElementById('warnings').innerText")
             assert warning.startswith("CPU: wrong. This browser computes another output")
             (page / "model.tflite").write_bytes(b"not a model")
-        with served(page) as address:
-            start(opened, address)
+        with serving(page) as port:
+            start(opened, port)
             assert "cannot load the model" in opened.evaluate(
                 "document.getElementById('verdicts').textContent"
             )

@@ -3,15 +3,14 @@
 import http.client
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zxingcpp
 from browser import in_a_browser, shared_browser
+from serving import serving
 
 from seaformer.console import Console
 from seaformer.errors import SeaformerError
@@ -19,7 +18,7 @@ from seaformer.serving.addresses import is_local, listening_at, network_addresse
 from seaformer.serving.certificate import make_certificate
 from seaformer.serving.qr_code import fits, qr_lines
 from seaformer.serving.serve import serve
-from seaformer.serving.web_server import TYPES, WebServer
+from seaformer.serving.web_server import TYPES
 
 SECRET = "a private key"
 
@@ -34,21 +33,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret.txt").write_text(SECRET)
     (page / "link.txt").symlink_to(tmp_path / "secret.txt")
     return page
-
-
-@contextmanager
-def _serving(
-    folder: Path, tls: ssl.SSLContext | None = None, visitors: list[str] | None = None
-) -> Iterator[int]:
-    note = (lambda _: None) if visitors is None else visitors.append
-    with WebServer(folder, socket.AF_INET, "127.0.0.1", 0, tls, note) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def _answer(
@@ -69,7 +53,7 @@ def test_files_have_their_types_and_the_headers_for_threads(folder: Path) -> Non
         "/model.tflite": "application/octet-stream",
         "/runtime/worker.mjs": "text/javascript; charset=utf-8",
     }
-    with _serving(folder, visitors=visitors) as port:
+    with serving(folder, visitors=visitors) as port:
         answers = {path: _answer(port, path) for path in expected}
         status, headers, text = _answer(port, "/page.js", "HEAD")
     assert {path: one[1]["Content-Type"] for path, one in answers.items()} == expected
@@ -101,7 +85,7 @@ def test_files_have_their_types_and_the_headers_for_threads(folder: Path) -> Non
     ],
 )
 def test_nothing_else_is_served(folder: Path, path: str) -> None:
-    with _serving(folder) as port:
+    with serving(folder) as port:
         status, headers, text = _answer(port, path)
     assert (status, text) == (404, "404 Not Found\n")
     assert headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -109,7 +93,7 @@ def test_nothing_else_is_served(folder: Path, path: str) -> None:
 
 
 def test_it_takes_no_data_and_no_names_of_other_sites(folder: Path) -> None:
-    with _serving(folder) as port:
+    with serving(folder) as port:
         assert _answer(port, "/", "POST")[0] == 501
         assert _answer(port, "/", host="rebound.example")[0] == 421
         for own in (f"localhost:{port}", "[::1]", socket.gethostname()):
@@ -120,7 +104,7 @@ def test_a_silent_client_delays_nobody(folder: Path) -> None:
     certificate = make_certificate(("127.0.0.1",))
     trusting = ssl.create_default_context(cadata=certificate.pem.decode())
     with (
-        _serving(folder, certificate.context()) as port,
+        serving(folder, certificate.context()) as port,
         closing(socket.create_connection(("127.0.0.1", port))),
         closing(
             http.client.HTTPSConnection("127.0.0.1", port, context=trusting, timeout=10)
@@ -133,7 +117,7 @@ def test_a_silent_client_delays_nobody(folder: Path) -> None:
 def test_the_certificate_is_of_this_run_and_for_its_addresses_only(folder: Path) -> None:
     certificate, other = (make_certificate(("127.0.0.1", "phone-host")) for _ in range(2))
     assert certificate.fingerprint != other.fingerprint
-    with _serving(folder, certificate.context()) as port:
+    with serving(folder, certificate.context()) as port:
         for pem, name, is_right in (
             (certificate.pem, "127.0.0.1", True),
             (certificate.pem, "phone-host", True),
@@ -178,7 +162,7 @@ def test_addresses() -> None:
 def test_a_port_in_use_and_a_host_of_others_are_refused(folder: Path) -> None:
     console = Console()
     with (
-        _serving(folder) as port,
+        serving(folder) as port,
         pytest.raises(SeaformerError, match=rf"port {port} is in use.*--port 0"),
     ):
         serve(folder, "localhost", port, console)
@@ -190,7 +174,7 @@ def test_a_port_in_use_and_a_host_of_others_are_refused(folder: Path) -> None:
 @in_a_browser
 def test_a_browser_isolates_the_page(folder: Path) -> None:
     browser = shared_browser()
-    with _serving(folder) as port:
+    with serving(folder) as port:
         browser.open(f"http://localhost:{port}/")
         assert browser.evaluate("crossOriginIsolated && isSecureContext")
         assert browser.evaluate("new SharedArrayBuffer(8).byteLength") == 8

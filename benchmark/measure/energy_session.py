@@ -1,15 +1,10 @@
 """Energy: a model that runs and rests alternately, while the current of the battery is read."""
 
-import random
-
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import Conditions
-from seaformer.benchmark.measure.runner_session import (
-    CHECK_WARMUP_RUNS,
-    RunnerError,
-    RunnerSession,
-)
-from seaformer.benchmark.results.schema import Results, StoppedBy
+from seaformer.benchmark.measure.long_session import LongSession
+from seaformer.benchmark.measure.runner_session import RunnerError
+from seaformer.benchmark.results.schema import Results, Round
 from seaformer.benchmark.runner.plan import PlannedActivity
 
 CYCLES = 8
@@ -24,16 +19,14 @@ WIRELESS = (
 )
 
 
-class EnergySession(RunnerSession):
+class EnergySession(LongSession):
     """A benchmark in which each model rests and runs alternately, each for `Options.energy_s`."""
 
-    @property
-    def limit_s(self) -> float:
-        """The usual time limit, which covers cooling down, and the planned turns."""
-        return self.options.time_limit_s + len(self.candidates) * self._activity.total_s
+    purpose = "energy"
 
     @property
-    def _activity(self) -> PlannedActivity:
+    def activity(self) -> PlannedActivity:
+        """Rest and work of the same length."""
         assert self.options.energy_s is not None
         return PlannedActivity(
             active_s=self.options.energy_s,
@@ -47,28 +40,18 @@ class EnergySession(RunnerSession):
         self._require_discharging(self.device.conditions())
         return super().run()
 
-    def _measure(self, candidates: list[Candidate]) -> StoppedBy:
-        """Run the models in random order."""
-        self.warmup_runs, self.runs_per_round = CHECK_WARMUP_RUNS, 1
-        self.progress.expect(self.device.serial, None)
-        for one in random.Random(self.options.seed).sample(candidates, len(candidates)):
-            self.cool()
-            self._require_discharging(self.conditions)
-            seconds = self._activity.total_s
-            self.progress.describe(
-                self.device.serial, f"{one.path.name}: work and rest for {seconds:.0f} s"
-            )
-            with self.tolerating(one):
-                done = self._round(
-                    "energy",
-                    self._planned([one]),
-                    self._setting_of(one),
-                    self.warmup_runs,
-                    activity=self._activity,
-                )
-                assert done.conditions_after is not None
-                self._require_discharging(done.conditions_after)
-        return "runs"
+    def begin(self, candidate: Candidate) -> None:
+        """Check that the battery discharges."""
+        self._require_discharging(self.conditions)
+        seconds = self.activity.total_s
+        self.progress.describe(
+            self.device.serial, f"{candidate.path.name}: work and rest for {seconds:.0f} s"
+        )
+
+    def end(self, done: Round) -> None:
+        """Check that the battery still discharges."""
+        assert done.conditions_after is not None
+        self._require_discharging(done.conditions_after)
 
     def _require_discharging(self, conditions: Conditions) -> None:
         if conditions.is_charging is None:

@@ -36,3 +36,19 @@ class StudyDocument(Document):
     command: str
     conditions: str
     emulated: bool
+
+
+class LongRunsDocument(StudyDocument):
+    """Results of models that ran for minutes.
+
+    Attributes:
+        interrupted: whether Ctrl-C stopped it.
+        results: path of the results.json, relative to the folder of this file.
+        problem: why the measurement is not complete; null if it is.
+        warnings: caveats about the numbers.
+    """
+
+    interrupted: bool
+    results: str
+    problem: str | None
+    warnings: tuple[str, ...]

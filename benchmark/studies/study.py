@@ -223,4 +223,8 @@ class DocumentStudy(Study, Generic[SummaryDocument]):
         console.print()
         console.print(f"results: {document} and {table.name}", soft_wrap=True)
         console.print(f"page: {page}", soft_wrap=True)
+        return self.exit_status(summary)
+
+    def exit_status(self, summary: SummaryDocument) -> int:  # noqa: ARG002
+        """Return the exit status of a finished study."""
         return 0

@@ -4,7 +4,7 @@ All readings are in the results.json next to it. Energy of an emulated phone is 
 the phone follows, not of a device.
 """
 
-from seaformer.benchmark.results.base import FrozenModel, StudyDocument
+from seaformer.benchmark.results.base import FrozenModel, LongRunsDocument
 from seaformer.statistics.bootstrap import Interval
 
 STEM = "energy"
@@ -69,21 +69,13 @@ class EnergyModel(FrozenModel):
     wrong_output: bool
 
 
-class EnergyResults(StudyDocument):
+class EnergyResults(LongRunsDocument):
     """Energy of several models.
 
     Attributes:
-        interrupted: whether Ctrl-C stopped it.
         phase_s: seconds of each rest and each work.
-        results: path of the results.json, relative to the folder of this file.
-        problem: why the measurement is not complete; null if it is.
-        warnings: caveats about the numbers.
         models: the models, in the order they were given.
     """
 
-    interrupted: bool
     phase_s: float
-    results: str
-    problem: str | None
-    warnings: tuple[str, ...]
     models: tuple[EnergyModel, ...]

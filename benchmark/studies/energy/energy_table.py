@@ -2,14 +2,13 @@
 
 from statistics import median
 
-from rich.table import Table
-from rich.text import Text
-
 from seaformer.benchmark.presentation.csv_text import csv_text, ends
 from seaformer.benchmark.presentation.paper_table import NOT_MEASURED, WRONG
 from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
+from seaformer.benchmark.studies.long_runs import print_long_runs
 from seaformer.console import Console
 from seaformer.reporting.numbers import NONE, number, significant
+from seaformer.statistics.bootstrap import Interval
 
 
 def headings(results: EnergyResults) -> tuple[str, ...]:
@@ -30,7 +29,7 @@ def cells(model: EnergyModel) -> tuple[str, ...]:
     if model.energy_mj is None:
         return (WRONG if model.wrong_output else NOT_MEASURED, NONE, NONE, NONE, *known)
     return (
-        energy_text(model),
+        _energy(model.energy_mj, model.interval_mj),
         number(median(one.idle_mw for one in model.cycles) / 1e3, 2),
         number(median(one.active_mw for one in model.cycles) / 1e3, 2),
         str(len(model.cycles)),
@@ -38,11 +37,8 @@ def cells(model: EnergyModel) -> tuple[str, ...]:
     )
 
 
-def energy_text(model: EnergyModel) -> str:
-    """The energy of an inference in mJ with its interval."""
-    if model.energy_mj is None:
-        return NONE
-    text, interval = significant(model.energy_mj), model.interval_mj
+def _energy(energy_mj: float, interval: Interval | None) -> str:
+    text = significant(energy_mj)
     if interval is None:
         return text
     return f"{text} [{significant(interval.low)}, {significant(interval.high)}]"
@@ -50,24 +46,14 @@ def energy_text(model: EnergyModel) -> str:
 
 def print_energy(console: Console, results: EnergyResults) -> None:
     """Print conditions, a row for each model, and caveats."""
-    console.print(results.conditions, soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for place, heading in enumerate(headings(results)):
-        table.add_column(heading, justify="right" if place else "left", overflow="fold")
-    for model in results.models:
-        table.add_row(model.title, *map(Text, cells(model)))
-    console.print(table)
-    if results.emulated:
-        console.print(
-            "The phone is emulated: this is not the energy of a device.", style="bold yellow"
-        )
-    for model in results.models:
-        if model.not_measurable:
-            console.print(f"{model.title}: {model.not_measurable}", soft_wrap=True)
-    for warning in results.warnings:
-        console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
-    if results.problem is not None:
-        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+    print_long_runs(
+        console,
+        results,
+        headings(results),
+        [(model.title, *cells(model)) for model in results.models],
+        "The phone is emulated: this is not the energy of a device.",
+        [(model.title, model.not_measurable) for model in results.models],
+    )
 
 
 def to_csv(results: EnergyResults) -> str:

@@ -4,7 +4,7 @@ All inferences and readings are in the results.json next to it. As there, a time
 processor is not a latency.
 """
 
-from seaformer.benchmark.results.base import FrozenModel, StudyDocument
+from seaformer.benchmark.results.base import FrozenModel, LongRunsDocument
 from seaformer.statistics.bootstrap import Summary
 
 STEM = "sustained"
@@ -107,23 +107,15 @@ class SustainedModel(FrozenModel):
         return self.steady.times.median_ms / self.first_ms
 
 
-class SustainedResults(StudyDocument):
+class SustainedResults(LongRunsDocument):
     """Results of sustained runs.
 
     Attributes:
-        interrupted: whether Ctrl-C stopped it.
         sustain_s: requested seconds for each model.
         frame_rate: frames per second that arrived; null if the inferences were back to back.
-        results: path of the results.json, relative to the folder of this file.
-        problem: why the measurement is not complete; null if it is.
-        warnings: caveats about the numbers.
         models: the models, in the order they were given.
     """
 
-    interrupted: bool
     sustain_s: float
     frame_rate: float | None
-    results: str
-    problem: str | None
-    warnings: tuple[str, ...]
     models: tuple[SustainedModel, ...]

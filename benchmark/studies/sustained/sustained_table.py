@@ -1,10 +1,8 @@
 """Sustained runs on the terminal and as CSV."""
 
-from rich.table import Table
-from rich.text import Text
-
 from seaformer.benchmark.presentation.csv_text import csv_text
 from seaformer.benchmark.presentation.paper_table import NOT_MEASURED, WRONG
+from seaformer.benchmark.studies.long_runs import print_long_runs
 from seaformer.benchmark.studies.sustained.sustained_results import (
     SustainedModel,
     SustainedResults,
@@ -63,25 +61,14 @@ def throttling_text(model: SustainedModel) -> str:
 
 def print_sustained(console: Console, results: SustainedResults) -> None:
     """Print conditions, a row for each model, and caveats."""
-    console.print(results.conditions, soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for place, heading in enumerate(headings(results)):
-        table.add_column(heading, justify="right" if place else "left", overflow="fold")
-    for model in results.models:
-        row = [Text(cell) for cell in cells(model, results)]
-        table.add_row(model.title, *row)
-    console.print(table)
-    if results.emulated:
-        console.print(
-            "The processor is emulated: these times are not latency.", style="bold yellow"
-        )
-    for model in results.models:
-        if model.problem:
-            console.print(f"{model.title}: {model.problem}", soft_wrap=True)
-    for warning in results.warnings:
-        console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
-    if results.problem is not None:
-        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+    print_long_runs(
+        console,
+        results,
+        headings(results),
+        [(model.title, *cells(model, results)) for model in results.models],
+        "The processor is emulated: these times are not latency.",
+        [(model.title, model.problem) for model in results.models],
+    )
 
 
 def to_csv(results: SustainedResults) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from seaformer.benchmark.devices.server import AdbServer, parse_server
 from seaformer.benchmark.measure.options import Options, takes_options
 from seaformer.benchmark.studies.attention.attention_command import attention
 from seaformer.benchmark.studies.pareto.pareto_command import pareto
@@ -16,7 +15,6 @@ from seaformer.errors import UsageError, look_up
 from seaformer.files import path_exists
 from seaformer.interrupts import one_interrupt
 from seaformer.models.registry import REGISTRY
-from seaformer.parameter_types import Parsed
 
 # Pydantic, NumPy, Rich and adb are imported when needed, so that --help is fast.
 
@@ -106,31 +104,21 @@ def measure(ctx: click.Context, options: Options) -> None:
     ctx.exit(run_study(study(options)))
 
 
-ADB_SERVERS = click.option(
-    "--adb-server",
-    "servers",
-    metavar="HOST:PORT",
-    multiple=True,
-    type=Parsed(parse_server),
-    help="adb server whose phones are used, instead of this computer's; repeat it for several.",
-)
-
-
 @main.command(short_help="List phones and this computer.")
-@ADB_SERVERS
-def devices(servers: tuple[AdbServer, ...]) -> None:
+@takes_options("adb_servers")
+def devices(options: Options) -> None:
     """List the phones that are attached, and this computer."""
     from seaformer.benchmark.devices.listing import print_devices
     from seaformer.console import Console
 
-    if not print_devices(Console(soft_wrap=True), servers):
+    if not print_devices(Console(soft_wrap=True), options.adb_servers):
         raise click.exceptions.Exit(FAILED)
 
 
 @main.command(short_help="Check the requirements of a benchmark on a device.")
 @click.argument("serial", required=False)
-@ADB_SERVERS
-def doctor(serial: str | None, servers: tuple[AdbServer, ...]) -> None:
+@takes_options("adb_servers")
+def doctor(options: Options, serial: str | None) -> None:
     """Check the requirements of a benchmark on a phone, one after another.
 
     SERIAL selects a phone if there are several; "all" is all of them.
@@ -139,7 +127,7 @@ def doctor(serial: str | None, servers: tuple[AdbServer, ...]) -> None:
     from seaformer.console import Console
 
     console = Console(soft_wrap=True)
-    if not examine(serial or "auto", console, servers):
+    if not examine(serial or "auto", console, options.adb_servers):
         raise click.exceptions.Exit(FAILED)
 
 

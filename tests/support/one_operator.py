@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import flatbuffers
@@ -129,6 +130,13 @@ def build(case: Case, *, shapes: Sequence[Sequence[int]] | None = None) -> bytes
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def write_small_model(folder: Path) -> Path:
+    """Write a model that takes microseconds: the absolute values of 64 numbers."""
+    path = folder / "model.tflite"
+    path.write_bytes(build(Case("ABS", (input_tensor(1, 64),))))
+    return path
 
 
 def _computed_shapes(model: bytes) -> list[list[int]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from benchmark_parts import candidate, make_results, times_around
-from loopback_phone.heat_model import HeatModel, WarmPhone
-from one_operator import Case, build, input_tensor
+from loopback_phone.heat_model import COOL, WarmPhone
+from one_operator import write_small_model
 from page_gallery import energy_rounds
 from phone_benchmarks import assert_left_clean, benchmark
 
@@ -14,15 +14,10 @@ from seaformer.benchmark.runner.record import Span
 from seaformer.benchmark.studies.energy.consumption import consumption
 from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
 
-COOL = HeatModel(trip_c=1000.0)
-"""A phone that never throttles."""
-
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(build(Case("ABS", (input_tensor(1, 64),))))
-    return path
+    return write_small_model(tmp_path)
 
 
 def energy(folder: Path) -> EnergyResults:

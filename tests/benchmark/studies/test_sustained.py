@@ -4,22 +4,17 @@ import csv
 from pathlib import Path
 
 import pytest
-from loopback_phone.heat_model import HIGHEST_KHZ, HeatModel, WarmPhone
-from one_operator import Case, build, input_tensor
+from loopback_phone.heat_model import COOL, HIGHEST_KHZ, HeatModel, WarmPhone
+from one_operator import Case, build, input_tensor, write_small_model
 from phone_benchmarks import Benchmark, assert_left_clean, benchmark
 
 from seaformer.benchmark.results.schema import read_results
 from seaformer.benchmark.studies.sustained.sustained_results import SustainedResults
 
-COOL = HeatModel(trip_c=1000.0)
-"""A phone that never throttles."""
-
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    path = tmp_path / "model.tflite"
-    path.write_bytes(build(Case("ABS", (input_tensor(1, 64),))))
-    return path
+    return write_small_model(tmp_path)
 
 
 def sustained(folder: Path) -> SustainedResults:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from ai_edge_litert.interpreter import Interpreter
+from converted import run_converted
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
@@ -65,11 +65,6 @@ def test_a_shuffle_has_at_most_four_axes(tmp_path: Path) -> None:
     content = to_tflite(tmp_path / "model.onnx", tmp_path / "work", INPUT_NAME, "logits")
     types = {operator.type for operator in tflite_file.operators(content)}
     assert {"RESHAPE", "TRANSPOSE"}.isdisjoint(types)
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    (source,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(source["index"], image.permute(0, 2, 3, 1).numpy())
-    interpreter.invoke()
     with torch.no_grad():
         expected = model(image).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(interpreter.get_tensor(output["index"]), expected, atol=1e-5)
+    np.testing.assert_allclose(run_converted(content, image), expected, atol=1e-5)

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from ai_edge_litert.interpreter import Interpreter
+from converted import run_converted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -180,14 +180,9 @@ def convert(middle: nn.Module, width: int, folder: Path) -> tuple[float, Counter
     graph = to_onnx(model, (SIDE, width), "logits")
     onnx.save(graph, folder / "model.onnx")
     content = to_tflite(folder / "model.onnx", folder / "work", INPUT_NAME, "logits")
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    (source,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    interpreter.set_tensor(source["index"], image.permute(0, 2, 3, 1).numpy())
-    interpreter.invoke()
     with torch.no_grad():
         expected = model(image).permute(0, 2, 3, 1).numpy()
-    error = interpreter.get_tensor(output["index"]) - expected
+    error = run_converted(content, image) - expected
     sqnr_db = 10 * np.log10((expected**2).sum() / (error**2).sum())
     return sqnr_db, Counter(operator.type for operator in tflite_file.operators(content))
 

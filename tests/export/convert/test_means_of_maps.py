@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from ai_edge_litert.interpreter import Interpreter
+from converted import run_converted
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
@@ -72,16 +72,11 @@ def test_the_mean_of_a_uniform_map_is_as_accurate_as_in_pytorch(tmp_path: Path) 
     onnx_file = tmp_path / "model.onnx"
     onnx.save(to_onnx(model, (112, 112), "logits"), onnx_file)
     content = to_tflite(onnx_file, tmp_path / "work", INPUT_NAME, "logits")
-    noise = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 3, 112, 112))).float()
-    interpreter = Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    (source,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
     noise = np.random.default_rng(0).standard_normal((1, 3, 112, 112)).astype(np.float32)
     model.double()
     for x in (np.full_like(noise, 2.4), noise):
+        image = torch.from_numpy(x)
         with torch.no_grad():
-            reference = model(torch.from_numpy(x).double()).permute(0, 2, 3, 1).numpy()
-        interpreter.set_tensor(source["index"], x.transpose(0, 2, 3, 1))
-        interpreter.invoke()
-        error = interpreter.get_tensor(output["index"]) - reference
+            reference = model(image.double()).permute(0, 2, 3, 1).numpy()
+        error = run_converted(content, image) - reference
         assert 10 * np.log10(np.square(reference).sum() / np.square(error).sum()) > 115

@@ -1,17 +1,17 @@
 """Distillation: its loss against a plain formulation, its gradients, and complete short runs."""
 
-import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from accelerate import Accelerator
+from few_scenes import FewScenes, InterruptedScenes
 from safetensors.torch import load_file
 
 from seaformer.console import Console
@@ -245,31 +245,6 @@ def test_a_teacher_can_be_wider() -> None:
 # Runs.
 
 
-@dataclass(frozen=True)
-class FewScenes:
-    """The first scenes of a split, at the size of the teacher."""
-
-    split: str
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return ShapesDataset(self.split, (SIDE, SIDE))[index]
-
-
-class InterruptedScenes(FewScenes):
-    """Scenes; reading the 11th is interrupted by Ctrl-C."""
-
-    reads: ClassVar[Iterator[int]] = itertools.count(1)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if next(self.reads) == 11:
-            raise KeyboardInterrupt
-        return super().__getitem__(index)
-
-
 def recipe(**changes: Any) -> Recipe:
     return replace(RECIPES["shapes"], crop=(SIDE, SIDE), batch_size=2, warmup=1, **changes)
 
@@ -288,7 +263,7 @@ def run(
     train(
         model,
         training,
-        FewScenes("val", 2),
+        FewScenes("val", 2, SIDE),
         RunFolder(
             path, TINY, student_task(), plan, Origin("test"), CheckpointOptions(validate_every)
         ),
@@ -301,7 +276,9 @@ def run(
 
 def test_a_run_changes_the_student_and_not_the_teacher(tmp_path: Path) -> None:
     before = weights_hash(create_model("tiny", "shapes", "shapes"))
-    model = run(tmp_path, recipe(iterations=3, dropout=0.1, drop_path=0.1), FewScenes("train", 6))
+    model = run(
+        tmp_path, recipe(iterations=3, dropout=0.1, drop_path=0.1), FewScenes("train", 6, SIDE)
+    )
     assert isinstance(model, Distillation)
     assert weights_hash(model.teacher.network) == before
     start = distillation()
@@ -328,17 +305,17 @@ def test_a_run_changes_the_student_and_not_the_teacher(tmp_path: Path) -> None:
 
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     plan = recipe(iterations=8, dropout=0.1, drop_path=0.1)
-    run(tmp_path / "whole", plan, FewScenes("train", 12), validate_every=4)
+    run(tmp_path / "whole", plan, FewScenes("train", 12, SIDE), validate_every=4)
     broken = tmp_path / "broken"
     with pytest.raises(KeyboardInterrupt):
-        run(broken, plan, InterruptedScenes("train", 12), validate_every=4)
+        run(broken, plan, InterruptedScenes("train", 12, SIDE, interrupted=11), validate_every=4)
     state = load_state(broken)
     assert (state.step, np.shape(state.losses)) == (5, (1, len(TERMS)))
     # The seed of the second start makes no difference: the state contains the upsampler.
     run(
         broken,
         plan,
-        FewScenes("train", 12),
+        FewScenes("train", 12, SIDE),
         lambda: distillation(seed=1),
         validate_every=4,
         resume=True,
@@ -357,7 +334,7 @@ def test_a_student_without_a_teacher_learns_from_the_labels_alone(tmp_path: Path
         network = initial_network(TINY, student_task())
         return Student(network, (STUDENT_SIDE, STUDENT_SIDE))
 
-    run(tmp_path, recipe(iterations=1), FewScenes("train", 2), student)
+    run(tmp_path, recipe(iterations=1), FewScenes("train", 2, SIDE), student)
     (entry,) = read_metrics(tmp_path / METRICS)
     assert "terms" not in entry
     stored = load_file(tmp_path / "best.safetensors")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ import torch
 from accelerate import Accelerator
 from click.testing import CliRunner, Result
 from exporting import write_hiding_modules
+from few_scenes import FewScenes, InterruptedScenes
 from locations import SUPPORT
 from PIL import Image
 from safetensors.torch import load_file
@@ -59,6 +60,7 @@ from seaformer.weights.saving import save_weights
 
 SIDE = 64
 TINY = as_network("tiny")
+VALIDATION = FewScenes("val", 2)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -77,31 +79,6 @@ def small_task() -> Task:
     return replace(task, name="small-shapes", preprocessing=preprocessing, evaluation=None)
 
 
-@dataclass(frozen=True)
-class FewScenes:
-    """The first scenes of a split, at a small size."""
-
-    split: str
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return ShapesDataset(self.split, (SIDE, SIDE))[index]
-
-
-class InterruptedScenes(FewScenes):
-    """Scenes; reading the 27th is interrupted by Ctrl-C."""
-
-    reads: ClassVar[Iterator[int]] = itertools.count(1)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if next(self.reads) == 27:
-            raise KeyboardInterrupt
-        return super().__getitem__(index)
-
-
 def recipe(**changes: Any) -> Recipe:
     return replace(RECIPES["shapes"], crop=(SIDE, SIDE), **changes)
 
@@ -110,7 +87,7 @@ def run(
     path: Path,
     recipe_of_run: Recipe,
     training: FewScenes,
-    validation: FewScenes = FewScenes("val", 2),
+    validation: FewScenes = VALIDATION,
     *,
     validate_every: int,
     seed: int = 0,
@@ -339,7 +316,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1, drop_path=0.1)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=4)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "broken", plan, InterruptedScenes("train", 24), validate_every=4)
+        run(
+            tmp_path / "broken",
+            plan,
+            InterruptedScenes("train", 24, interrupted=27),
+            validate_every=4,
+        )
     metrics = curve(tmp_path / "broken")
     assert [entry["step"] for entry in metrics] == [4]
     run(tmp_path / "broken", plan, FewScenes("train", 24), validate_every=4, resume=True)
@@ -375,7 +357,7 @@ def _signals_as_before() -> Iterator[None]:
 def test_a_run_stopped_before_its_first_validation_is_saved(tmp_path: Path) -> None:
     plan = recipe(iterations=12, batch_size=4, warmup=3, dropout=0.1)
     whole = run(tmp_path / "whole", plan, FewScenes("train", 24), validate_every=12)
-    stopped = SignalingScenes("train", 24, (signal.SIGTERM, signal.SIGINT, signal.SIGINT))
+    stopped = SignalingScenes("train", 24, signals=(signal.SIGTERM, signal.SIGINT, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "broken", plan, stopped, validate_every=12)
     assert load_state(tmp_path / "broken").step == 6

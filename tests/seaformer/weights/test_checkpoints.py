@@ -18,6 +18,7 @@ import safetensors.torch
 import torch
 from locations import GOLDEN
 from official_weights import network_shapes, to_official
+from refused_checkpoints import refused
 from torch import Tensor, nn
 
 from seaformer.errors import SeaformerError, UnknownNameError, UsageError
@@ -89,17 +90,6 @@ def tiny_file(
     tmp_path_factory: pytest.TempPathFactory, tiny_state: OrderedDict[str, Tensor]
 ) -> Path:
     return mmcv_file(tmp_path_factory.mktemp("w") / "tiny.pth", tiny_state, ADE20K.labels)
-
-
-def refused(path: Path) -> str:
-    """Read, expect an error, and return its text: one line that names the file."""
-    with pytest.raises(SeaformerError) as caught:
-        read_checkpoint(path)
-    message = str(caught.value)
-    assert f"'{path}'" in message
-    assert "\n" not in message
-    assert len(message) < 600
-    return message
 
 
 def misfit(weights: Path | str, variant: str = "tiny", task: Task = ADE20K) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from refused_checkpoints import refused
 
-from seaformer.errors import SeaformerError
 from seaformer.weights.checkpoint import read_checkpoint
 
 
@@ -20,17 +20,6 @@ def pdparams(path: Path, content: Any, protocol: int = 4) -> Path:
         content = {**content, "StructuredToParameterName@@": names}
     path.write_bytes(pickle.dumps(content, protocol))
     return path
-
-
-def refused(path: Path) -> str:
-    """Read, expect an error, and return its text: one line that names the file."""
-    with pytest.raises(SeaformerError) as caught:
-        read_checkpoint(path)
-    message = str(caught.value)
-    assert f"'{path}'" in message
-    assert "\n" not in message
-    assert len(message) < 600
-    return message
 
 
 @pytest.mark.parametrize("protocol", [3, 4])

@@ -87,6 +87,10 @@ class HeatModel:
         return self.inference_ms / self.steady_speed()
 
 
+COOL = HeatModel(trip_c=1000.0)
+"""A phone that never throttles."""
+
+
 class WarmPhone:
     """Makes an emulated phone follow a model, as a context manager."""
 

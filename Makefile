@@ -86,8 +86,9 @@ lint: docs
 	@for entry in seaformer/*; do ln -s "../../../$$entry" build/typing/seaformer/; done
 	@for folder in export benchmark; do ln -s ../../../$$folder build/typing/seaformer/; done
 	@ln -s ../../android_demo/smoke_build build/typing/smoke_build
-	@cd seaformer/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; }
-	cd seaformer/web && npm run --silent check
+	@rm -rf build/web/src && mkdir -p build/web && cd seaformer/web && cp -Rp *.json src ../../build/web
+	@cd build/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; }
+	cd build/web && npm run --silent check
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 
 # The documents as a site, build/site/index.html, which needs no network. A warning is an error.
@@ -109,5 +110,5 @@ bench-accuracy: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.npu --document docs/npu.md
 
 clean:
-	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin seaformer/web/bin seaformer/web/node_modules $(VENV) $(MODELS_VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist benchmark/runner/bin seaformer/bundling/bin seaformer/web/bin $(VENV) $(MODELS_VENV) *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -189,7 +189,7 @@ class Options:
     strict: bool = _flag(
         "--strict",
         f"With --compare: exit with status {INCONCLUSIVE} if a slowdown beyond --tolerance cannot "
-        "be excluded, or a model has nothing to be compared with.",
+        "be excluded, or there is nothing to compare a model with.",
     )
     junit: Path | None = _option(
         "--junit",

@@ -60,15 +60,15 @@ APP = ("app", "samples", "apk")
     "--host",
     default="localhost",
     show_default=True,
-    help="Address to serve at; 0.0.0.0 for devices in the same network, by https and with a QR "
-    "code.",
+    help="Address to listen on; 0.0.0.0 serves devices in the same network, over https and with a "
+    "QR code.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to serve at; 0 for a free one.",
+    help="Port to listen on; 0 picks a free one.",
 )
 @statement_options(defaults=dict.fromkeys(("labels", "palette"), "the model's"))
 @click.option("--force", is_flag=True, help="Overwrite the APK, the library or the page.")

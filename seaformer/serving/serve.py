@@ -93,8 +93,8 @@ def _print_addresses(
         _print_code(first, console)
         console.print(
             "Every device in this network can open the page and download the model: there is no "
-            "password. Photos and camera images stay in the browser. Use it in networks that you "
-            "trust only."
+            "password. Photos and camera images stay in the browser. Use it only in networks that "
+            "you trust."
         )
         console.print(
             "The connection is encrypted, because browsers give the camera and threads to secure "

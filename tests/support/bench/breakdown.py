@@ -56,26 +56,33 @@ def measure(folder: Path, suffix: str, runs: int) -> Results:
 def table(results: Results) -> str:
     """Format a table of modules and variants: shares of the latency, and of the MACs."""
     models = results.models
+    figures = [FIGURES[f"seaformer-{variant_of(model)}"] for model in models]
     lines = [
         f"{results.runtime.name} {results.runtime.version}: share of the latency; in brackets, of "
         "the multiply-accumulates:",
         "",
-        f"| | {' | '.join(FIGURES[f'seaformer-{variant_of(model)}'].title for model in models)} |",
+        f"| | {' | '.join(figure.title for figure in figures)} |",
         f"|---|{'---|' * len(models)}",
     ]
     for row in breakdown_of(models[0]).children(""):
         lines.append(f"| {row.title} | {' | '.join(share(m, row.path) for m in models)} |")
-    first, published = models[0], FIGURES[f"seaformer-{variant_of(models[0])}"].latency_ms
-    ratios = ["1.00"] + [f"{results.ratio(m.id, first.id).value:.2f}" for m in models[1:]]  # type: ignore[union-attr]
-    phone = [FIGURES[f"seaformer-{variant_of(model)}"].latency_ms for model in models]
+    ratios = ["1.00"] + [ratio_to_first(results, model) for model in models[1:]]
+    published = [f"{figure.paper_ratio(figures[0]):.2f}" for figure in figures]
     lines += [
         cells("total, ms", [f"{breakdown_of(model).total_ms:.1f}" for model in models]),
         cells("total, x Tiny", ratios),
-        cells("paper, Snapdragon 865, x Tiny", [f"{ms / published:.2f}" for ms in phone]),
+        cells("paper, Snapdragon 865, x Tiny", published),
         cells("rows on which the two methods disagree", [disagreements(model) for model in models]),
         cells("profiling overhead", [overhead(model) for model in models]),
     ]
     return "\n".join(lines)
+
+
+def ratio_to_first(results: Results, model: ModelResult) -> str:
+    """Format the latency of a model relative to the first one."""
+    ratio = results.ratio(model.id, results.models[0].id)
+    assert ratio is not None
+    return f"{ratio.value:.2f}"
 
 
 def cells(title: str, values: Sequence[str]) -> str:

@@ -60,10 +60,13 @@ def row(results: Results, folder: Path, fp32: ModelResult, int8: ModelResult) ->
     """Format the two files of a variant."""
     paired = results.ratio(int8.id, fp32.id)
     assert paired is not None
+    assert fp32.latency is not None
+    assert int8.latency is not None
+    medians = f"{median(fp32.latency.run)} | {median(int8.latency.run)}"
     path = folder / int8.file
     return (
-        f"| `{int8.file}` | {median(fp32.latency)} | {median(int8.latency)} | {ratio(paired)} | "
-        f"{path.stat().st_size / 1e6:.2f} | {partitions(path)} |"
+        f"| `{int8.file}` | {medians} | {ratio(paired)} | {path.stat().st_size / 1e6:.2f} | "
+        f"{partitions(path)} |"
     )
 
 

@@ -3,7 +3,8 @@
     PYTHONPATH=tests/support python -m bench.measurements [--document FILE]
 
 The computer has to be idle. It takes about an hour on two cores. The document is written only at
-the end, so that all its tables come from one run.
+the end, so that all its tables come from one run. If a part fails, `--first PART` continues with it
+after the mend, on the draft that the earlier parts have written.
 """
 
 import argparse
@@ -41,13 +42,19 @@ def main() -> None:
     parser.add_argument(
         "--document", type=Path, default=Path("docs/measurements.md"), help="file to update"
     )
-    document = parser.parse_args().document
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    draft = shutil.copyfile(document, OUTPUT / document.name)
-    write_section(draft, "conditions", conditions())
-    for number, (part, *arguments) in enumerate(PARTS, 1):
+    names = [name for name, *_ in PARTS]
+    parser.add_argument("--first", choices=names, help="continue an interrupted run with this part")
+    arguments = parser.parse_args()
+    document, first = arguments.document, arguments.first
+    draft = OUTPUT / document.name
+    if first is None:
+        OUTPUT.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(document, draft)
+        write_section(draft, "conditions", conditions())
+    skipped = names.index(first) if first else 0
+    for number, (part, *options) in enumerate(PARTS[skipped:], skipped + 1):
         start = perf_counter()
-        command = [sys.executable, "-m", f"bench.{part}", *arguments, "--document", draft]
+        command = [sys.executable, "-m", f"bench.{part}", *options, "--document", draft]
         subprocess.run(command, check=True)
         print(f"{number} of {len(PARTS)}: {part}, {perf_counter() - start:.0f} s", file=sys.stderr)
     shutil.copyfile(draft, document)

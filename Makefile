@@ -90,6 +90,7 @@ lint: docs
 	@cd build/web && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; }
 	cd build/web && npm run --silent check
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
+	cd build/typing && MYPYPATH=../../tests/support "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p bench
 
 # The documents as a site, build/site/index.html, which needs no network. A warning is an error.
 docs: setup

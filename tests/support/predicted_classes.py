@@ -33,7 +33,7 @@ class NativePredictedClasses:
     def __init__(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             library = Path(folder, "predicted_classes.so")
-            command = [find_compiler(), *FLAGS, "-shared", "-fPIC", str(SOURCE), "-o", library]
+            command = [find_compiler(), *FLAGS, "-shared", "-fPIC", str(SOURCE), "-o", str(library)]
             subprocess.run(command, check=True)
             self._run = ctypes.CDLL(str(library)).predicted_classes
 

@@ -94,7 +94,7 @@ def export(name: str, size: str | None, options: Sequence[str]) -> Outcome:
     """Export one network with random weights; an error is only its last line."""
     with tempfile.TemporaryDirectory() as folder:
         sizes = [] if size is None else ["--input-size", size]
-        command = [EXPORT, "--model", name, *sizes, *options, "--output", folder]
+        command: list[str | Path] = [EXPORT, "--model", name, *sizes, *options, "--output", folder]
         try:
             done = subprocess.run(
                 command,

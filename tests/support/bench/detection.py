@@ -53,7 +53,7 @@ def main() -> None:
         for place, options in enumerate(EXPORTS):
             if arguments.only in options:
                 rows |= measure(options, data, Path(folder) / str(place))
-    order = [(f, p) for f in reversed(FORMATS) for p in PRECISIONS if (f, p) in rows]
+    order = [(f, p) for f in reversed(list(FORMATS)) for p in PRECISIONS if (f, p) in rows]
     text = table([rows[key] for key in order])
     print(text)
     if arguments.document:

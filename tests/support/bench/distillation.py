@@ -24,6 +24,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from bench.breakdown import run
+from bench.latency import median_latency
 from bench.machine import machine_name, write_section
 from seaformer.benchmark.results.schema import read_results
 from seaformer.console import Console
@@ -31,7 +32,7 @@ from seaformer.datasets.shapes import ShapesDataset
 from seaformer.evaluation.metrics import ConfusionMatrix
 from seaformer.evaluation.paired_scores import miou
 from seaformer.models.resolve import as_network
-from seaformer.reporting.numbers import median, ratio
+from seaformer.reporting.numbers import ratio
 from seaformer.statistics.bootstrap import Interval, interval_over_images
 from seaformer.tasks import Task, get_task
 from seaformer.training.checkpoints import CheckpointOptions, Origin, RunFolder
@@ -231,8 +232,8 @@ def latency(folder: Path, student: Path) -> dict[str, str]:
     results = read_results(folder / "latency")
     large, small = results.models
     return {
-        "teacher_ms": median(large.latency and large.latency.run),
-        "student_ms": median(small.latency and small.latency.run),
+        "teacher_ms": median_latency(large),
+        "student_ms": median_latency(small),
         "ratio": ratio(results.ratio(small.id, large.id)),
     }
 

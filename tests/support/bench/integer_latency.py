@@ -12,12 +12,13 @@ from pathlib import Path
 from ai_edge_litert.interpreter import Interpreter
 
 from bench.breakdown import run
+from bench.latency import median_latency
 from bench.machine import write_section
 from seaformer.artifact.precisions import FORMATS
 from seaformer.benchmark.results.schema import ModelResult, Results, read_results
 from seaformer.export.quantize.latency import processor
 from seaformer.models.seaformer.variants import VARIANTS
-from seaformer.reporting.numbers import median, ratio
+from seaformer.reporting.numbers import ratio
 
 PRECISIONS = ("fp32", "int8")
 
@@ -60,12 +61,10 @@ def row(results: Results, folder: Path, fp32: ModelResult, int8: ModelResult) ->
     """Format the two files of a variant."""
     paired = results.ratio(int8.id, fp32.id)
     assert paired is not None
-    assert fp32.latency is not None
-    assert int8.latency is not None
-    medians = f"{median(fp32.latency.run)} | {median(int8.latency.run)}"
-    path = folder / int8.file
+    medians = f"{median_latency(fp32)} | {median_latency(int8)}"
+    path = folder / Path(int8.file).name
     return (
-        f"| `{int8.file}` | {medians} | {ratio(paired)} | {path.stat().st_size / 1e6:.2f} | "
+        f"| `{path.name}` | {medians} | {ratio(paired)} | {path.stat().st_size / 1e6:.2f} | "
         f"{partitions(path)} |"
     )
 

@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     output = parser.parse_args().output
     model = create_model("tiny", task="shapes", weights="shapes")
+    parameters = dict(model.named_parameters())
     with torch.no_grad():
-        for name in BLOCKS:
-            block = model.context_branch.get_submodule(name)
-            block.depthwise.norm.weight[::EVERY] *= FACTOR
-            block.depthwise.norm.bias[::EVERY] *= FACTOR
-            block.reduce.conv.weight[:, ::EVERY] /= FACTOR
+        for block in BLOCKS:
+            parameters[f"context_branch.{block}.depthwise.norm.weight"][::EVERY] *= FACTOR
+            parameters[f"context_branch.{block}.depthwise.norm.bias"][::EVERY] *= FACTOR
+            parameters[f"context_branch.{block}.reduce.conv.weight"][:, ::EVERY] /= FACTOR
     save_weights(model, output, network="seaformer-tiny", task_json=get_task("shapes").to_json())
 
 

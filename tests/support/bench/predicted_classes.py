@@ -8,6 +8,7 @@ trained on, of Tiny with random weights of 150 classes, and noise.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -76,7 +77,7 @@ def row(name: str, each: list[np.ndarray], rounds: int) -> str:
     exact_ms, in_c, in_torch, wrong, counts = [], [], [], [], []
     for logits in each:
         tensor = torch.from_numpy(logits)
-        methods = {
+        methods: dict[str, Callable[[], np.ndarray]] = {
             EXACT: native.prepare(np.ascontiguousarray(logits.transpose(1, 2, 0)), SIZE, "HWC"),
             THEIRS: theirs.prepare(logits, SIZE),
             THEIRS_IN_TORCH: lambda tensor=tensor: by_torch(tensor, SIZE),

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.breakdown import run
+from bench.latency import median_latency
 from bench.machine import write_section
 from seaformer.benchmark.results.schema import read_results
 from seaformer.datasets.shapes import write
 from seaformer.export.quantize.latency import processor
-from seaformer.reporting.numbers import median, ratio
+from seaformer.reporting.numbers import ratio
 from seaformer.training.recipe import RECIPES
 
 BUILT_IN = "shapes"
@@ -128,13 +129,12 @@ def table(folder: Path, steps: int, scenes: int) -> str:
     for row, file, model, timed in zip(ROWS, files, models, results.models, strict=True):
         change = model["difference"]
         paired = results.ratio(timed.id, results.models[0].id)
-        latency = median(timed.latency and timed.latency.run)
         lines.append(
             f"| {row.weights} | {row.precision} | {row.ranges} | "
             f"{100 * model['scores']['miou']:.2f} | "
             + (f"{change['points']:+.2f} ({change['low']:+.2f} to {change['high']:+.2f})"
                if change else "-")
-            + f" | {file.stat().st_size / 1e6:.2f} | {latency} | "
+            + f" | {file.stat().st_size / 1e6:.2f} | {median_latency(timed)} | "
             f"{'1' if paired is None else ratio(paired)} |"
         )  # fmt: skip
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from seaformer.files import atomic_write
 from seaformer.imaging.preprocessing import normalize, prepare
 from seaformer.imaging.upsampling import upsample_argmax
 from seaformer.models.create import create_model
+from seaformer.models.seaformer.network import SeaFormer
 from seaformer.tasks import get_task
 from seaformer.training.loss import segmentation_loss
 
@@ -57,11 +58,9 @@ class Scene(shapes._Scene):
         classes: uint8 [H, W], 0..149.
     """
 
-    classes: np.ndarray | None = None
-
     def _surface(self, grid: int, contrast: float) -> np.ndarray:
         surface = super()._surface(grid, contrast)
-        if self.classes is None:  # the wall is drawn first
+        if not hasattr(self, "classes"):  # the wall is drawn first
             wall = class_of(shapes._WALL, surface.mean(axis=(1, 2)))
             self.classes = np.full(self.mask.shape, wall, np.uint8)
         return surface
@@ -94,22 +93,24 @@ def example(seed: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
 def new_network() -> nn.Module:
     """Return the packaged network, with its classifier's rows repeated for every color."""
     model = create_model("tiny", get_task(shapes.TASK), shapes.TASK)
+    assert isinstance(model, SeaFormer)
     kinds = model.light_head.classifier
-    model.light_head.classifier = nn.Conv2d(kinds.in_channels, CLASSES, 1)
+    colored = nn.Conv2d(kinds.in_channels, CLASSES, 1)
     kind_of = torch.tensor(np.repeat(np.arange(len(PALETTES)), np.diff(FIRST_CLASS)))
     with torch.no_grad():
-        weight, bias = kinds.weight[kind_of], kinds.bias[kind_of]
+        weight = kinds.weight[kind_of]
         # Equal rows would get equal gradients, and the layers below none.
         weight = weight + 0.3 * torch.randn(weight.shape) * kinds.weight.std()
-        model.light_head.classifier.weight.copy_(weight)
-        model.light_head.classifier.bias.copy_(bias)
+        colored.load_state_dict({"weight": weight, "bias": kinds.state_dict()["bias"][kind_of]})
+    model.light_head.classifier = colored
     return model.requires_grad_(True)
 
 
 def train(report: Callable[[str], None] = print) -> nn.Module:
     """Train for STEPS steps; every scene is drawn once."""
     torch.manual_seed(0)
-    model = new_network().to(memory_format=torch.channels_last).train()
+    model = new_network().train()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's overloads
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0)
     losses = []
     for step in range(STEPS):

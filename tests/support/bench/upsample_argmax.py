@@ -16,7 +16,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -217,7 +217,7 @@ def litert(model: bytes, *inputs: np.ndarray) -> Callable[[], object]:
     return interpreter.invoke
 
 
-def interleaved(methods: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def interleaved(methods: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time every method once per round, after a warm-up round."""
     times: dict[str, list[float]] = {name: [] for name in methods}
     for number in range(rounds + 1):

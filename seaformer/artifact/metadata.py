@@ -584,8 +584,8 @@ class Interface(Member):
         expected = (1, self.detection.anchors, len(self.labels) + 4)
         if self.output is not None and self.output.shape != expected:
             raise ValueError(
-                f"the output has the shape {list(self.output.shape)}. Allowed: {list(expected)}, "
-                "by the anchors and labels"
+                f"the output has the shape {list(self.output.shape)}. Allowed with these anchors "
+                f"and labels: {list(expected)}"
             )
         return self
 

@@ -344,7 +344,7 @@ _ALL = (
         "used; it is omitted here, 2.94 M. Counted by the convention of the other networks, it has "
         "4.39 G multiply-accumulates; the convention of the published number is unknown. "
         "Only its .onnx was verified (118 dB at 128x128); the .tflite is refused, because one "
-        "channel reaches 65.5 dB and needs 70 dB, so that the GPU was not tried.",
+        "channel reaches 65.5 dB and needs 70 dB, so it was not run on the GPU.",
     ),
     _repvit(
         "m1-1",

@@ -36,7 +36,8 @@ MEMBER = "quantization"
 """Member of the header's `extra` that has the ranges."""
 
 _TRAINED_FORMAT = "tflite"
-"""Training rounds as files of this format do: they round all that the others do, and more."""
+"""Training rounds as files of this format do: they round everything that the other format rounds,
+and more."""
 
 
 class LearnedRanges(BaseModel):
@@ -44,7 +45,7 @@ class LearnedRanges(BaseModel):
 
     Attributes:
         precision: name of the precision that it was trained for.
-        ranges: name of each tensor, see `integer_tensors` -> its step and zero point.
+        ranges: name of each tensor, see `integer_tensors` -> its scale and zero point.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")

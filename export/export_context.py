@@ -112,7 +112,7 @@ class ExportContext:
 
     @property
     def unequal_ranges(self) -> tuple[str, ...]:
-        """Modules that have to be kept out of 8 bits, by the class of the network.
+        """Modules that must not be quantized to 8 bits, as the network's class declares.
 
         Their tensors have values of different ranges, such as logits and box offsets.
         """
@@ -120,10 +120,7 @@ class ExportContext:
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """Smallest and largest input value of the exported file.
-
-        If the preprocessing is unknown, the extremes of the verification inputs.
-        """
+        """Smallest and largest input value of the exported file, for RGB in 0..255."""
         if self.request.normalize == "inside":
             return 0.0, 255.0
         rule = self.request.task.preprocessing
@@ -159,7 +156,7 @@ class ExportContext:
 
     @property
     def gives_ids(self) -> bool:
-        """Whether the files output class ids: because of the head, or of the network itself."""
+        """Whether the files output class ids, because of the head or of the network itself."""
         return self.request.head != "logits" or self.source.contract.meaning.gives_ids
 
     @property

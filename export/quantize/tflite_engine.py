@@ -24,7 +24,7 @@ from seaformer.runtimes import open_content
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
 FLOAT_TYPES = ("BATCH_MATMUL", "SOFTMAX")
-"""Operators without int8 kernel in XNNPACK: each would split the graph into two partitions."""
+"""Operators without an int8 kernel in XNNPACK: each would split the graph into two partitions."""
 
 WEIGHTED_TYPES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 

@@ -44,7 +44,7 @@ class Runtime:
     """A package that runs model files.
 
     Attributes:
-        title: name for people.
+        title: display name.
         module: module of this package.
         package: package to install.
         opener: function of the module: (path, threads) -> Session; with the name of a chip as a

@@ -140,7 +140,7 @@ class Task:
 
     Attributes:
         name: short name, for command lines.
-        title: name for people.
+        title: display name.
         kind: "segmentation" (a class per pixel), "classification" (a class per image) or
             "detection" (boxes with classes).
         source: the data set, and the source of its class names and colors.

@@ -27,7 +27,7 @@ class Teacher:
 
     Attributes:
         network: the network, in eval mode, without gradients.
-        title: title of the network, for people.
+        title: display title of the network.
         sha256: SHA-256 of its weights file, in hexadecimal.
         channels: number of channels of its features.
     """

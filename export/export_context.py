@@ -120,7 +120,10 @@ class ExportContext:
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """Smallest and largest input value of the exported file, for RGB in 0..255."""
+        """Smallest and largest input value of the exported file.
+
+        If the preprocessing is unknown, these are the extremes of the verification inputs.
+        """
         if self.request.normalize == "inside":
             return 0.0, 255.0
         rule = self.request.task.preprocessing

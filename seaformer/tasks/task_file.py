@@ -106,7 +106,7 @@ def described(data: object, name: str) -> Statement:
 
     Args:
         data: a list of class names, or an object in the short or the full form.
-        name: name for a task without one.
+        name: name for a task that has none.
 
     Raises:
         UsageError: a member is unknown, or a value is invalid.

@@ -47,8 +47,8 @@ class Origin:
         data: a folder or "shapes".
         weights: name or path of the pretrained weights; None for none.
         seed: random seed.
-        teacher: name or path of the teacher of a distillation; None without one.
-        teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; None without one.
+        teacher: name or path of the teacher of a distillation; None if there is none.
+        teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; or None.
         student_size: height and width of the student's images; None without a teacher.
         quantization: precision whose rounding is part of the training; None for none.
     """
@@ -105,7 +105,7 @@ class State(BaseModel):
         losses: losses of the steps since the last entry of the metrics, or their terms.
         model: state_dict of the network, or of the student with its upsampler.
         optimizer: state_dict of the optimizer.
-        scaler: state_dict of the gradient scaler; None without one.
+        scaler: state_dict of the gradient scaler; None if there is none.
         settings: settings of the run, stored as JSON text.
     """
 

@@ -64,7 +64,7 @@ def difference_of_classes(
     names = names_in(network, classifier, checkpoint.tensors)
     tensor = checkpoint.tensors.get(names[classifier[0]])
     if tensor is None:
-        return "the file has none"
+        return "the file has no classifier"
     classes = classes_of(network, task.kind, tuple(tensor.shape))
     if classes != task.num_classes:
         return f"the file has {classes} classes and task {task.name} has {task.num_classes}"

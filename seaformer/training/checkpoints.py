@@ -45,12 +45,12 @@ class Origin:
 
     Attributes:
         data: a folder or "shapes".
-        weights: name or path of the pretrained weights; None for none.
+        weights: name or path of the pretrained weights; None if there are none.
         seed: random seed.
         teacher: name or path of the teacher of a distillation; None if there is none.
         teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; or None.
         student_size: height and width of the student's images; None without a teacher.
-        quantization: precision whose rounding is part of the training; None for none.
+        quantization: precision whose rounding is part of the training; None without rounding.
     """
 
     data: str

@@ -172,7 +172,7 @@ def _noise(samples: int) -> Images:
 def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
     """Open the folder as a data set of the task, whose ground truth gives the score; else None."""
     if task.kind == "detection":
-        return None  # its images are photos as any others
+        return None  # its images are used like any other photos
     splits: dict[str, Dataset] = {}
     for split in ("train", "val"):
         try:

@@ -36,8 +36,8 @@ class Precision:
 
     Attributes:
         name: value of --precision.
-        weights: storage type of the weights; of those of depth-wise convolutions, "int8" if it is
-            "int4".
+        weights: storage type of the weights; if it is "int4", weights of depth-wise convolutions
+            are "int8".
         activations: type of the activations.
         delegates: delegates and runtimes that run it, on phones and on the host.
         size: size of the file, relative to the fp32 file.

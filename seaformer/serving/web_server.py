@@ -54,7 +54,7 @@ TYPES: Mapping[str, str] = MappingProxyType(
         ".ico": "image/x-icon",
     }
 )
-"""Suffix -> its type; a table of its own, because that of the system differs between computers."""
+"""Suffix -> its type: our own table, because the system's table differs between computers."""
 
 OTHER_TYPE = "application/octet-stream"
 

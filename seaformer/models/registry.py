@@ -217,7 +217,7 @@ def _mobilenet(
 
 
 def _layer(layer: Layer) -> Network:
-    """Return the row for a single attention layer, of the dimensions of Figure 1."""
+    """Return the row for a single attention layer, with the dimensions that all of them share."""
     build = partial(layer.build, CHANNELS, KEY_DIM, HEADS)
     return Network(
         name=f"attention-{layer.kind}",
@@ -312,7 +312,7 @@ _ALL = (
         published=Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, _on(81), classes=19),
         note="The published sizes match 19 classes (Cityscapes) and a head of 256 channels; with "
         "150 classes, it has 1.67 M parameters and 1.45 G multiply-accumulates. It is unknown "
-        "on which of the two the published latency was measured.",
+        "with how many classes the published latency was measured.",
     ),
     _mobilenet(
         "raspp-mobilenetv2",

@@ -342,5 +342,6 @@ def _names(value: object, where: str, unique: bool, count: int | None = None) ->
         first: dict[str, int] = {}
         for index, name in enumerate(names):
             if first.setdefault(name, index) != index:
-                raise _bad(name, f"{where}[{index}]", f"a name that index {first[name]} lacks")
+                allowed = f"a name that differs from {where}[{first[name]}]"
+                raise _bad(name, f"{where}[{index}]", allowed)
     return names

@@ -151,7 +151,7 @@ class RunFolder:
     def save_weights(self, model: nn.Module, name: str, step: int, score: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        `model` is not wrapped for several processes; `score` is the result of the validation, 0..1.
+        `model` is not wrapped by Accelerate; `score` is the result of the validation, 0..1.
         """
         extra = {
             self.task.score_name: score,
@@ -184,7 +184,7 @@ class RunFolder:
             draft.write_bytes(content.getbuffer())
 
     def check(self, state: State) -> None:
-        """Refuse the state of a run with other settings; only `iterations` may differ.
+        """Refuse the state of a run with different settings; only `iterations` may differ.
 
         Raises:
             UsageError: settings differ, or the run has done more steps than requested.
@@ -197,7 +197,7 @@ class RunFolder:
         ]
         if differing:
             raise UsageError(
-                f"'{self.path / STATE}' has other settings: {'; '.join(differing)}. Omit the "
+                f"'{self.path / STATE}' has different settings: {'; '.join(differing)}. Omit the "
                 "options that differ, or start in another folder."
             )
         if state.step > self.recipe.iterations:
@@ -239,7 +239,7 @@ def load_state(folder: Path) -> State:
 def unusable_state(folder: Path, error: Exception, version: int = STATE_VERSION) -> SeaformerError:
     """Return the error for a state of this version that raised `error` when it was loaded."""
     if version < STATE_VERSION:
-        what = "was written by an earlier version of seaformer and cannot be resumed by this one"
+        what = "was written by an earlier version of seaformer and cannot be resumed"
     else:
         what = "is damaged"
     return _refused(folder, f"{what} ({_reason(error)})")

@@ -153,7 +153,7 @@ class GraphDescription:
         return is_real and any(dtype in ("int4", "int8", "uint8") for dtype in weights)
 
     def signature(self, operator: GraphOperator) -> tuple[object, ...]:
-        """Return an operator's type, and the dtypes of its tensors and whether they are constant."""
+        """Return an operator's type, and each tensor's dtype and whether it is constant."""
         places = (*operator.inputs, *operator.outputs)
         types = ((self.tensors[tensor].dtype, tensor in self.constants) for tensor in places)
         return operator.type, len(operator.outputs), *types

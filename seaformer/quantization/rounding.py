@@ -1,4 +1,4 @@
-"""Rounding tensors in PyTorch as the integers of a file round them.
+"""Fake quantization in PyTorch with the same rounding as in exported files.
 
 Gradients pass through the rounding unchanged, except where a value saturates.
 """
@@ -77,7 +77,10 @@ class Range(nn.Module):
 
     @torch.no_grad()
     def cover(self, low: float, high: float) -> None:
-        """Set the range, which includes zero, like the quantizers of the export."""
+        """Set scale and zero point for values of low..high, as the export's quantizers do.
+
+        The range must include zero.
+        """
         step = max(high - low, 1e-9) / (HIGHEST - LOWEST)
         self.set(Scale(scale=step, zero_point=round(LOWEST - low / step)))
 
@@ -109,7 +112,7 @@ SCALES = MappingProxyType({"tflite": _finest, "onnx": _unsaturated})
 
 @dataclass(frozen=True)
 class Rounding:
-    """What the files of a precision and a format round, besides activations.
+    """How files of a precision and a format round weights and other constants.
 
     Attributes:
         precision: the row of the precision.
@@ -132,7 +135,10 @@ class Rounding:
         return torch.fake_quantize_per_channel_affine(weights, steps, zeros, 0, -largest, largest)
 
     def constant(self, values: Tensor) -> Tensor:
-        """Round a constant that is added: eight bits with one scale, asymmetric in .tflite."""
+        """Round a constant operand of an addition to eight bits, with one scale.
+
+        The integers are asymmetric in .tflite, and symmetric in .onnx.
+        """
         low, high = min(0.0, float(values.detach().min())), max(0.0, float(values.detach().max()))
         if self.format == "onnx":
             step, zero_point, lowest = max(-low, high, 1e-9) / HIGHEST, 0, -HIGHEST

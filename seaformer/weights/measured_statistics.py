@@ -1,4 +1,4 @@
-"""The running statistics of BatchNorms, measured as training would: on the input of each norm.
+"""The running statistics of BatchNorms, measured as in training, on the input of each norm.
 
 Random statistics work for a network whose layers have random weights of a known gain. In a network
 of another library, the gains are unknown, and each block would multiply the values by some factor.
@@ -20,8 +20,8 @@ MIN_RELATIVE_DEVIATION = 1 / 2
 """Minimum deviation as a share of the mean: a channel that hardly varies on noise may vary on other
 images, where it would be amplified."""
 BLOCKS = (1, 32)
-"""Sides of the blocks of the noise in pixels, for each image: fine and coarse noise. A network with
-the statistics of one of them amplifies the other."""
+"""Side of the noise's blocks in pixels, for each image: fine and coarse noise. With the statistics
+of only one of the two, a network amplifies the other."""
 
 
 def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:

@@ -201,7 +201,7 @@ def join_attention(model: nn.Module, feature_sizes: dict[str, tuple[int, int]]) 
     """Rewrite every attention layer for the size of its input.
 
     Args:
-        model: BatchNorm folded.
+        model: the model, with folded BatchNorm.
         feature_sizes: path of each attention layer -> height and width of its input.
     """
     report = replace_sized(

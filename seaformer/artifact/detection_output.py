@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from seaformer.artifact.member import Member
 
 MAX_ANCHORS = 2**22
-"""Limit of the anchors of a file; RetinaNet has 190 000 at 1024 x 1024."""
+"""Maximum number of anchors in a file; RetinaNet has 190,000 at 1024 x 1024."""
 
 OFFSETS = ("x offset", "y offset", "width offset", "height offset")
 """The last channels of the output, after the classes."""

@@ -18,7 +18,7 @@ from seaformer.tasks.statement import IGNORED, LABEL_NOTE, MEANINGS, Palette, St
 from seaformer.tasks.task import GRAY
 
 MAX_BYTES = 16 * 2**20
-"""Limit for a file; a task of 255 classes takes about 20 000 bytes."""
+"""Limit for a file; a task of 255 classes takes about 20,000 bytes."""
 
 OWN = "own"
 """Default name of a user's own task."""

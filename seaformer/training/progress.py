@@ -16,7 +16,7 @@ from seaformer.json_text import JsonError, parse_model
 _SECONDS_BETWEEN_LINES = 15
 
 MAX_BYTES = 256 * 2**20
-"""Limit for metrics.jsonl: about 100 bytes per step, and the longest recipe has 160 000 steps."""
+"""Limit for metrics.jsonl: about 100 bytes per step, and the longest recipe has 160,000 steps."""
 
 
 class _Entry(BaseModel, frozen=True):

@@ -138,9 +138,9 @@ def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
         refused = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
         if refused:
             raise SeaformerError(
-                f"'{path}' refers to '{refused[1]}', which runs programs and has no place in a "
-                "checkpoint. Nothing was run. Do not load the file by other means either: get the "
-                "checkpoint again from where it was published."
+                f"'{path}' refers to '{refused[1]}', which runs programs and does not belong "
+                "in a checkpoint. Nothing was run. Do not load the file by other means either: get "
+                "the checkpoint again from where it was published."
             ) from error
         if "TorchScript" in str(error):
             raise SeaformerError(

@@ -33,7 +33,7 @@ class _Entry(BaseModel, frozen=True):
 
 
 SCORES = ("mIoU", "AP")
-"""Members of an entry with the score of a validation, of which a task has one."""
+"""Members of an entry that contain the score of a validation; a task has one of them."""
 
 
 class Progress:
@@ -53,7 +53,7 @@ class Progress:
         self.printed = 0.0
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Store an entry, which has "step"; print it if some time has passed or if it validates."""
+        """Store an entry, which has "step"; print it if it is due or contains a score."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         now = time.monotonic()

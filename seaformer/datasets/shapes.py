@@ -7,8 +7,8 @@ small, and "floor" is everything below the horizon. Wall and floor take most of 
 dots and stars take few.
 
 A scene depends only on its seed, index and size, and is the same on every machine: NumPy guarantees
-that the stream of `RandomState` never changes. Other last digits of sine and cosine, or another
-rounding in Pillow, could change a pixel value by one.
+that the stream of `RandomState` never changes. Different last digits of sine and cosine, or
+different rounding in Pillow, could change a pixel value by one.
 """
 
 import json

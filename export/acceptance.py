@@ -55,12 +55,12 @@ def accept(
     """Compare a quantized file with the thresholds of its precision, and print the figures.
 
     The figures are from the images held out of the calibration and from independent images. A file
-    calibrated with noise is only good for latency and always accepted.
+    calibrated with noise is only for measuring latency, and is always accepted.
 
     Args:
         quantization: the record so far.
-        comparisons: comparisons of the file with PyTorch; the one on the photo decides if nothing
-            else was measured.
+        comparisons: comparisons of the file with PyTorch; the comparison on the photo decides if
+            nothing else was measured.
         precision: precision of the file.
         file_name: for the messages.
         context: the export.

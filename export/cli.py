@@ -130,7 +130,7 @@ def _switches() -> str:
 @click.option(
     "--calibration-method",
     metavar="NAME",
-    help=f"Method of choosing ranges: {_one_of(METHODS)} [default: depends on the precision]",
+    help=f"Method for choosing ranges: {_one_of(METHODS)} [default: depends on the precision]",
 )
 @click.option(
     "--keep-float",
@@ -204,8 +204,8 @@ def _switches() -> str:
     multiple=True,
     help=f"Verify the files on {_one_of(ACCELERATORS)} For npu they are compiled first, see --soc. "
     "Repeatable. A file that fails verification on an accelerator given here is not written. "
-    "[default: cpu, and gpu if a driver is found; a file that fails on the gpu only is written, "
-    "and the exit status is 1]",
+    "[default: cpu, and gpu if a driver is found; a file that fails only on the gpu is written, "
+    "but the exit status is 1]",
 )
 @click.option(
     "--soc",
@@ -226,8 +226,8 @@ def _switches() -> str:
     "checked_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Verify an exported file again and exit. For a network of your own, give --model again: "
-    "a file never decides what code runs.",
+    help="Verify an exported file again and exit. For your own network, give --model again: a file "
+    "never decides what code runs.",
 )
 @click.option(
     "--lint",

@@ -112,7 +112,7 @@ class ExportContext:
 
     @property
     def unequal_ranges(self) -> tuple[str, ...]:
-        """Modules that have to be kept out of 8 bits, by the class of the network.
+        """Modules that must not be quantized to 8 bits, as the network's class declares.
 
         Their tensors have values of different ranges, such as logits and box offsets.
         """
@@ -122,7 +122,7 @@ class ExportContext:
     def input_range(self) -> tuple[float, float]:
         """Smallest and largest input value of the exported file.
 
-        If the preprocessing is unknown, the extremes of the verification inputs.
+        If the preprocessing is unknown, these are the extremes of the verification inputs.
         """
         if self.request.normalize == "inside":
             return 0.0, 255.0
@@ -159,7 +159,7 @@ class ExportContext:
 
     @property
     def gives_ids(self) -> bool:
-        """Whether the files output class ids: because of the head, or of the network itself."""
+        """Whether the files output class ids, because of the head or of the network itself."""
         return self.request.head != "logits" or self.source.contract.meaning.gives_ids
 
     @property

@@ -105,7 +105,7 @@ def _print_collections(console: Console) -> None:
         table.add_row(f"{row.prefix}:NAME", row.title, f"{row.prefix}:{row.example}")
     console.print(table)
     console.print(
-        "Networks of other libraries, by the libraries' names; they need the extra 'models'."
+        "Networks of other libraries, by their names there; they need the extra 'models'."
     )
 
 
@@ -131,4 +131,6 @@ def _print_layers(console: Console) -> None:
         assert layer.cost is not None  # true of every row of `LAYERS`
         table.add_row(layer.name, layer.title, f"side^{layer.cost.growth}")
     console.print(table)
-    console.print("Single attention layers, which take features; growth: growth of the latency.")
+    console.print(
+        "Single attention layers, which take features; growth: how the latency grows with the side."
+    )

@@ -65,7 +65,7 @@ class Report:
         notify(StageFinished(title=title, result=stage.result, seconds=seconds))
 
     def note(self, text: str) -> None:
-        """Show a property that was detected in a network, not stated by the user."""
+        """Show a property that was detected in a network rather than stated by the user."""
         self.console.print(Text("note:", style="cyan"), text, soft_wrap=True)
 
     def warn(self, text: str) -> None:
@@ -170,7 +170,7 @@ def _decisive(metadata: Metadata) -> tuple[float | None, float | None]:
 
 
 def _on_accelerator(metadata: Metadata, name: str) -> str:
-    """Return the lowest SQNR or agreement on an accelerator; the status if not verified."""
+    """Return the lowest SQNR or agreement on an accelerator, or the status if not verified."""
     found = next((one for one in metadata.accelerators if one.name == name), None)
     if found is None:
         return "-"

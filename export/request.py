@@ -48,7 +48,7 @@ class QuantizationRequest:
         calibration: as given to --calibration.
         verify_images: as given to --verify-images.
         samples: maximum number of images to calibrate with.
-        method: method of choosing ranges; None for the default of the precision.
+        method: method for choosing ranges; None for the default of the precision.
         keep_float: patterns of modules that stay in floating point.
         keep_16bit: patterns of modules that stay at 16-bit activations in a precision for NPUs.
         is_mixed: whether to search for the modules to keep.
@@ -88,7 +88,7 @@ class Request:
     """A checked request.
 
     Attributes:
-        network: the one named by --model or --variant, with its ablation.
+        network: the network named by --model or --variant, with its ablation.
         task: the task; for a user's own network its contract's task, once the contract is known.
         statement: what the user states about the network.
         formats: formats to write, without duplicates.
@@ -107,8 +107,8 @@ class Request:
         accelerators: accelerators to verify the files on, besides the CPU.
         needs_cpu_only: whether a file is written even if it could not be verified on one of them,
             because the user requested none, or requested the CPU as well.
-        names_accelerators: whether the user requested them: then a file that fails on one of them
-            is not written.
+        names_accelerators: whether the user requested them; if so, a file that fails on one of
+            them is not written.
         chips: chips to compile every file for, on accelerators that need compiled files.
         needs_full_acceleration: whether a compiled file with operators left on the CPU is refused.
         command: the command line; None if there is none.
@@ -184,8 +184,8 @@ class ExportOptions:
 def make_request(options: ExportOptions) -> Request:
     """Check the options of a user.
 
-    A missing network or task is taken from the checkpoint if it records it. The task otherwise
-    defaults to the usual one of the network.
+    If the network or the task is not given, the one that the checkpoint records is used. If it
+    records no task, the network's usual task is used.
 
     Raises:
         UsageError: a value is unknown or incompatible with another.

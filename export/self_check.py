@@ -51,7 +51,7 @@ def self_check(
         path: the .onnx or .tflite file.
         weights: current path of the weights, if they were moved since the export.
         named: the network given by --model; required if it is the user's own.
-        accelerators: those requested; empty for all that are available here.
+        accelerators: the requested accelerators; empty for all that are available here.
         console: to print to.
         statement: what the user states about the network in addition to the file's metadata.
 
@@ -144,14 +144,14 @@ def _check_accelerators(path: Path, named: Sequence[Accelerator], compiled: bool
     """Check that the requested accelerators can run the file.
 
     Raises:
-        UsageError: one cannot, because it needs compiled files or does not run them.
+        UsageError: one of them cannot, because it needs compiled files or does not run them.
     """
     for accelerator in named:
         if accelerator.is_compiled_for != compiled:
             what = "compiled for an NPU" if compiled else "not compiled for an NPU"
             raise UsageError(
-                f"--accelerator {accelerator.name} does not run '{path}', which is {what}. Leave "
-                "--accelerator out, or give another file."
+                f"--accelerator {accelerator.name} does not run '{path}', which is {what}. Omit "
+                "--accelerator, or give another file."
             )
 
 
@@ -196,8 +196,8 @@ def _source(
 ) -> Source:
     """Create the exported network again, with the same weights.
 
-    The metadata may name a network of the package or of a collection. A user's own code is run only
-    if the user names it: a file never decides what is imported.
+    The metadata may name a network of this package or of a collection. A user's own code is run
+    only if the user names it: a file never decides what is imported.
 
     Raises:
         UsageError: the user did not name the factory, or named another network.

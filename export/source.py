@@ -21,7 +21,7 @@ class Source:
     """A model in its training form, in float32 and eval mode, with its contract.
 
     Attributes:
-        network: the one named by --model or --variant.
+        network: the network named by --model or --variant.
         contract: description of its input and output.
         weights: name and origin of the weights.
         model: the module itself.

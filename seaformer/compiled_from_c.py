@@ -15,12 +15,12 @@ def require_compiled(
     *,
     title: str,
 ) -> Path:
-    """Return a compiled file, which is compiled now if it is missing or of other sources.
+    """Return a compiled file; compile it first if it is missing or its sources have changed.
 
     Args:
         path: path of the file.
         note: name of the file beside it with the fingerprint of its sources.
-        fingerprint: returns the fingerprint of the present sources.
+        fingerprint: returns the fingerprint of the current sources.
         build: compiles the file and writes its note.
         title: title of the file, for messages, such as "the runner for linux-arm64".
 

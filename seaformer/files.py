@@ -31,7 +31,7 @@ def refuse_existing(path: str | Path, force: bool) -> None:
 
 
 def path_exists(text: str | Path) -> bool:
-    """Whether a text, which may not be a path at all, is the path of an existing file or folder."""
+    """Whether a text, not necessarily a path, is the path of an existing file or folder."""
     try:
         return Path(text).exists()
     except OSError:  # longer than file names may be

@@ -1,8 +1,8 @@
-"""Starting Python modules in separate processes, and the command line of this one.
+"""Starting Python modules in separate processes, and the command line of the current process.
 
-`python -m` and `python -c` look for modules in the working directory first, which may contain
+`python -m` and `python -c` look for modules in the working directory first. It may contain
 anything: a `random.py`, a package `onnx`, or a checkout of this project, whose folder seaformer/
-lacks the packages next to it. The installed modules have to be found nevertheless.
+lacks the packages next to it. Therefore the working directory is kept off the module path.
 """
 
 import os

@@ -61,7 +61,7 @@ PACKAGES: Mapping[str, Package] = {
 TIME_LIMIT_S = 1800.0
 """A tool usually takes seconds, or a minute on a busy computer."""
 
-MOST_SHOWN = 2000
+MAX_SHOWN = 2000
 """Maximum number of characters of a tool's output, from its end, in an error message."""
 
 JAVA_JARS = Path("/usr/share/java")
@@ -151,6 +151,6 @@ def run(program: Path, *arguments: object, cwd: Path | None = None) -> str:
     printed = done.stdout.decode("utf-8", "replace")
     if done.status != 0:
         raise SeaformerError(
-            f"{program.name} failed with exit status {done.status}: {printed.strip()[-MOST_SHOWN:]}"
+            f"{program.name} failed with exit status {done.status}: {printed.strip()[-MAX_SHOWN:]}"
         )
     return printed

@@ -62,7 +62,7 @@ def print_evidence(
         more = len(others) - MAX_LIKE
         line("also", named + (f"; and {more} more" if more > 0 else ""))
         if any(one.like is not None for one in others):
-            line("", "(inferred from the first operator; not each was run alone)")
+            line("", "(inferred from the first operator; not all were run alone)")
     for what in advice:
         line("to do", what)
     line("file", f"{model} ({_proof(evidence)})")

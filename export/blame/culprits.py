@@ -254,7 +254,7 @@ class _Search:
     def _first_wrong(
         self, rest: Sequence[GraphOperator], fed: Collection[int], trial: Trial, stage: Stage
     ) -> Culprit:
-        """Find the first wrong operator by bisecting truncated models; all of `rest` is wrong."""
+        """Find the first wrong operator by bisecting truncated models; `rest` itself is wrong."""
         good, bad = 0, len(rest)
         while bad - good > 1 and not self._is_out_of_sessions():
             stage.show(f"between operators {rest[good].index} and {rest[bad - 1].index}")

@@ -29,7 +29,7 @@ from seaformer.runtimes.child_process import CrashError, TimeLimitError
 from seaformer.runtimes.session import Array, Session
 
 ATTEMPTS = 2
-"""A software driver on a busy host was seen to lose a buffer and fail, but never twice in a row."""
+"""A software driver on a busy host sometimes lost a buffer and failed, never twice in a row."""
 
 
 UNTRIED = "cannot be tried"

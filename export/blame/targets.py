@@ -15,7 +15,7 @@ class Target:
 
     Attributes:
         name: as given to --blame.
-        title: name for display.
+        title: display name.
         accelerator: as given to `seaformer.runtimes.open_session`.
         suffixes: suffixes of the supported files.
         package: optional module that it needs; "" for none.

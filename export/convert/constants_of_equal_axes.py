@@ -1,9 +1,10 @@
 """Giving a constant as many axes as the map that it is combined with, if the map's axes are equal.
 
-onnx2tf transposes a constant to channels last by the constant's own axes. One with fewer axes than
-the map, such as a scale of channels [C, 1, 1] or of columns [W], stays as it is, and is combined
-with another axis of the map. If the axes of the map have different lengths, onnx2tf notices that.
-With axes of length 1 in front, as numpy would add them, [1, C, 1, 1] becomes [1, 1, 1, C].
+onnx2tf transposes a constant to channels last by the constant's own axes. A constant with fewer
+axes than the map, such as a scale of channels [C, 1, 1] or of columns [W], stays as it is, and is
+combined with the wrong axis of the map; onnx2tf notices this only if the axes of the map have
+different lengths. With axes of length 1 in front, as NumPy would add them, [1, C, 1, 1] becomes
+[1, 1, 1, C].
 
 The constant also becomes the second operand, where onnx2tf expects it.
 """

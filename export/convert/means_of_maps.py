@@ -1,10 +1,10 @@
 """Taking the mean of a large map along one axis after the other.
 
 LiteRT adds the values of a map one by one in single precision. If they are all equal, as on a
-uniform image, every addition rounds the same way, and the error of the sum grows with their number:
-the squeeze-and-excitation of EfficientNet-B0 averages 12,544 values, and its logits reached only
-99 dB on a uniform image, compared with 129 dB in PyTorch. The mean of the means of the rows adds
-112 values twice.
+uniform image, every addition rounds the same way, and the error of the sum grows with the number of
+values: the squeeze-and-excitation of EfficientNet-B0 averages 12,544 values, and its logits reached
+only 99 dB on a uniform image, compared with 129 dB in PyTorch. The mean of the means of the rows
+adds 112 values twice.
 """
 
 import math
@@ -18,12 +18,15 @@ from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 HEIGHT, WIDTH = 2, 3
 SMALLEST = 256
-"""Number of values from which on a mean is split; a uniform map of fewer loses less than the
-rounding of the layers around it."""
+"""Minimum number of values of a mean that is split: with fewer, the error on a uniform map is below
+the rounding errors of the layers around it."""
 
 
 def split_means(graph: onnx.ModelProto) -> None:
-    """Replace these means by two. The graph must have named nodes and static shapes."""
+    """Replace each mean of a large map with a mean of rows and a mean of their means.
+
+    The graph must have named nodes and static shapes.
+    """
     shapes = tensor_shapes(graph)
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     nodes = []
@@ -37,7 +40,7 @@ def split_means(graph: onnx.ModelProto) -> None:
         info = helper.make_tensor_value_info(rows, onnx.TensorProto.FLOAT, [*shape[:WIDTH], 1])
         graph.graph.value_info.append(info)
         nodes.append(_mean(graph, node.input[0], rows, [WIDTH], 1, rows))
-        # Its width is 1, so that a mean over both axes is one over the height; it can drop both.
+        # The width is 1 now, so the mean over both axes is that over the height; it can drop both.
         nodes.append(_mean(graph, rows, node.output[0], [HEIGHT, WIDTH], keeps, node.name))
     replace_nodes(graph, nodes)
 

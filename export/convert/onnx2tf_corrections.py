@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LAST_READ_RIGHT = 17
+LAST_CORRECT_OPSET = 17
 """Last opset in which `Resize` is read correctly."""
 
 
@@ -46,7 +46,7 @@ def _conv_transpose(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resize(arguments: dict[str, Any]) -> dict[str, Any]:
-    return arguments | {"opset": min(arguments["opset"], LAST_READ_RIGHT)}
+    return arguments | {"opset": min(arguments["opset"], LAST_CORRECT_OPSET)}
 
 
 def _top_k(arguments: dict[str, Any]) -> dict[str, Any]:

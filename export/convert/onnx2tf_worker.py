@@ -11,8 +11,9 @@ beside the .tflite file describes it: a `Failure` in JSON.
 The layout search: onnx2tf runs the ONNX file on sample data and, if its own result differs by more
 than an absolute 1e-3, tries every permutation of an operator's inputs and keeps the closest. With
 activations in the hundreds the correct layout exceeds this threshold too, and a wrong layout of the
-same shape can win; in this way heads and tokens of equal number were swapped. Our graphs need no
-search: their layout follows from the operators, and where shapes are ambiguous, from `equal_axes`.
+same shape can win; for example, the axes of heads and tokens were swapped when equally long. Our
+graphs need no search: their layout follows from the operators, or from `equal_axes` if shapes are
+ambiguous.
 The search remains available for models that need it.
 """
 

@@ -31,8 +31,8 @@ from seaformer.export.equivalents import Equivalents
 from seaformer.models.inputs import input_shape, takes_features
 
 OPSET = 18
-"""The lowest with `Split(num_outputs)`, see `_unlist_equal_splits`. Runtimes have supported it for
-years: ONNX Runtime since 1.14."""
+"""The lowest opset with `Split(num_outputs)`, see `_unlist_equal_splits`. Runtimes have supported
+it for years: ONNX Runtime since 1.14."""
 
 MIN_SHARED = 256
 """Minimum number of values of a constant for sharing it."""
@@ -55,9 +55,9 @@ def to_onnx(
             its attribute `input_channels`, and returns one tensor.
         size: height and width.
         output_name: name of the graph's output.
-        shape_check: called with each place where the tracer made a Python value of a tensor
-            constant. Constants from shapes are valid for this size; for those from the input see
-            `input_dependence`.
+        shape_check: called with each place where the tracer made a constant of a Python value that
+            was computed from a tensor. Constants from shapes are valid for this size; for
+            constants from the input see `input_dependence`.
 
     Raises:
         SeaformerError: the model cannot be traced.
@@ -183,9 +183,9 @@ def _composed_attention() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _eager_branches() -> Iterator[None]:
-    """Let `torch.jit.is_tracing()` be false, so that a network takes the branches it takes eagerly.
+    """Make `torch.jit.is_tracing()` return False, so that networks branch as in eager mode.
 
-    Its branches for the tracer compute with shapes as tensors; here shapes are integers, see
+    Their branches for the tracer compute with shapes as tensors; here, shapes are integers, see
     `seaformer.export.equivalents.static_shapes`.
     """
     is_tracing = torch.jit.is_tracing

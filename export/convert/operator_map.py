@@ -139,7 +139,7 @@ def map_operators(
     if left:
         raise SeaformerError(
             f"{len(left)} of the ONNX graph's {len(graph.graph.node)} nodes match no operator of "
-            f"the TFLite file, the first is '{left[0]}': the files do not compute the same values."
+            f"the TFLite file, for example '{left[0]}': the files do not compute the same values."
         )
     return _complete(operators, found)
 
@@ -147,10 +147,10 @@ def map_operators(
 def first_different(
     flatbuffer: bytes, graph: onnx.ModelProto, image: np.ndarray
 ) -> onnx.NodeProto | None:
-    """Find the first ONNX node that a TFLite file computes differently, on an image as above.
+    """Find the first ONNX node that a TFLite file computes differently.
 
     Neither its values nor the values of any node that depends on it occur in the file. The result
-    is None if the two files differ only by rounding.
+    is None if the two files differ only by rounding. The arguments are as in `map_operators`.
     """
     operators = tflite_file.operators(flatbuffer)
     tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
@@ -269,7 +269,7 @@ class _Trace:
         return self._walk([tensor])[1]
 
     def nearest(self, tensors: Sequence[str]) -> list[str]:
-        """Of tensors with equal values, omit those that are several layers further than others.
+        """Of tensors with equal values, omit those that are several layers deeper than others.
 
         One operator computes at most one layer. Norms of successive blocks have nearly the same
         moments if the blocks between them change little, as in a network before its training.

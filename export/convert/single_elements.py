@@ -1,8 +1,8 @@
 """Taking one element of an axis without GATHER.
 
-`x[:, 0]`, the class token of vision transformers, is a Gather by a scalar in ONNX. GPUs only gather
-by vectors, so they refuse the whole network. A Slice of length 1 and a Reshape that removes its
-axis give the same values.
+`x[:, 0]`, the class token of vision transformers, is a Gather with a scalar index in ONNX. GPU
+accelerators support only vectors of indices, so they refuse the whole network. A Slice of length 1
+and a Reshape that removes its axis give the same values.
 """
 
 import numpy as np
@@ -18,7 +18,10 @@ LAST = np.iinfo(np.int64).max
 
 
 def slice_single_elements(graph: onnx.ModelProto) -> None:
-    """Replace each Gather by a constant scalar. The graph must have named nodes, static shapes."""
+    """Replace each Gather with a constant scalar index.
+
+    The graph must have named nodes and static shapes.
+    """
     shapes = tensor_shapes(graph)
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     nodes = []

@@ -114,7 +114,7 @@ def operator_scopes(model: bytes) -> list[str]:
 
 
 def activation_names(model: bytes) -> dict[int, str]:
-    """Index and name of every float32 tensor that is an input or computed."""
+    """Index and name of every float32 tensor that is an input or is computed."""
     parsed = parse(model)
     graph = parsed.subgraphs[0]
     computed = {int(tensor) for operator in graph.operators for tensor in operator.outputs}
@@ -126,7 +126,7 @@ def activation_names(model: bytes) -> dict[int, str]:
 
 
 def operators_giving(model: bytes, dtype: str) -> list[int]:
-    """Indices of the operators, without conversions, whose first output has a type."""
+    """Indices of the operators, except conversions, whose first output has the type `dtype`."""
     parsed = parse(model)
     tensors = parsed.subgraphs[0].tensors
     return [

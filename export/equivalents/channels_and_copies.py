@@ -3,7 +3,7 @@
 channel_shuffle    channel i of the result is channel (i mod g) * C/g + i div g of the input
 flip               the values of each axis in reverse order
 repeat             copies of the tensor concatenated along each axis
-tril, triu         where(mask, x, 0), the mask a constant
+tril, triu         where(mask, x, 0) with a constant mask
 """
 
 from typing import Any

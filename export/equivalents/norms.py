@@ -5,8 +5,8 @@
 In exact arithmetic mean(c) is zero. In float32 it is the error of the first mean, which on a map of
 thousands of equal values far exceeds their deviation: without the second subtraction, the SQNR on a
 black image is 92 dB instead of 120 dB. Runtimes sum up the tens of thousands of values of a whole
-group one after the other, so means are taken along one axis after the other: 101 dB instead of
-125 dB otherwise. A LayerNorm over the last axis, of few values, is not replaced.
+group one by one, which gives only 101 dB; taking the mean along one axis after the other gives
+125 dB. A LayerNorm over the last axis, which has few values, is not replaced.
 """
 
 from collections.abc import Sequence

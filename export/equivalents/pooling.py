@@ -18,7 +18,7 @@ from seaformer.export.equivalents.static_shapes import static_shape
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Take the maximum of a grid of cells, see `torch.nn.functional.adaptive_max_pool2d`."""
+    """Take the maximum of each cell of a grid, see `torch.nn.functional.adaptive_max_pool2d`."""
     sides = static_shape(input)[-2:]
     sizes: Any = cells(output_size, sides)
     if input.dim() != 4 or return_indices or divides(sizes, sides):
@@ -42,7 +42,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Take the maximum of cells of a line, see `torch.nn.functional.adaptive_max_pool1d`."""
+    """Take the maximum of each cell of a line, see `torch.nn.functional.adaptive_max_pool1d`."""
     if return_indices:
         return F.adaptive_max_pool1d(input, output_size, return_indices)
     length = output_size if isinstance(output_size, int) else output_size[0]

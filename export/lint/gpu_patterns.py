@@ -188,7 +188,7 @@ def accumulates_elsewhere(operator: Operator) -> bool:
     shape, axis = operator.given[0].shape, operator.given[1].values[0]
     if axis != 0 or not shape:
         return axis < 0
-    # The first axis is the batch, but the sum runs over the axis it has when aligned at the end.
+    # The first axis is the batch, but the sum runs over its axis in the alignment at the end.
     return shape[0] == 1 if len(shape) == MAX_RANK else shape[0] > 1
 
 
@@ -318,7 +318,7 @@ def has_constant_on_the_left(operator: Operator) -> bool:
 
 
 def has_one_operand_twice(operator: Operator) -> bool:
-    """An element-wise operator other than ADD and MUL on a tensor and itself."""
+    """An element-wise operator other than ADD and MUL with the same tensor as both operands."""
     return (
         operator.type in ELEMENTWISE - _RUNS_TWICE
         and len(operator.given) == 2

@@ -25,7 +25,7 @@ class Rule:
 
     Attributes:
         name: unique, for display and for the JSON.
-        accelerators: those affected.
+        accelerators: names of the affected accelerators.
         effect: "wrong": silently computes wrong values; "falls back": is refused, and runs on the
             CPU if that is allowed; "aborts": crashes the process.
         happens: what the accelerator does, one sentence.

@@ -13,7 +13,7 @@ def compiled_name(name: str, chip: Chip) -> str:
 
 
 def binary_name(name: str) -> str | None:
-    """The name of the binary beside a compiled file, as ONNX Runtime gives it; None without one."""
+    """The name of the binary beside a compiled file, as ONNX Runtime names it, or None."""
     path = Path(name)
     return f"{path.stem}_qnn.bin" if path.suffix == ".onnx" else None
 

@@ -21,7 +21,7 @@ APPROXIMATED = ("Erf", "Sigmoid", "Tanh")
 
 
 def with_flat_activations(graph: onnx.ModelProto) -> tuple[onnx.ModelProto, int]:
-    """Copy a graph with reshapes around these operators; also return how many there are."""
+    """Copy a graph with reshapes around these operators; also return their number."""
     flat = onnx.shape_inference.infer_shapes(graph)
     shapes = tensor_shapes(flat)
     nodes, count = [], 0

@@ -1,7 +1,7 @@
-"""Images for quantization: some to calibrate with, others to measure on.
+"""Images for quantization: some for calibration, others for measuring the accuracy.
 
-Activation ranges must come from images like those that the model will see. `random` noise is meant
-for work in which only latency matters, and the files record its use.
+Activation ranges must come from images like those that the model will see. The noise of `random` is
+for files of which only the latency matters; the metadata of the files records it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -172,7 +172,7 @@ def _noise(samples: int) -> Images:
 def _data_set(folder: Path, samples: int, task: Task) -> Calibration | None:
     """Open the folder as a data set of the task, whose ground truth gives the score; else None."""
     if task.kind == "detection":
-        return None  # its images are photos as any others
+        return None  # its images are used like any other photos
     splits: dict[str, Dataset] = {}
     for split in ("train", "val"):
         try:
@@ -243,4 +243,4 @@ def _of_files(paths: Sequence[Path], folder: Path) -> Images:
     def read(place: int) -> tuple[Image, None]:
         return read_image(paths[place]), None
 
-    return Images(f"{len(paths)} photographs of '{folder}'", len(paths), read)
+    return Images(f"{len(paths)} photos in '{folder}'", len(paths), read)

@@ -42,8 +42,8 @@ class Engine(Protocol):
         operators: operators of the single-precision file, with their modules.
         always_float: indices of operators that always stay in floating point in int8 and
             int4-weights.
-        unequal: those of them whose tensors have values of different ranges, which one 8-bit step
-            would not represent: they have 16-bit activations in w8a8.
+        unequal: those of `always_float` whose tensors join values of very different ranges, which
+            a single 8-bit scale cannot represent; they have 16-bit activations in w8a8.
         producers: name of each computed activation -> index of its operator.
         consumed: names of the activations that each operator takes, by its index.
         ranges: smallest and largest value of each activation, by name; must be set before

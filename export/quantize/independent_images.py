@@ -23,7 +23,7 @@ NARROW = 0.5
 """A calibrated range is too narrow below this share of the range on independent images."""
 
 MAX_NARROW = 0.1
-"""Share of activations with a too narrow range above which the command warns."""
+"""Share of activations with too narrow a range; above it, the command warns."""
 
 LIGHTS = ((1.0, 0.0), (0.5, 0.0), (0.6, 102.0))
 """Gain and offset of the photo's pixel values: unchanged, darkened, brightened."""

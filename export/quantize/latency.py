@@ -18,10 +18,10 @@ from seaformer.temporary_folders import temporary_folder
 
 THREADS = 1
 RUNS = 30
-"""Of each file: 6 rounds of 5 runs. An interval requires at least five rounds."""
+"""Runs of each file: 6 rounds of 5 runs. An interval requires at least five rounds."""
 
 TIME_LIMIT_S = 300
-"""For both files: the reference kernels of int16x8 take seconds for one run of Large."""
+"""Time limit for both files: one run of Large takes seconds in the reference kernels of int16x8."""
 
 INTEGER_INSTRUCTIONS = {
     "avx2": "AVX2",

@@ -13,9 +13,9 @@ Range = tuple[float, float]
 
 
 def ranges_of(learned: LearnedRanges, model: nn.Module, engine: Engine) -> Mapping[str, Range]:
-    """Return the range of every activation of a file that a learned range determines, by name.
+    """Return the ranges of all activations of a file that learned ranges determine, by name.
 
-    An operator with a range of its own is found by its module and its place in it, see
+    An operator with its own range is found by its module and its position in that module, see
     `seaformer.quantization.tensors`; the result of any other operator has the range of its input.
 
     Args:

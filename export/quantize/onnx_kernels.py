@@ -78,7 +78,7 @@ def clips_off_zero(graph: onnx.ModelProto) -> frozenset[int]:
 def weight_steps(
     graph: onnx.ModelProto, activation_bits: int = 8
 ) -> dict[str, tuple[int, npt.NDArray[np.float32]]]:
-    """Name of each constant weight -> its output-channel axis, and the step of each channel.
+    """Name of each constant weight -> its output-channel axis, and the scale of each channel.
 
     Kernels for 16-bit activations never saturate.
     """

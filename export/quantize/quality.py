@@ -229,7 +229,7 @@ class Reference:
         return 2 if self._session.layout == "NHWC" and logits.ndim == 3 else 0
 
     def _channels_first(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The output as [channels, ...]; without channel axis, as for tokens, one channel."""
+        """The output as [channels, ...]; tokens, which have no channel axis, are one channel."""
         if self._detection is not None:
             return logits.T
         if logits.ndim == 2:

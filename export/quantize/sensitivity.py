@@ -162,7 +162,7 @@ class Group(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The quantized file, on as many images as the rows were scored on; rows, worst first."""
+    """The whole quantized file, scored on as many images as the rows; the rows, worst first."""
 
     whole: Accuracy
     rows: tuple[Row, ...]
@@ -224,18 +224,18 @@ def rank(
         reference: the single-precision file, on all available images.
         kept: indices of operators that always stay in floating point.
         levels: levels of the groups.
-        both_ways: whether to measure each group in both ways, and the scores; otherwise, only with
-            this group alone quantized, in half the time.
+        both_ways: whether to measure each group in both ways, and the scores; otherwise, each group
+            is only measured with nothing else quantized, in half the time.
         seconds: approximate time for scoring, which determines the number of images.
         progress: called after every group.
     """
-    blame = _Blame(engine, precision, format, frozenset(kept))
-    quantized = blame.everything - left_alone(engine, precision, blame.kept)
+    meter = _GroupMeter(engine, precision, format, frozenset(kept))
+    quantized = meter.everything - left_alone(engine, precision, meter.kept)
     found = [group for group in groups(engine.operators, quantized) if group.level in levels]
     distinct = list(dict.fromkeys(group.operators for group in found))
     probe = reference.spread(PROBED, has_truth=False)
     whole = probe.measure_file(engine.quantize(precision, kept), format)
-    costs = blame.costs(distinct, probe, both_ways, progress)
+    costs = meter.costs(distinct, probe, both_ways, progress)
     rows = [
         Row(
             name=name,
@@ -248,12 +248,12 @@ def rank(
         for name, level, operators in found
     ]
     ranking = Ranking(whole, tuple(sorted(rows, key=lambda row: -row.share)))
-    return _score(ranking, blame, reference, seconds, progress) if both_ways else ranking
+    return _score(ranking, meter, reference, seconds, progress) if both_ways else ranking
 
 
 def _score(
     ranking: Ranking,
-    blame: "_Blame",
+    meter: "_GroupMeter",
     reference: Reference,
     seconds: float,
     progress: Progress | None,
@@ -261,16 +261,16 @@ def _score(
     """Measure the worst rows again on more images, with ground truth if there is any."""
     worst = [row for level in LEVELS for row in _level(ranking.rows, level)[:SCORED_ROWS]]
     distinct = list(dict.fromkeys(frozenset(row.operators) for row in worst))
-    file = blame.engine.quantize(blame.precision, blame.kept)
+    file = meter.engine.quantize(meter.precision, meter.kept)
     few = reference.spread(SCORED[0])
-    few.measure_file(file, blame.format)  # fills the cache of the reference before timing
+    few.measure_file(file, meter.format)  # fills the cache of the reference before timing
     start = perf_counter()
-    few.measure_file(file, blame.format)
+    few.measure_file(file, meter.format)
     image_s = (perf_counter() - start) / few.images.count
     affordable = seconds / image_s / max(1, 2 * len(distinct))
     reference = reference.spread(max(n for n in SCORED if n <= max(affordable, SCORED[0])))
-    whole = reference.measure_file(file, blame.format)
-    costs = blame.costs(distinct, reference, True, progress)
+    whole = reference.measure_file(file, meter.format)
+    costs = meter.costs(distinct, reference, True, progress)
     rows = {
         (row.level, row.name): row.model_copy(update=costs[frozenset(row.operators)]._asdict())
         for row in worst
@@ -278,8 +278,8 @@ def _score(
     return Ranking(whole, tuple(rows.get((row.level, row.name), row) for row in ranking.rows))
 
 
-class _Blame:
-    """Measures files in which one group of operators is quantized unlike the others."""
+class _GroupMeter:
+    """Measures files in which one group of operators is quantized differently from the others."""
 
     def __init__(
         self, engine: Engine, precision: str, format: Format, kept: frozenset[int]

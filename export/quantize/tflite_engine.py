@@ -24,7 +24,7 @@ from seaformer.runtimes import open_content
 from seaformer.runtimes.tflite_flatbuffer import pack, parse
 
 FLOAT_TYPES = ("BATCH_MATMUL", "SOFTMAX")
-"""Operators without int8 kernel in XNNPACK: each would split the graph into two partitions."""
+"""Operators without an int8 kernel in XNNPACK: each would split the graph into two partitions."""
 
 WEIGHTED_TYPES = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
@@ -42,7 +42,8 @@ class TFLiteEngine:
 
     The outputs of its operators have the names given by `tflite_file.with_module_names`.
     `input_range` is the smallest and largest real input value: (0, 255) if the file normalizes the
-    image itself; one integer step is then one step of the image. `unequal` is as in `Engine`.
+    image itself; the integers of the input are then the pixel values, shifted. `unequal` is as in
+    `Engine`.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""Raising very small weight steps of a quantized .tflite.
+"""Raising very small weight scales of a quantized .tflite.
 
-ai-edge-quantizer gives channels with nearly zero weights steps down to 1e-11. The bias, whose step
-is derived from it, then overflows, and Qualcomm's NPU computes wrong values, see `saturation`.
+ai-edge-quantizer gives channels with nearly zero weights scales down to 1e-11. The bias, whose
+scale is derived from that of the weights, then overflows, and Qualcomm's NPU computes wrong values,
+see `saturation`.
 """
 
 from collections.abc import Mapping
@@ -22,9 +23,9 @@ _LARGEST_INT4 = 7
 
 
 def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
-    """Raise steps to a minimum share of the largest step of their tensor, in place.
+    """Raise scales to a minimum share of the largest scale of their tensor, in place.
 
-    The step of a bias is the product of the weights' and the input's step, so it changes as well.
+    The scale of a bias is the product of the scales of weights and input, so it changes as well.
 
     Args:
         quantized: the model quantized from `single`.
@@ -36,15 +37,15 @@ def raise_small_steps(quantized: schema.ModelT, single: schema.ModelT) -> None:
         used = [graph.tensors[index] for index in operator.inputs[1:] if index >= 0]
         if not used or used[0].quantization is None or used[0].quantization.scale is None:
             continue
-        steps = np.asarray(used[0].quantization.scale, np.float64)
-        factors = np.maximum(1, SMALLEST_SHARE * steps.max() / steps)
+        scales = np.asarray(used[0].quantization.scale, np.float64)
+        factors = np.maximum(1, SMALLEST_SHARE * scales.max() / scales)
         if (factors == 1).all():
             continue
         for tensor in used:
             values = single.buffers[stored[tensor.name].buffer].data
             tensor.quantization.scale = (tensor.quantization.scale * factors).astype(np.float32)
             integers = _quantize(np.frombuffer(bytes(values), np.float32), tensor)
-            # Others may share the buffer.
+            # Other tensors may share the buffer.
             quantized.buffers.append(schema.BufferT(integers.view(np.uint8)))
             tensor.buffer = len(quantized.buffers) - 1
 
@@ -54,9 +55,9 @@ def _quantize(values: np.ndarray, tensor: schema.TensorT) -> np.ndarray:
     channels, kind = tensor.quantization.quantizedDimension, _INTEGERS[tensor.type]
     along = np.ones(len(tensor.shape), int)
     along[channels] = tensor.shape[channels]
-    steps = np.asarray(tensor.quantization.scale, np.float64).reshape(along)
+    scales = np.asarray(tensor.quantization.scale, np.float64).reshape(along)
     largest = _LARGEST_INT4 if tensor.type == schema.TensorType.INT4 else np.iinfo(kind).max
-    rounded = np.round(values.reshape(tensor.shape) / steps)
+    rounded = np.round(values.reshape(tensor.shape) / scales)
     integers = np.clip(rounded, -largest, largest).astype(kind).reshape(-1)
     return _packed(integers) if tensor.type == schema.TensorType.INT4 else integers
 

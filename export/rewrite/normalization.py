@@ -37,7 +37,7 @@ class Subtract(nn.Module):
         self.register_buffer("mean", mean)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Center the image."""
+        """Subtract the mean."""
         return image - self.mean
 
 
@@ -70,7 +70,7 @@ def normalize_inside(
     """Make the model take RGB in 0..255.
 
     Args:
-        model: BatchNorm folded.
+        model: the model, with folded BatchNorm.
         mean: mean of each channel, on the scale 0..255.
         std: standard deviation of each channel, on the scale 0..255.
         width: width of the input in pixels.

@@ -30,7 +30,7 @@ LISTED = 5
 TYPICAL = 0.25
 """Quantile of the spreads that counts as typical: this share of channels may be nearly constant."""
 
-LEAST_OF_ALL = 1e-3
+MIN_TYPICAL_SHARE = 1e-3
 """Lower bound of the typical spread as a share of the root mean square of all values."""
 
 
@@ -51,7 +51,7 @@ class ChannelErrors:
         """The SQNR of each channel in dB; 300 means no error."""
         count, values, squares, errors = self._sums
         variance = np.maximum(squares / count - np.square(values / count), 0)
-        least = LEAST_OF_ALL**2 * (squares / count).mean()
+        least = MIN_TYPICAL_SHARE**2 * (squares / count).mean()
         typical = max(np.quantile(variance, TYPICAL), least, 1e-300)
         signal = np.maximum(np.maximum(variance, typical), 1e-300)
         ratios = np.divide(

@@ -90,7 +90,7 @@ def verify_on(
 def as_in_half(
     parity: AcceleratorParity, emulated: Sequence[Comparison] | None
 ) -> AcceleratorParity:
-    """Judge a floating-point file that failed on an accelerator with only half precision again.
+    """Judge a failed floating-point file again, for an accelerator that has only half precision.
 
     Weights can amplify rounding so much that half precision itself misses the usual thresholds. A
     file that is as accurate as its emulation, minus a margin, is computed correctly.

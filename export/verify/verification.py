@@ -32,7 +32,7 @@ from seaformer.runtimes import ImageSession
 from seaformer.tasks import Preprocessing
 from seaformer.tasks.output_meaning import LOGITS, OutputMeaning
 
-LEAST_OF_TYPICAL = 0.1
+MIN_SHARE_OF_TYPICAL_RMS = 0.1
 """Minimum RMS of an output as a share of the median over all inputs: outputs that are nearly zero,
 as for a black image, are compared as if they had this RMS."""
 
@@ -102,7 +102,7 @@ class Sample:
         return decided.size > 1 and bool((decided == decided.flat[0]).all())
 
     def channels(self, output: np.ndarray) -> np.ndarray:
-        """An output as [channels, ...]; without channel axis, as for tokens, one channel."""
+        """An output as [channels, ...]; tokens, which have no channel axis, are one channel."""
         if self.detection is not None:
             return output[0].T
         return output if output.ndim == 3 else output[0]
@@ -164,7 +164,7 @@ def make_samples(
     if meaning.gives_ids:
         head = "classes"
     typical_rms = [_rms(logits.double()) for logits, _ in outputs]
-    least_rms = LEAST_OF_TYPICAL * float(np.median(typical_rms))
+    least_rms = MIN_SHARE_OF_TYPICAL_RMS * float(np.median(typical_rms))
     samples = []
     for given, (logits, in_float32) in zip(inputs, outputs, strict=True):
         sample = Sample(
@@ -193,8 +193,8 @@ def _rms(values: torch.Tensor) -> float:
 def _one_thread() -> Iterator[None]:
     """Make torch compute with one thread.
 
-    Its float64 depth-wise convolution starts the threads again for every channel. On a busy host
-    they wait for each other, and one second of work was seen to take forty.
+    Its float64 depth-wise convolution starts the threads again for every channel. On a busy host,
+    they wait for each other: work that takes one second was observed to take forty.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -32,7 +32,7 @@ class Accelerator:
 
     Attributes:
         name: value of --accelerator.
-        title: name for people.
+        title: display name.
         runtimes: format -> runtime.
         refuses: unsupported precision -> reason.
         verified_by: how it is verified on a computer.

@@ -1,7 +1,7 @@
 """The Snapdragon chips that files can be compiled for: a table for checks, help and documents.
 
-Chips are named rather than phones, because phones of the same name can have different chips.
- `adb shell getprop ro.soc.model` prints the name.
+Chips are named rather than phones, because phones of the same name can have different chips. The
+command `adb shell getprop ro.soc.model` prints the chip of a phone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class Chip:
         name: value of --soc.
         snapdragon: marketing name.
         hexagon: version of the NPU, 69 for V69; Qualcomm's "HTP architecture".
-        soc_model: number in Qualcomm's compiler.
+        soc_model: number of the chip in Qualcomm's compiler.
         has_float: whether the NPU supports floating point (in half precision).
     """
 

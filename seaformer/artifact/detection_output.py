@@ -1,8 +1,7 @@
 """How boxes are decoded from the output of a detection network: anchors, coding, post-processing.
 
 The output is [1, anchors, classes + 4]: for every anchor, the raw logits of the classes, then the
-offsets of its box. Anchors are in the order of the levels, of the rows and columns of their grids,
-of the aspect ratios, and of the sizes.
+offsets of its box. Anchors are ordered by level, row, column, aspect ratio and size.
 """
 
 from typing import Annotated, Self
@@ -12,7 +11,7 @@ from pydantic import Field, model_validator
 from seaformer.artifact.member import Member
 
 MAX_ANCHORS = 2**22
-"""Limit of the anchors of a file; RetinaNet has 190 000 at 1024 x 1024."""
+"""Maximum number of anchors in a file; RetinaNet has 190,000 at 1024 x 1024."""
 
 OFFSETS = ("x offset", "y offset", "width offset", "height offset")
 """The last channels of the output, after the classes."""
@@ -55,17 +54,18 @@ class DetectionOutput(Member):
     """Anchors, coding of the boxes, and the defaults of the post-processing.
 
     The offsets of a box are (x - xa) / wa, (y - ya) / ha, log(w / wa) and log(h / ha), each
-    multiplied by its weight; (x, y) is the center of the box, a marks the anchor.
+    multiplied by its weight. (x, y) is the center of the box; xa, ya, wa and ha belong to the
+    anchor.
 
     Attributes:
         levels: levels of the feature pyramid, finest first.
         box_weights: weights of the four offsets.
         max_log_scale: upper limit of log(w / wa) and log(h / ha).
-        score_threshold: only higher scores, the sigmoid of a logit, are candidates.
-        candidates_per_level: number of candidates, the best, that each level may have.
-        iou_threshold: of two boxes of a class with a higher intersection over union, only the box
-            with the higher score stays.
-        max_detections: number of detections, the best, that an image may have.
+        score_threshold: only boxes with a higher score, the sigmoid of a logit, are candidates.
+        candidates_per_level: maximum number of candidates of each level; the best are kept.
+        iou_threshold: if two boxes of a class have a higher intersection over union, only the box
+            with the higher score is kept.
+        max_detections: maximum number of detections in an image; the best are kept.
     """
 
     levels: Annotated[tuple[AnchorLevel, ...], Field(min_length=1, max_length=16)]

@@ -2,7 +2,7 @@
 
 In an .onnx, the JSON is the metadata property `seaformer`. In a .tflite, it is the associated file
 `seaformer.json` of the TFLite metadata standard, which stores such files in a zip archive after the
-flatbuffer; readers of either ignore the other.
+flatbuffer. Readers of the flatbuffer ignore the archive, and vice versa.
 
 `content_sha256` covers the model itself: the flatbuffer of a .tflite without the archive, or an
 .onnx without metadata properties. The JSON can therefore contain the hash, which changes with every
@@ -121,7 +121,7 @@ def _text_in(file: BinaryIO, name: str) -> str | None:
         with zipfile.ZipFile(file) as archive:
             if ASSOCIATED_FILE not in archive.namelist():
                 return None
-            with archive.open(ASSOCIATED_FILE) as member:  # may grow a thousandfold
+            with archive.open(ASSOCIATED_FILE) as member:  # may expand a thousandfold
                 text = member.read(METADATA_LIMIT + 1).decode()
     except _DAMAGED as error:
         raise SeaformerError(

@@ -111,7 +111,7 @@ class Output(Member):
         stride: input pixels per output position; None without a grid.
         content: meaning of its values. "classes" and "mask" are class indices, "mask" at the size
             of the input. "boxes" are the logits and box offsets of every anchor, see `detection`.
-        threshold: None except for "binary", one channel, where values above it mean class 1.
+        threshold: for "binary", with one channel: values above it mean class 1; otherwise None.
     """
 
     name: str
@@ -165,7 +165,7 @@ class Weights(Member):
 
     Attributes:
         name: name of released weights, or of the checkpoint's file.
-        source: origin, for people.
+        source: origin, as text.
         sha256: hash of the weight file; None for random weights.
         is_random: whether any are random, which makes predictions meaningless.
         note: remark for the user; may be empty.
@@ -191,7 +191,7 @@ class Comparison(Member):
             for comparison: weights that amplify rounding lower both. None in older files whose
             output is class indices.
         detection_agreement: share of the detections in common, 0..1, see
-            `seaformer.detection.agreement`; only of a detection model with detections.
+            `seaformer.detection.agreement`; only for detection models with detections.
     """
 
     input: str
@@ -227,7 +227,7 @@ class Accuracy(Member):
         reference_score: mIoU (top-1 in classification) of the fp32 file in percent; None without
             ground truth.
         detection_agreement: share of the detections in common, 0..1, see
-            `seaformer.detection.agreement`; only of a detection model with detections.
+            `seaformer.detection.agreement`; only for detection models with detections.
         score: score of the quantized file, in percent.
         difference_points: `score` - `reference_score`.
         interval_points: 95 % interval of the difference, by paired bootstrap over the images.
@@ -309,8 +309,8 @@ class Parity(Member):
         runtime: runtime that ran the file, with its version.
         min_sqnr_db: threshold of the SQNR.
         min_argmax_agreement: threshold of the agreement, 0..1.
-        is_of_float32: whether the thresholds, the lowest over all inputs, come from PyTorch in
-            float32 rather than from the precision, because the weights amplify rounding.
+        is_of_float32: whether the thresholds come from PyTorch in float32 (lowest over all inputs)
+            rather than from the precision, because the weights amplify rounding.
         max_score_loss_points: threshold of the loss of mIoU or top-1; None for floating point.
         comparisons: comparisons on all inputs.
         passed: whether the thresholds are reached.
@@ -474,7 +474,7 @@ class Interface(Member):
     """Input of a model, and meaning of its output.
 
     Attributes:
-        title: title for people.
+        title: display title.
         variant: variant of SeaFormer; None for another model.
         model: name of a peer or an attention layer, or "package.module:factory" of a user's model;
             None for a SeaFormer.
@@ -486,7 +486,7 @@ class Interface(Member):
         labels: class names; empty for a model that returns features.
         palette: red, green and blue of each class; None if there is no palette.
         weights: origin of the weights; None if unknown.
-        detection: how boxes are decoded from the output; only of a detection model.
+        detection: how boxes are decoded from the output; only for a detection model.
     """
 
     title: str
@@ -584,8 +584,8 @@ class Interface(Member):
         expected = (1, self.detection.anchors, len(self.labels) + 4)
         if self.output is not None and self.output.shape != expected:
             raise ValueError(
-                f"the output has the shape {list(self.output.shape)}. Allowed: {list(expected)}, "
-                "by the anchors and labels"
+                f"the output has the shape {list(self.output.shape)}. Allowed with these anchors "
+                f"and labels: {list(expected)}"
             )
         return self
 

@@ -36,8 +36,8 @@ class Precision:
 
     Attributes:
         name: value of --precision.
-        weights: storage type of the weights; of those of depth-wise convolutions, "int8" if it is
-            "int4".
+        weights: storage type of the weights; if it is "int4", weights of depth-wise convolutions
+            are "int8".
         activations: type of the activations.
         delegates: delegates and runtimes that run it, on phones and on the host.
         size: size of the file, relative to the fp32 file.
@@ -155,7 +155,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 min_agreement=0.999,
                 device_min_sqnr_db=30.0,  # runtimes may compute in float16 where the processor can
                 device_min_agreement=0.98,
-                description="Weights of 1024 elements and more in half precision: half the file "
+                description="Weights with 1024 or more elements in half precision: half the file "
                 "size. XNNPACK computes in float16 on Armv8.2 if its delegate is created with "
                 "TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 "
                 "(benchmark_model --xnnpack_force_fp16=true).",
@@ -193,7 +193,7 @@ PRECISIONS: Mapping[str, Precision] = MappingProxyType(
                 device_min_agreement=0.90,
                 description="Full-integer: input and output are bytes. Weights per channel, "
                 "activations by calibration; the products of the attention and their softmax stay "
-                "float32, because XNNPACK would otherwise split the graph at each.",
+                "float32, because XNNPACK would otherwise split the graph at each of them.",
             ),
             Precision(
                 name="int4-weights",

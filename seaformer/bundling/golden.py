@@ -1,8 +1,8 @@
 """A golden input and output for each bundled model, used by the app to check accelerators.
 
 The input is a small image, which the app's and Python's preprocessing convert to the same tensor.
- The output is computed from the bundled file on this computer's CPU. If it is large, only
-values at evenly spaced positions are stored.
+The output is computed from the bundled file on this computer's CPU. If it is large, only values at
+evenly spaced positions are stored.
 """
 
 import json
@@ -86,7 +86,7 @@ def compute_golden(model: Model, image: npt.NDArray[np.uint8]) -> Golden:
 
 
 def require_finite(output: Array, path: Path, impossible: str) -> None:
-    """Check the output of a model; `impossible` is a clause for what it would otherwise prevent.
+    """Check the output of a model; `impossible` is a clause about what a failure would prevent.
 
     Raises:
         SeaformerError: a value is not finite.

@@ -1,4 +1,4 @@
-"""The command `seaformer-bundle`: exported models into the Android app, a library or a web page."""
+"""The command `seaformer-bundle`: put models into the Android app, a library or a web page."""
 
 import shlex
 from collections.abc import Collection, Sequence
@@ -47,14 +47,15 @@ APP = ("app", "samples", "apk")
 @click.option(
     "--web",
     type=PATH,
-    help="Instead, write a page that runs one .tflite MODEL in a browser to this folder, for any "
-    "web server, see docs/web.md.",
+    help="Instead, write to this folder a page that runs one .tflite MODEL in a browser; any web "
+    "server can serve it, see docs/web.md.",
 )
 @click.option(
     "--serve",
     "is_served",
     is_flag=True,
-    help="Serve the page of --web until Ctrl-C. Without a MODEL, the folder contains it already.",
+    help="Serve the page of --web until Ctrl-C. Without MODEL, serve the page that the folder "
+    "already contains.",
 )
 @click.option(
     "--host",
@@ -91,11 +92,11 @@ def main(
 
     Models already in the app are replaced. The app starts with the first model and lists the
     others. A model that the app cannot run is refused. Each model is run once on this computer's
-    CPU: before the app uses an accelerator, it compares the accelerator's output with this one.
+    CPU: before the app uses an accelerator, it compares the accelerator's output with this output.
 
     With --library, write a module for your own app instead, which prepares images, runs the models
-    and computes masks. With --web, write a page for browsers: it needs no metadata in the file if
-    --input-range, --labels and the like describe it, as for seaformer-predict.
+    and computes masks. With --web, write a page for browsers: MODEL then needs no metadata if
+    options such as --input-range and --labels describe it, as for seaformer-predict.
     """
     from seaformer.bundling.apk import build_apk, require_builder
     from seaformer.bundling.assets import assets_of, write_assets
@@ -113,7 +114,7 @@ def main(
     if web is not None:
         _refuse_given(ctx, (*APP, "library"), "does not apply to --web. Omit one of them.")
         if len(models) > 1:
-            raise UsageError(f"--web takes one model, and {len(models)} are given. Name one.")
+            raise UsageError(f"--web takes one model, but {len(models)} are given. Name one.")
         for model in models:
             _write_web_page(model, web, force, statement)
         if is_served:

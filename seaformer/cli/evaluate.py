@@ -127,16 +127,16 @@ MEASURES = {
 @click.option(
     "--device",
     metavar="SERIAL|auto|host",
-    help="Run MODEL on the accelerator of this phone, or, with host, on this computer with the "
-    "runner for phones, and compare it with --reference, by default the same file on this "
-    "computer's CPU.",
+    help="Run MODEL on the --accelerator of this phone ('host': on this computer, with the runner "
+    "for phones), and compare it with --reference. The default --reference is the same file on "
+    "this computer's CPU.",
 )
 @click.option(
     "--time-limit",
     "time_limit_s",
     metavar="SECONDS",
     type=click.FloatRange(min=1, max=86400),
-    help="Time after which a --batch on --device is considered to hang. [default: 600]",
+    help="Time after which a --batch on --device is stopped as hanging. [default: 600]",
 )
 @click.option("--half", is_flag=True, help="Compute in half precision, if --device supports it.")
 @click.option(
@@ -422,7 +422,7 @@ def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> Non
 def _with_attention(
     models: Sequence[Path | Network], attention: str | None
 ) -> list[Path | Network]:
-    """Apply --attention to the models that are names; to be given, it needs one."""
+    """Apply --attention to the models given by name; without such a model, refuse it."""
     from seaformer.models.resolve import with_attention
 
     if all(isinstance(model, Path) for model in models):
@@ -469,7 +469,7 @@ def _refuse_finished(folder: Path, force: bool) -> None:
 
 
 def _is_complete(results: Path) -> bool:
-    """Whether the results are final: no broken images remain for another run to try again."""
+    """Whether the results are final, with no broken images that another run could retry."""
     from seaformer.files import read_limited
     from seaformer.json_text import parse_object
 

@@ -345,7 +345,7 @@ def _drawn(prediction: Prediction, run: _PredictionRun) -> Image:
             of.palette,
             note=detection_overlay.RANDOM_WEIGHTS_NOTE if of.is_random else None,
         )
-    assert prediction.mask is not None  # of every other kind with an overlay
+    assert prediction.mask is not None  # as for all other models with an overlay
     return overlay.draw_overlay(
         prediction.photograph,
         prediction.mask,

@@ -22,7 +22,7 @@ FOLDER = Path("predictions")
 
 @dataclass(frozen=True)
 class Outputs:
-    """Paths to write, as given by the options or for one image; None for files not to write.
+    """Paths to write, as given by the options or for one image; None if a file is not wanted.
 
     For several images, the options name folders.
     """
@@ -80,7 +80,7 @@ class Outputs:
                 raise UsageError(
                     f"{option} '{path}' is {taken[path.resolve()]}. Give another name."
                 )
-            taken[path.resolve()] = f"{option} as well"
+            taken[path.resolve()] = f"also the path of {option}"
             refuse_existing(path, force)
 
 

@@ -45,8 +45,8 @@ class Item:
 class Folders:
     """Folders of a split, relative to the data set; {split} stands for the name of the split.
 
-    `masks` is None without masks. `annotations` is the file with the boxes of all images, or None;
-    "*.json" stands for the only such file in the folder, except `labels.json`.
+    `masks` is None if there are none. `annotations` is the file with the boxes of all images, or
+    None; "*.json" stands for the only JSON file in the folder other than `labels.json`.
     """
 
     images: str
@@ -60,15 +60,15 @@ class Layout:
 
     Attributes:
         name: name on the command line.
-        places: possible folders; the first that exist are used.
-        tasks: names of the tasks that are published in this layout, the default first.
+        places: alternative sets of folders; the first set that exists is used.
+        tasks: names of the tasks whose data sets are published in this layout, the default first.
         takes_any_task: whether other tasks of the same kind may use this layout too.
         by_folder: whether there is one more level of folders, for example by city or class.
-        image_ending: end of the stems of image files.
-        mask_endings: what replaces `image_ending` and suffix in the name of the mask; the first
+        image_ending: ending of the stems of image files.
+        mask_endings: endings of mask files, in place of `image_ending` and suffix; the first mask
             that exists is used.
-        listing: file that lists the images of a split by name, without suffix; None if a split is
-            the whole content of its folder.
+        listing: file that lists the images of a split by name, without suffix; None if a split
+            consists of all files in its folder.
         split_names: names of "train" and "val" in the data set.
     """
 
@@ -223,7 +223,7 @@ LAYOUTS: Mapping[str, Layout] = {layout.name: layout for layout in _ALL}
 
 
 def _only_file(root: Path, pattern: str) -> str | None:
-    """Return the only file of a pattern, except `labels.json`; None if there is none or several."""
+    """Return the only match of a pattern, without `labels.json`; None for no or several matches."""
     found = [path for path in root.glob(pattern) if path.is_file() and path.name != LABELS]
     return found[0].relative_to(root).as_posix() if len(found) == 1 else None
 
@@ -231,7 +231,7 @@ def _only_file(root: Path, pattern: str) -> str | None:
 def files(folder: Path, by_folder: bool) -> Iterator[Path]:
     """Yield the files in a folder, or in its subfolders, sorted by name.
 
-    Hidden files are ignored, such as ._image.jpg, which macOS writes and which is not an image.
+    Hidden files are ignored: macOS writes files such as ._image.jpg, which are not images.
 
     Raises:
         SeaformerError: a folder cannot be read.

@@ -112,7 +112,7 @@ def _upright_size(path: Path) -> tuple[int, int]:
             width, height = image.size
     except SeaformerError:
         raise
-    except Exception as error:  # as above
+    except Exception as error:  # Pillow's decoders can raise any exception.
         raise SeaformerError(f"the image '{path}' cannot be read: {error}.") from error
     return (width, height) if is_transposed else (height, width)
 

@@ -24,14 +24,14 @@ def own_task(folder: str | Path) -> Task | None:
 
 
 def task_of_categories(folder: Path, names: Sequence[str]) -> Task:
-    """Return the task of the categories of a data set for detection.
+    """Return the task with the categories of a detection data set.
 
     Returns:
-        The task of the package that has these classes, or else a task with these classes in this
-        order and the name of the folder.
+        The built-in task with these classes, or else a task that is named after the folder and has
+        these classes in this order.
 
     Raises:
-        UsageError: a name is not one line of text, or there are none.
+        UsageError: a name is not one line of text, or there are no names.
     """
     for task in TASKS.values():
         if task.kind == "detection" and set(task.labels) == set(names):

@@ -7,8 +7,8 @@ small, and "floor" is everything below the horizon. Wall and floor take most of 
 dots and stars take few.
 
 A scene depends only on its seed, index and size, and is the same on every machine: NumPy guarantees
-that the stream of `RandomState` never changes. Other last digits of sine and cosine, or another
-rounding in Pillow, could change a pixel value by one.
+that the stream of `RandomState` never changes. Different last digits of sine and cosine, or
+different rounding in Pillow, could change a pixel value by one.
 """
 
 import json
@@ -37,10 +37,10 @@ SPLITS = {"train": 1_000_000, "val": 500}
 
 _SMALLEST_SIDE = 32
 
-_LEAST_VISIBLE = 0.25
-"""Objects of which others hide more have no box."""
+_MIN_VISIBLE = 0.25
+"""Minimum visible share of an object with a box."""
 
-_LEAST_SIDE = 1 / 64
+_MIN_SIDE = 1 / 64
 """Objects have no box if fewer pixels of them are visible than in a square with this share of the
 scene's shorter side."""
 
@@ -269,7 +269,7 @@ class _Scene:
         names = get_task(TASK).labels
         for number, (kind, pixels) in enumerate(self.drawn, start=1):
             rows, columns = np.nonzero(self.objects == number)
-            least = max(_LEAST_VISIBLE * pixels, (_LEAST_SIDE * self.unit) ** 2)
+            least = max(_MIN_VISIBLE * pixels, (_MIN_SIDE * self.unit) ** 2)
             if len(rows) >= least and names[kind] in classes:
                 corners = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
                 left, top, right, bottom = map(float, corners)

@@ -91,5 +91,5 @@ def _logit(score: float) -> float:
 
 
 def _sigmoid(logits: _Floats) -> _Floats:
-    with np.errstate(over="ignore"):  # exp of a large number is infinite, and its sigmoid 0
+    with np.errstate(over="ignore"):  # for very negative logits, exp is infinite: 0
         return np.asarray(1 / (1 + np.exp(-logits)))

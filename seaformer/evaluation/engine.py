@@ -31,7 +31,7 @@ from seaformer.imaging.images import read_image
 
 
 class BrokenImage(BaseModel, frozen=True):
-    """An image that, or whose mask, could not be read.
+    """An image that could not be read, or whose mask could not be read.
 
     Attributes:
         name: name of the image.
@@ -155,7 +155,7 @@ class Evaluation:
                         file.append(line.model_copy(update={"stamp": stamp}))
 
     def _identity(self) -> dict[str, Any]:
-        """Return the description of this run; runs with equal ones may share progress."""
+        """Return the description of this run; runs with equal descriptions may share progress."""
         names = "\n".join(item.name for item in self._dataset.items)
         accelerated = [model.accelerated_by for model in self._models]
         return ({"accelerators": accelerated} if any(accelerated) else {}) | {

@@ -17,7 +17,7 @@ from seaformer.reporting.verdicts import changed
 _CHANGES = 12
 """Number of most changed classes that are listed for each compared model."""
 
-_LEAST_CHANGE = 0.00005
+_MIN_CHANGE = 0.00005
 """Smaller changes would be rounded to zero."""
 
 
@@ -154,7 +154,7 @@ def _ranking(model: ModelResult) -> Rows:
 def _changes(model: ModelResult) -> Rows:
     changed = [(one.name, change) for one in model.classes if (change := one.change or 0)]
     most = sorted(changed, key=lambda entry: -abs(entry[1]))[:_CHANGES]
-    shown = [entry for entry in most if abs(entry[1]) >= _LEAST_CHANGE]
+    shown = [entry for entry in most if abs(entry[1]) >= _MIN_CHANGE]
     largest = max((abs(change) for _, change in shown), default=1.0)
     shown.sort(key=lambda entry: entry[1])
     rows = [(name, change, points(change, 100)) for name, change in shown]

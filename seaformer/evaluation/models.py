@@ -223,7 +223,7 @@ def is_checkpoint(model: Path | Network) -> bool:
 def stated_task(
     model: Path | Network, weights: str | None, accelerator: str = CPU, chip: str | None = None
 ) -> Task | None:
-    """Return the task that a model declares; None if it declares no known one.
+    """Return the task that a model declares; None if it declares no known task.
 
     `weights` are for a network that is given by its name; the rest is as in `Options`.
 
@@ -286,7 +286,7 @@ def open_candidate(model: Path | Network, task: Task, options: Options) -> Candi
     """Load a model to evaluate on a data set of `task`.
 
     Raises:
-        UsageError: the model has other classes, or does not support an option.
+        UsageError: the model has different classes, or does not support an option.
         SeaformerError: the file cannot be read.
     """
     if isinstance(model, Path) and not is_checkpoint(model):

@@ -135,7 +135,7 @@ class MeasuredInterval(_Model):
         measure: name of the member of `Scores`.
         low: lower end, 0..1; null if no object of this size occurs in some resample.
         high: upper end.
-        change: difference from the reference, with its interval; null without one.
+        change: difference from the reference, with its interval; null without a reference.
     """
 
     measure: str
@@ -159,11 +159,11 @@ class ModelResult(_Model):
         note: caveats for the user; may be empty.
         agreement: share of all pixels, or images, with the same class as in the reference; null
             without a reference.
-        difference: difference from the reference; null without one.
+        difference: difference from the reference; null without a reference.
         intervals: intervals of the scores in detection; otherwise empty.
         classes: all classes, in the order of their indices.
         mistakes: the most frequent confusions against the ground truth.
-        differences: the most frequent confusions against the reference; empty without one.
+        differences: the most frequent confusions against the reference; empty without a reference.
         worst: the images with the lowest accuracy, or the lowest agreement with a reference; in
             detection with the lowest score.
     """

@@ -33,7 +33,7 @@ differ if two classes are equally likely."""
 
 HYBRID = Tolerance(min_db=25.0, max_quanta=3, min_share=0.98)
 """For a floating-point operator with integer weights: the reference rounds activations to 8 bits
-before it multiplies, other implementations may not."""
+before it multiplies; other implementations may not."""
 
 HALF = Tolerance(min_db=45.0, max_quanta=3, min_share=0.995)
 """For floating point on an NPU, which computes in half precision: both a single operator and a
@@ -44,7 +44,7 @@ HALF_CHAIN = Tolerance(min_db=30.0, max_quanta=3, min_share=0.98)
 38.9 dB or more, operators after a wrong one at 28 dB or less, and the wrong one itself at 2 dB."""
 
 WIDE = Tolerance(min_db=30.0, max_quanta=None, min_share=0.995)
-"""For 16-bit integers on an NPU: Qualcomm's rounds the second factor of a product of two
+"""For 16-bit integers on an NPU: Qualcomm's NPUs round the second factor of a product of two
 activations to 8 bits, which was observed at 36 dB."""
 
 ACCUMULATED = Tolerance(min_db=20.0, max_quanta=None, min_share=0.97)

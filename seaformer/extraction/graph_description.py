@@ -144,13 +144,16 @@ class GraphDescription:
         )
 
     def is_hybrid(self, operator: GraphOperator) -> bool:
-        """Whether it multiplies floating-point activations, rounded on CPUs, by integer weights."""
+        """Whether an operator multiplies floating-point activations by integer weights.
+
+        CPUs quantize such activations at run time.
+        """
         weights = [self.tensors[tensor].dtype for tensor in operator.inputs if self._stored(tensor)]
         is_real = all(self.tensors[tensor].dtype == "float32" for tensor in operator.outputs)
         return is_real and any(dtype in ("int4", "int8", "uint8") for dtype in weights)
 
     def signature(self, operator: GraphOperator) -> tuple[object, ...]:
-        """Return its type, and for all its tensors the dtype and whether they are constant."""
+        """Return an operator's type, and each tensor's dtype and whether it is constant."""
         places = (*operator.inputs, *operator.outputs)
         types = ((self.tensors[tensor].dtype, tensor in self.constants) for tensor in places)
         return operator.type, len(operator.outputs), *types
@@ -163,7 +166,7 @@ class GraphDescription:
         return tuple(tensor for tensor in operator.inputs if tensor in self.activations)
 
     def ancestors(self, operator: GraphOperator, fed: Collection[int]) -> list[GraphOperator]:
-        """Return an operator and all it depends on, itself last, except those before `fed`."""
+        """Return an operator, last, and all operators it depends on, except those before `fed`."""
         found = {operator.index: operator}
         waiting = [operator]
         while waiting:
@@ -181,7 +184,7 @@ def outputs_of(operators: Iterable[GraphOperator]) -> frozenset[int]:
 
 
 def modules(metadata: object, graph: GraphDescription) -> Mapping[int, str]:
-    """Return operator -> path of its module, as far as the metadata record it."""
+    """Return operator -> path of its module, for the operators that the metadata maps."""
     return modules_of(metadata.operators, graph) if isinstance(metadata, Metadata) else {}
 
 

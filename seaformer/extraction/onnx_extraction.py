@@ -1,8 +1,8 @@
 """Extracting operators of an .onnx as a separate model.
 
-In a quantized file, a node together with the conversions around it is one operator: like in the
-runtime, it reads and returns integers. So is a requantization. Stored tensors stay inside the
-model. A tensor that is both computed and fed exists twice, see `tflite_extraction`.
+In a quantized file, a node together with the conversions around it is one operator that reads and
+returns integers, as in the runtime. A requantization is an operator too. Stored tensors stay inside
+the model. A tensor that is both computed and fed exists twice, see `tflite_extraction`.
 """
 
 import hashlib

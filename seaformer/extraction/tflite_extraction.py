@@ -1,9 +1,9 @@
 """Extracting operators of a .tflite flatbuffer as a separate model.
 
-Constants stay constants, as do the operators that compute constants from constants, such as the
-DEQUANTIZE of a stored weight. Every other tensor that is needed but not computed becomes an input.
-A tensor that is both computed and fed exists twice: operators read the fed one, so that the error
-of one operator does not reach the next.
+Constants stay constants, and the operators that compute constants from constants, such as the
+DEQUANTIZE of a stored weight, are kept too. Every other tensor that is needed but not computed
+becomes an input. A tensor that is both computed and fed exists twice: operators read the fed copy,
+so that the error of one operator does not reach the next.
 """
 
 import copy
@@ -87,7 +87,7 @@ def extract(
         description: description of the file.
         operators: indices of the selected operators, which depend on an input.
         fed: tensors that are inputs of the model even if one of the operators computes them.
-        wanted: tensors that it returns; empty for all that are needed outside the model.
+        wanted: tensors that the model returns; if empty, all that are needed outside the model.
         gives_constants: whether stored floating-point constants become inputs as well.
 
     Returns:

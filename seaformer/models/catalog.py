@@ -37,7 +37,7 @@ class ModelCard:
 
 
 def list_models() -> list[ModelCard]:
-    """Describe every pair of variant and task; parameters and MACs are counted on the networks."""
+    """Describe every pair of variant and task; every network is built and run to count its MACs."""
     cards = []
     variants = [(network, network.variant) for network in REGISTRY.values() if network.variant]
     for task in TASKS.values():

@@ -72,7 +72,7 @@ def contract_of(
         task: task that a network of the registry was built for.
         statement: what the user states about the network.
         size: height and width at which to run a user's own network; None for its task's size.
-        otherwise: the statement to use if neither the user nor the network states it.
+        otherwise: used for everything that neither the user nor the network states.
 
     Raises:
         UsageError: the statement does not fit the network.

@@ -106,26 +106,26 @@ class Network:
             for other networks.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.
         renamed: renames the tensors of a checkpoint to the names in the network, given the network
-            and the tensors; None if they have its names, or see `official_names`.
+            and the tensors; None if the names are equal, or are mapped by `official_names`.
         stem: first part of its file names; empty to derive it from the name.
         backbone: prefixes of the names of all tensors outside the head.
         backbone_network: name of the network whose weights have the same backbone; "" for none.
         official_names: maps our state_dict keys to the names in published checkpoints; None for a
             network without such checkpoints.
         library_names: the same for the names in checkpoints of other libraries.
-        computed: ends of the names of tensors in its checkpoints that the network itself computes.
+        computed: endings of the names of tensors in its checkpoints that the network computes.
         stride: input pixels per logit, along one side; None if not applicable.
         usual_size: default height and width of the input; None for the task's size.
         min_side: smallest height and width of the input.
         published: published numbers; None if no table has them.
-        published_top1: published numbers as a classifier; None if it has none here.
+        published_top1: published numbers as a classifier; None if there are none here.
         note: further remarks, such as how counted numbers differ from published ones; may be empty.
         cost: cost of an attention layer; None for a whole network.
         attention: name of its attention layer, if --attention replaces it; else empty.
         attention_cost: cost of this layer; None without `attention`.
         variant: the dimensions of a SeaFormer; None for any other network.
         ablation: switch -> value of a SeaFormer that differs from the paper's defaults.
-        library: module besides torch that building it needs; None for none.
+        library: module besides torch that is needed to build it, or None.
     """
 
     name: str
@@ -207,10 +207,10 @@ class Network:
         return f"{stem}_{task.name}" if self.builders else stem
 
     def export_bytes(self, size: tuple[int, int]) -> float | None:
-        """Estimate the bytes of memory that its export needs; None if it is far below any memory.
+        """Estimate the bytes of memory that its export needs; None if any computer has enough.
 
-        Of a network whose attention can be replaced, the map of the first stage decides, which has
-        fewer channels and heads than a single layer.
+        For a network whose attention can be replaced, the map of the first stage decides; it has
+        fewer channels and heads than a single layer has.
         """
         if self.attention_cost is not None and self.stride is not None:
             return self.attention_cost.export_bytes(-(-max(size) // self.stride))

@@ -123,7 +123,7 @@ def classifier_keys(network: Network, kind: str) -> list[str]:
 
 
 def classes_of(network: Network, kind: str, shape: tuple[int, ...]) -> int:
-    """Return the number of classes by the shape of the first of `classifier_keys`."""
+    """Return the number of classes, given the shape of the first of `classifier_keys`."""
     # The classifier of a detection network has outputs for each of several anchors.
     return shape[0] // _shapes(network, kind, 1)[classifier_keys(network, kind)[0]][0]
 

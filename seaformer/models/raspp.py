@@ -32,7 +32,7 @@ class LiteReducedASPP(nn.Module):
         self.fine_classifier = nn.Conv2d(fine_channels, classes, 1)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        """Weigh the coarse feature by its mean, and classify both features."""
+        """Gate the coarse feature by its mean, and classify both features."""
         gate = self.gate(self.pooled_gate(coarse.mean((2, 3), keepdim=True)))
         x = self.act(self.embedding(coarse)) * gate
         x = F.interpolate(x, size=fine.shape[2:], mode="bilinear", align_corners=False)

@@ -53,8 +53,8 @@ _AFFORMER_REPEATED = tuple(
     )
     for kind in ("weight", "bias")
 )
-"""Ends of official names of tensors that AFFormer's layers share: they are stored for every layer,
-and once for all of them."""
+"""Endings of the official names of tensors that AFFormer's layers share. Checkpoints store them
+once for every layer, and once for all layers."""
 
 
 def _on(paper_ms: float | None, paddle_ms: float | None = None) -> dict[str, float]:
@@ -99,7 +99,7 @@ def seaformer(variant: Variant, ablation: Mapping[str, str] | None = None) -> Ne
 
 
 def _retinanet(variant: Variant, width: int = 256, note: str = "") -> Network:
-    """Return the row of RetinaNet on a SeaFormer; `width` is that of the pyramid and the heads."""
+    """Return the row of RetinaNet on a SeaFormer; pyramid and heads have `width` channels."""
     narrow = "" if width == 256 else "narrow"
     official_names = lazily("seaformer.official_names.official_backbone_names")
     return Network(
@@ -217,7 +217,7 @@ def _mobilenet(
 
 
 def _layer(layer: Layer) -> Network:
-    """Return the row for a single attention layer, of the dimensions of Figure 1."""
+    """Return the row for a single attention layer, with the dimensions that all of them share."""
     build = partial(layer.build, CHANNELS, KEY_DIM, HEADS)
     return Network(
         name=f"attention-{layer.kind}",
@@ -283,15 +283,15 @@ _ALL = (
         "tiny",
         16,
         Published("1.44", None, 36.39, PADDLESEG_README, PADDLESEG_README, _on(None, 215.3)),
-        "The published number of parameters is that of the weights of convolutions; with biases, "
-        "norms and position embeddings, the released code has 1.49 M, as here.",
+        "The published number of parameters counts only the weights of convolutions; with biases, "
+        "norms and position embeddings, the released code and this implementation have 1.49 M.",
     ),
     _ppmobileseg(
         "base",
         8,
         Published("5.62", None, 41.57, PADDLESEG_README, PADDLESEG_README, _on(None, 265.5)),
-        "The released code has 5.94 M parameters, as here, of which 5.82 M are weights of "
-        "convolutions; the configuration behind the published number is unknown.",
+        "The released code and this implementation have 5.94 M parameters, of which 5.82 M are "
+        "weights of convolutions; the configuration behind the published number is unknown.",
     ),
     _mobilenet(
         "lraspp-mobilenetv3-large",
@@ -312,7 +312,7 @@ _ALL = (
         published=Published("1.6", "1.3", 32.3, REPRINT, SEAFORMER_FIGURE, _on(81), classes=19),
         note="The published sizes match 19 classes (Cityscapes) and a head of 256 channels; with "
         "150 classes, it has 1.67 M parameters and 1.45 G multiply-accumulates. It is unknown "
-        "on which of the two the published latency was measured.",
+        "with how many classes the published latency was measured.",
     ),
     _mobilenet(
         "raspp-mobilenetv2",
@@ -341,16 +341,17 @@ _ALL = (
         "base",
         Published("3", "4.6", 41.8, AFFORMER, AFFORMER, {}),
         "The released code has 3.00 M parameters, of which 0.07 M are a convolution that is never "
-        "used; it is omitted here, 2.94 M. Counted by the convention of the other networks, it has "
-        "4.39 G multiply-accumulates; the convention of the published number is unknown. "
+        "used; it is omitted here, which leaves 2.94 M. Counted by the convention of the other "
+        "networks, AFFormer-B has 4.39 G multiply-accumulates; the convention of the published "
+        "number is unknown. "
         "Only its .onnx was verified (118 dB at 128x128); the .tflite is refused, because one "
-        "channel reaches 65.5 dB and needs 70 dB, so that the GPU was not tried.",
+        "channel reaches 65.5 dB and needs 70 dB, so it was not run on the GPU.",
     ),
     _repvit(
         "m1-1",
         Published(None, None, 40.6, REPVIT_README, REPVIT_README, {}),
-        "Only the latency of the backbone is published. The released code has 12.03 M parameters, "
-        "as here.",
+        "Only the latency of the backbone is published. The released code and this implementation "
+        "have 12.03 M parameters.",
     ),
     *(_layer(layer) for layer in ATTENTION_LAYERS.values()),
     _swin(
@@ -375,7 +376,7 @@ LAYERS: Mapping[str, Network] = {
 """The attention layers, by name without "attention-"."""
 
 ATTENTION_KINDS = (*LAYERS, OWN_ATTENTION)
-"""All attention layers, including the own one of a network."""
+"""All attention layers, including a network's own attention."""
 
 ATTENTIONS: Mapping[str, Mapping[str, Network]] = {
     network.name: {row.attention: row for row in _ALL if row.family == network.family}

@@ -157,9 +157,10 @@ class RepViT(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """Add the upsampled coarser feature to every feature, then a 3x3 convolution each.
+    """Add the upsampled coarser feature to every feature, then convolve each with 3x3.
 
-    Forward: features, finest first -> as many of `PYRAMID_CHANNELS` channels, of the same sides.
+    Forward: features, finest first -> as many features, with `PYRAMID_CHANNELS` channels and the
+    same sides.
     """
 
     paper_title = "feature pyramid"
@@ -183,7 +184,7 @@ class FeaturePyramid(nn.Module):
 
 
 class ScaleHead(nn.Module):
-    """Convolutions of one level of the pyramid, each but the finest level's followed by doubling.
+    """Convolutions of one pyramid level; except at the finest level, each is followed by doubling.
 
     Forward: [N, PYRAMID_CHANNELS, H, W] -> [N, HEAD_CHANNELS, 2^doublings H, 2^doublings W].
     """
@@ -205,7 +206,7 @@ class ScaleHead(nn.Module):
 
 
 class SemanticHead(nn.Module):
-    """Bring the pyramid to output stride 4, sum, dropout, classifier.
+    """Upsample all levels to output stride 4 and sum them; then dropout and the classifier.
 
     Forward: features, finest first -> logits [N, classes, H / 4, W / 4].
     """

@@ -40,7 +40,8 @@ def resolve(name: str, *, allow_factory: bool = True) -> Network:
         raise UsageError(
             f"{unknown_name('model', name, REGISTRY)} Your own model is given as "
             "package.module:factory or FILE.py:factory, for example my_package.networks:make_unet; "
-            f"one of another library as {' or '.join(f'{prefix}:NAME' for prefix in COLLECTIONS)}"
+            "a network of another library as "
+            f"{' or '.join(f'{prefix}:NAME' for prefix in COLLECTIONS)}."
         )
     return factory_network(name)
 

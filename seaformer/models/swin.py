@@ -1,7 +1,7 @@
 """Swin-T (Liu et al., ICCV 2021, arXiv 2103.14030), channels first, with any attention layer.
 
-A patch embedding of 4x4, then four stages, each of which first halves the map and doubles the
-channels ("patch merging", except in the first stage), followed by blocks of
+A patch embedding of 4x4 is followed by four stages. Each stage except the first halves the sides of
+the map and doubles its channels ("patch merging"); then each stage applies blocks of
 
     x = x + Attention(LN(x))      windows of 7x7, shifted in every second block
     x = x + MLP(LN(x))            linear, GELU, linear
@@ -9,11 +9,11 @@ channels ("patch merging", except in the first stage), followed by blocks of
 The classifier is LN, the mean over the map, and a linear layer. timm, torchvision and transformers
 implement the same network; tests compare it with them in float64.
 
-The SeaFormer paper compares attention layers by replacing the attention of this network. Which
-widths it gave them is unpublished. Here they have Swin's heads, and as many channels of value as
-the map, which is Swin's; query and key have half as many, as in SeaFormer. Nothing else changes:
-position biases and shifts are part of Swin's own attention. For segmentation the head is
-SegFormer's, on the normalized maps of all stages; the papers use UPerNet.
+The SeaFormer paper compares attention layers by replacing the attention of this network. It does
+not state the widths of these layers. Here, they have as many heads as Swin's attention; their
+values have as many channels as the map, as in Swin, and their queries and keys half as many, as in
+SeaFormer. Nothing else changes: position biases and shifts are part of Swin's own attention. For
+segmentation the head is SegFormer's, on the normalized maps of all stages; the papers use UPerNet.
 
 Images are padded with zeros at the bottom and on the right to multiples of 4, and maps to even
 sides before they are merged.

@@ -12,12 +12,12 @@ from seaformer.weights.checkpoint import Checkpoint, read_checkpoint
 
 
 def transfer_weights(model: nn.Module, network: Network, task: Task, weights: str | Path) -> str:
-    """Load everything that fits of weights trained for any task into `model`, built for `task`.
+    """Load into `model`, built for `task`, all tensors that fit from weights for any task.
 
     All tensors are loaded if the classes are the same, as far as the weights record them; otherwise
-    all but the classifier. Of weights for another kind of task, only the backbone is loaded. Other
-    tensors of `model` are unchanged. `weights` is as for `seaformer.models.loading.load_weights`,
-    for any task.
+    all but the classifier. From weights for another kind of task, only the backbone is loaded.
+    Other tensors of `model` are unchanged. `weights` is as for
+    `seaformer.models.loading.load_weights`, for any task.
 
     Returns:
         A sentence that describes what was loaded.
@@ -64,7 +64,7 @@ def difference_of_classes(
     names = names_in(network, classifier, checkpoint.tensors)
     tensor = checkpoint.tensors.get(names[classifier[0]])
     if tensor is None:
-        return "the file has none"
+        return "the file has no classifier"
     classes = classes_of(network, task.kind, tuple(tensor.shape))
     if classes != task.num_classes:
         return f"the file has {classes} classes and task {task.name} has {task.num_classes}"

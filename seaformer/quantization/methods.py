@@ -1,6 +1,6 @@
 """Registry of the methods that choose the range of an activation.
 
-A range that covers all values spends steps on rare ones; a narrower range saturates them. The
+A range that covers all values spends integers on rare values; a narrower range saturates them. The
 methods differ in which values they saturate.
 """
 
@@ -53,7 +53,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method(
                 "average",
                 lambda seen: (fmean(seen.lows), fmean(seen.highs)),
-                "Mean over the images of their smallest and largest values.",
+                "Means over the images of the smallest and the largest value.",
             ),
             Method(
                 "min-max",

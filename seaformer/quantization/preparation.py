@@ -1,7 +1,7 @@
 """A network with fake quantization: preparing it, choosing its ranges, and storing them.
 
-The learned ranges are stored in the header of a checkpoint, as numbers by the name of their tensor.
-Its weights are those of the training form, so that it is used like any other checkpoint.
+The learned ranges are stored in the header of a checkpoint, by the names of their tensors. The
+weights are those of the training form, so the checkpoint can be used like any other.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,10 +33,11 @@ from seaformer.tasks import Preprocessing
 from seaformer.weights.checkpoint import read_checkpoint
 
 MEMBER = "quantization"
-"""Member of the header's `extra` that has the ranges."""
+"""Member of the header's `extra` that contains the ranges."""
 
 _TRAINED_FORMAT = "tflite"
-"""Training rounds as files of this format do: they round all that the others do, and more."""
+"""Training rounds as files of this format do: they round everything that the other format rounds,
+and more."""
 
 
 class LearnedRanges(BaseModel):
@@ -44,7 +45,7 @@ class LearnedRanges(BaseModel):
 
     Attributes:
         precision: name of the precision that it was trained for.
-        ranges: name of each tensor, see `integer_tensors` -> its step and zero point.
+        ranges: name of each tensor, see `integer_tensors` -> its scale and zero point.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
@@ -125,7 +126,7 @@ def ranges_in(model: nn.Module) -> dict[str, Range]:
 
 @torch.no_grad()
 def calibrate(model: nn.Module, images: Iterable[Tensor], method: str) -> int:
-    """Choose the first ranges of a prepared network from images, like the export does.
+    """Choose the first ranges of a prepared network from images, as the export does.
 
     Args:
         model: a network after `fake_quantize`.
@@ -146,7 +147,7 @@ def calibrate(model: nn.Module, images: Iterable[Tensor], method: str) -> int:
         for batch in images:
             values: dict[str, np.ndarray] = {}
             for name, one in ranges.items():
-                # Of a tensor that is rounded twice, the first values, as in the export.
+                # If a tensor is rounded twice, only its first values count, as in the export.
                 one.observer = partial(values.setdefault, name)
             model(batch)
             yield values
@@ -160,7 +161,7 @@ def calibrate(model: nn.Module, images: Iterable[Tensor], method: str) -> int:
 
 
 def set_ranges(model: nn.Module, learned: LearnedRanges) -> None:
-    """Give learned ranges to a network after `fake_quantize`.
+    """Set the ranges of a network after `fake_quantize` to learned ones.
 
     Raises:
         SeaformerError: a range is missing.
@@ -179,8 +180,8 @@ def require_complete(model: nn.Module, learned: LearnedRanges) -> None:
     missing = [name for name in integer_tensors(model) if name not in learned.ranges]
     if missing:
         raise SeaformerError(
-            f"the checkpoint has no range for {len(missing)} tensors of the network, the first is "
-            f"{quoted(missing[0])}: it is damaged, or from another version of seaformer. Train it "
+            f"the checkpoint has no range for {len(missing)} tensors of the network, for example "
+            f"{quoted(missing[0])}: it is damaged, or from another version of seaformer. Train "
             "again with --quantization, or choose the ranges with --calibration-method."
         )
 

@@ -11,7 +11,7 @@ from seaformer.quantization.methods import METHODS
 
 BINS = 2048
 _LEVELS = 255
-"""Number of steps with eight bits."""
+"""Number of intervals between the integers of eight bits."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Activation:
         return np.asarray(self.start + (np.arange(BINS) + 0.5) * self.width, dtype=np.float64)
 
     def percentile(self, share: float) -> tuple[float, float]:
-        """The range that covers a `share`, 0..1, of the values, excluding as many at either end."""
+        """The range of a `share`, 0..1, of the values; equally many are excluded at each end."""
         below = np.cumsum(self.histogram) / self.histogram.sum()
         excluded = (1 - share) / 2
         edges = self.start + np.arange(BINS + 1) * self.width

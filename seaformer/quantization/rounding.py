@@ -1,6 +1,6 @@
-"""Rounding tensors in PyTorch as the integers of a file round them.
+"""Fake quantization in PyTorch with the same rounding as in exported files.
 
-Gradients pass through the rounding as if it were not there, except where a value saturates.
+Gradients pass through the rounding unchanged, except where a value saturates.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ LOWEST, HIGHEST = -128, 127
 """Range of the integers of an activation. Files with unsigned integers add 128 to all of them."""
 
 DEPTHWISE_BITS = 8
-"""Width of the weights of depth-wise convolutions in all files: LiteRT's quantizer has no narrower
-ones."""
+"""Width of the weights of depth-wise convolutions in all files: LiteRT's quantizer supports no
+narrower weights for them."""
 
 
-class _RoundToSteps(torch.autograd.Function):
-    """Round to multiples of a step, and saturate.
+class _RoundToScale(torch.autograd.Function):
+    """Round to multiples of a scale, and saturate.
 
-    The gradient of the step is that of "Learned Step Size Quantization" (Esser et al., 2020), with
-    respect to its logarithm as in "Trained Quantization Thresholds" (Jain et al., 2020), so that
-    the optimizer changes every step by a share of it.
+    The gradient of the scale is the one in "Learned Step Size Quantization" (Esser et al., 2020).
+    It is taken with respect to the logarithm of the scale, as in "Trained Quantization Thresholds"
+    (Jain et al., 2020), so that the optimizer changes every scale in proportion to its size.
     """
 
     @staticmethod
@@ -49,12 +49,12 @@ class _RoundToSteps(torch.autograd.Function):
 
 
 class Range(nn.Module):
-    """The range of an activation, whose step is learned.
+    """The range of an activation, whose scale is learned.
 
     Attributes:
-        log_step: natural logarithm of the step, float32 [1].
+        log_step: natural logarithm of the scale, float32 [1].
         zero_point: the integer that stands for zero, -128..127, float32 [1].
-        observer: while it is not None, it gets all values, and none is rounded.
+        observer: while it is not None, it is called with all values, and none is rounded.
 
     Forward: float [...] -> float32 of the same shape, rounded.
     """
@@ -72,24 +72,27 @@ class Range(nn.Module):
         if self.observer is not None:
             self.observer(x.detach().cpu().numpy())
             return x
-        rounded: Tensor = _RoundToSteps.apply(x.float(), self.log_step, self.zero_point)
+        rounded: Tensor = _RoundToScale.apply(x.float(), self.log_step, self.zero_point)
         return rounded
 
     @torch.no_grad()
     def cover(self, low: float, high: float) -> None:
-        """Set the range, which includes zero, like the quantizers of the export."""
+        """Set scale and zero point for values of low..high, as the export's quantizers do.
+
+        The range must include zero.
+        """
         step = max(high - low, 1e-9) / (HIGHEST - LOWEST)
         self.set(Scale(scale=step, zero_point=round(LOWEST - low / step)))
 
     @torch.no_grad()
     def set(self, scale: Scale) -> None:
-        """Set step and zero point."""
+        """Set scale and zero point."""
         self.log_step.fill_(float(np.log(scale.scale)))
         self.zero_point.fill_(scale.zero_point)
 
     @property
     def scale(self) -> Scale:
-        """Step and zero point."""
+        """Scale and zero point."""
         return Scale(
             scale=float(self.log_step.detach().exp()), zero_point=int(self.zero_point.item())
         )
@@ -103,13 +106,13 @@ def _unsaturated(weights: npt.NDArray[np.float32], _bits: int) -> npt.NDArray[np
     return unsaturated_steps(np.moveaxis(weights, 1, -1))
 
 
-STEPS = MappingProxyType({"tflite": _finest, "onnx": _unsaturated})
-"""Name of a format -> the steps of the channels of a weight [channels, inputs, height, width]."""
+SCALES = MappingProxyType({"tflite": _finest, "onnx": _unsaturated})
+"""Name of a format -> the scales of the channels of a weight [channels, inputs, height, width]."""
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What the files of a precision and a format round, besides activations.
+    """How files of a precision and a format round weights and other constants.
 
     Attributes:
         precision: the row of the precision.
@@ -125,14 +128,17 @@ class Rounding:
         """Round the weights of a convolution, float32 [channels, inputs, height, width]."""
         is_depthwise = weights.shape[1] == 1
         bits = DEPTHWISE_BITS if is_depthwise else self.precision.weight_bits
-        chosen = STEPS[self.format](weights.detach().cpu().numpy(), bits)
+        chosen = SCALES[self.format](weights.detach().cpu().numpy(), bits)
         steps = torch.from_numpy(chosen).to(weights.device)
         zeros = torch.zeros_like(steps, dtype=torch.int32)
         largest = 2 ** (bits - 1) - 1
         return torch.fake_quantize_per_channel_affine(weights, steps, zeros, 0, -largest, largest)
 
     def constant(self, values: Tensor) -> Tensor:
-        """Round a constant that is added: eight bits with one step, asymmetric in .tflite."""
+        """Round a constant operand of an addition to eight bits, with one scale.
+
+        The integers are asymmetric in .tflite, and symmetric in .onnx.
+        """
         low, high = min(0.0, float(values.detach().min())), max(0.0, float(values.detach().max()))
         if self.format == "onnx":
             step, zero_point, lowest = max(-low, high, 1e-9) / HIGHEST, 0, -HIGHEST

@@ -50,8 +50,9 @@ class IntegerTensor:
 
     Attributes:
         name: name of the tensor within the module of the training form.
-        module: path of the module that computes it in the deployment form, from that module.
-        position: its place among the results of that module's operators in `COMPUTING`; -1 for the
+        module: path of the module that computes the tensor in the deployment form, relative to the
+            module of the training form.
+        position: its index among the results of that module's operators in `COMPUTING`; -1 for the
             last one.
         formats: names of the formats whose files round it.
         condition: attribute of the module that is false or None if there is no such tensor; "" if

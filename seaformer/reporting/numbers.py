@@ -53,7 +53,7 @@ def points(change: float | None, factor: float = 1.0) -> str:
 
 
 def points_within(change: float | None, low: float | None, high: float | None) -> str:
-    """A signed change in points, with its interval if it has one."""
+    """Format a signed change in points, with its interval if it has one."""
     if change is None or low is None or high is None:
         return points(change)
     return f"{points(change)} [{points(low)}, {points(high)}]"

@@ -124,7 +124,7 @@ def changed(
         score: name of the score.
         base: the file that it is compared with.
         difference: score - score of the base, in points; None if there is none.
-        ends: ends of its 95 % interval; None without one.
+        ends: ends of its 95 % interval; None if there is none.
 
     Returns:
         Words without a full stop, such as "0.30 points of mIoU below a.onnx (0.10 to 0.50)".

@@ -3,8 +3,8 @@
     with open_model("seaformer_tiny_ade20k.tflite") as session:
         logits = session.run(x)
 
-A runtime is one module here and its rows in `RUNTIMES`. Its package is imported only when a file
-with its suffix is opened.
+A runtime consists of one module in this package and its rows in `RUNTIMES`. The library is imported
+only when a file with one of its suffixes is opened.
 """
 
 import importlib
@@ -44,16 +44,16 @@ class Runtime:
     """A package that runs model files.
 
     Attributes:
-        title: name for people.
+        title: display name.
         module: module of this package.
         package: package to install.
         opener: function of the module: (path, threads) -> Session; with the name of a chip as a
             further argument if `takes_chip`.
         require: checks that the host can run it, and returns additional environment variables for
-            its process, or None; raises a SeaformerError that says what to do otherwise.
+            its process, or None; otherwise raises a SeaformerError that says what to do.
         advice: what to do about a file that crashes it.
         takes_chip: whether it emulates one of several chips.
-        time_factor: factor on the time limit of a CPU for loading or running a file.
+        time_factor: its time limit for loading or running a file, relative to that of a CPU.
     """
 
     title: str
@@ -157,8 +157,8 @@ def open_session(
         threads: threads for one run, at least 1.
         accelerator: one of `PROCESSORS`.
         chip: for the NPU, one of `seaformer.artifact.chips.CHIPS`; None for a compiled file.
-        isolated: whether to run it in a child process, so that a damaged file cannot crash this
-            process. False only for files that this process has written itself.
+        isolated: whether to run it in a child process, so that a damaged file cannot crash the
+            current process. Use False only for files that the current process has written.
 
     Raises:
         UsageError: the suffix or the accelerator is unknown.
@@ -216,8 +216,9 @@ def open_model(
         threads: as in `open_session`.
         variant: name of the variant; for a checkpoint that does not name it, otherwise ignored.
         task: the task or its name; for a checkpoint that does not name it. For an export that
-            takes images of any size and states none, it determines the size.
-        input_size: height and width in pixels, for a model that takes any; must match a fixed size.
+            takes images of any size and does not state one, the task determines the size.
+        input_size: height and width in pixels, for a model that takes any size; must match a fixed
+            size.
         channels: number of input channels, if the input is not an image and the metadata does not
             state it; otherwise None.
         accelerator: one of `PROCESSORS`.
@@ -243,7 +244,7 @@ def take_images(
     input_size: tuple[int, int] | None = None,
     channels: int | None = None,
 ) -> ImageSession:
-    """Use a session for images, as `open_model` does; it is closed if it takes none."""
+    """Use a session for images, as `open_model` does; close it if its model takes no images."""
     try:
         return ImageSession(session, task, input_size, channels)
     except BaseException:

@@ -100,7 +100,7 @@ class ChildProcess:
     def call(
         self, doing: str, fields: dict[str, Any], arrays: Sequence[Array] = (), scale: float = 1
     ) -> Message:
-        """Send a request, with JSON-serialisable fields, and wait for its answer.
+        """Send a request, with JSON-serializable fields, and wait for its answer.
 
         `doing` is the participle for error messages: "loaded", "run". `scale` is a factor on the
         time limit.

@@ -27,7 +27,7 @@ def refuse_compiled(path: Path) -> None:
     """Refuse to run a compiled file on the CPU.
 
     Raises:
-        UsageError: the file is compiled; the message says what can run it.
+        UsageError: the file is compiled; the message states what can run it.
     """
     if not is_compiled(path):
         return
@@ -58,7 +58,7 @@ def require_compilation(path: Path) -> Compilation:
     compilation = read_compilation(path)
     if compilation is None:
         raise SeaformerError(
-            f"'{path}' is compiled but does not say for which chip. Compile the model with "
+            f"'{path}' is compiled but does not state for which chip. Compile the model with "
             "seaformer-export --accelerator npu --soc CHIP."
         )
     return compilation

@@ -1,8 +1,8 @@
 """Model files that refer to other files for weights or compiled graphs.
 
-Both formats allow this. The name in the file is untrusted: it must not make us read any file of the
-host. For an .onnx, files in its folder and subfolders are allowed; for a .tflite none are, because
-no known tool writes any.
+Both formats allow this. The name in the file is untrusted: it must not make us read arbitrary files
+of the host. For an .onnx, files in its folder and subfolders are allowed; for a .tflite none are,
+because no known tool writes them.
 """
 
 from collections.abc import Iterator, Sequence

@@ -42,7 +42,7 @@ class Driver:
 
     @property
     def title(self) -> str:
-        """Name for people."""
+        """Display name."""
         stem = self.file.name.partition(".")[0]
         return TITLES.get(stem, stem)
 

@@ -153,12 +153,12 @@ class ImageSession(Closable):
         return output
 
     def run_many(self, images: Sequence[npt.NDArray[np.float32]]) -> list[Array]:
-        """Run the model on each image, as `run` does; a device gets them together."""
+        """Run the model on each image, as `run` does; a device receives all images at once."""
         found = self.session.run_many([[self._encode(x)] for x in images])
         return [self.session.outputs[0].decode(output) for (output,) in found]
 
     def time_ms(self, x: npt.NDArray[np.float32], runs: int) -> list[float]:
-        """Run the model several times; return the milliseconds of each, like `Session.time_ms`.
+        """Run the model several times; return each run's milliseconds, like `Session.time_ms`.
 
         Conversion between floating point and integers is not included: a camera yields integers.
 

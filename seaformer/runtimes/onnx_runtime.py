@@ -89,7 +89,7 @@ class OnnxSession(Session):
             )
             try:
                 self._observer = self._load(graph.SerializeToString(), optimized=False)
-            except Exception as error:  # as above
+            except Exception as error:  # ONNX Runtime's exceptions have no common base class
                 raise self.cannot_run(error) from error
         return self._run(self._observer, keys, inputs)
 
@@ -124,7 +124,7 @@ class OnnxSession(Session):
         feeds = {tensor.name: x for tensor, x in zip(self.inputs, inputs, strict=True)}
         try:
             outputs: list[Array] = model.run(names, feeds)
-        except Exception as error:  # as above
+        except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise self.cannot_run(error) from error
         return outputs
 

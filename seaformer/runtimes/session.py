@@ -44,7 +44,7 @@ class Tensor:
     def encode(self, values: npt.NDArray[np.float32]) -> Array:
         """Convert floating-point values to the dtype of the tensor, rounding to integers.
 
-        Without a scale, integers have their own value.
+        Without a scale, values are rounded to the nearest integers.
         """
         dtype = np.dtype(self.dtype)
         if dtype.kind not in "iu":
@@ -104,7 +104,7 @@ class Session(Closable):
         """`Metadata` of an exported file, embedded or next to it; None if there is none.
 
         Raises:
-            SeaformerError: the metadata are damaged.
+            SeaformerError: the metadata is damaged.
         """
         if self.metadata_text is not None:
             return parse_metadata(self.metadata_text, f"'{self.path}'")

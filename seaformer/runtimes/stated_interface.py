@@ -49,8 +49,8 @@ def _own(interface: Interface, statement: Statement, session: ImageSession) -> I
     if task is not None and task.name != interface.task:
         if interface.task != OWN:
             raise UsageError(
-                f"--task {task.name} does not fit '{path}', which is {interface.task}. Leave the "
-                "option out."
+                f"--task {task.name} does not fit '{path}', which is {interface.task}. Omit the "
+                "option."
             )
         labels, palette = labels or task.labels, palette or task.palette
     labels = None if labels is None else interface.meaning.labels(labels)

@@ -3,7 +3,7 @@
 Browsers give a page the camera and threads only in a secure context: `localhost`, or https. No
 authority issues certificates for the addresses of a private network, so the key and the certificate
 are new at every start, valid for a day, and never stored. A browser warns about such a certificate;
-compare its fingerprint with that on the terminal.
+compare its fingerprint with the one on the terminal.
 """
 
 import ipaddress

@@ -19,14 +19,14 @@ from seaformer.serving.qr_code import STYLE, fits, qr_lines
 from seaformer.serving.web_server import PAGE, WebServer
 
 POLL_S = 0.2
-"""How often the server looks whether it should stop."""
+"""Interval at which the server checks whether to stop."""
 
 
 def require_page(folder: Path) -> None:
-    """Check that a folder has a page; another one could expose private files.
+    """Check that a folder has a page: serving any other folder could expose private files.
 
     Raises:
-        UsageError: it has none.
+        UsageError: the folder has no page.
     """
     if not folder.is_dir():
         raise UsageError(

@@ -1,7 +1,7 @@
 """A server for the files of one folder, with the headers that a page with threads needs.
 
-It answers GET and HEAD with regular files whose names are plain, no hidden files, no links out of
-the folder, no listings. It runs no code and takes no data.
+It answers GET and HEAD requests with regular files of the folder whose names are plain. Hidden
+files, links out of the folder and listings are not served. It runs no code and takes no data.
 """
 
 import ipaddress
@@ -25,8 +25,8 @@ PAGE = "index.html"
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {
-        # The first two isolate the page from other origins, without which browsers give it neither
-        # SharedArrayBuffer, and thus no threads of WebAssembly, nor a precise clock.
+        # The first two isolate the page from other origins. Otherwise browsers give it neither
+        # SharedArrayBuffer, which WebAssembly threads need, nor a precise clock.
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Embedder-Policy": "require-corp",
         "Cross-Origin-Resource-Policy": "same-origin",
@@ -35,7 +35,7 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Cache-Control": "no-cache",
     }
 )
-"""Headers of every answer. no-cache: the browser asks again, since a bundle may be written anew."""
+"""Headers of every answer. no-cache: the browser asks again, as the folder may be rewritten."""
 
 TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -54,7 +54,7 @@ TYPES: Mapping[str, str] = MappingProxyType(
         ".ico": "image/x-icon",
     }
 )
-"""Suffix -> its type; a table of its own, because that of the system differs between computers."""
+"""Suffix -> media type: our own table, because the system's table differs between computers."""
 
 OTHER_TYPE = "application/octet-stream"
 
@@ -85,8 +85,8 @@ def find_file(folder: Path, address: str) -> Path | None:
 def is_own_name(host: str | None) -> bool:
     """Whether the header `Host` names this computer, by an address or by its own names.
 
-    A page of another site, whose name someone made resolve to this computer, has that site's name
-    here; it could otherwise read the files.
+    This prevents DNS rebinding: a page of another site, whose name an attacker made resolve to this
+    computer, could otherwise read the files. Its requests name that site in the header.
     """
     if host is None:
         return False
@@ -167,7 +167,7 @@ class WebServer(ThreadingHTTPServer):
             self._free.release()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Answer; the handshake is here, so that a slow client delays nobody else."""
+        """Answer; the handshake is here, so that a slow client delays no other."""
         request.settimeout(TIMEOUT_S)
         if self._tls is None:
             super().finish_request(request, client_address)

@@ -30,8 +30,8 @@ BATCHES = 10
 MIN_STEADY = 5
 """Smallest number of measurements of a steady state."""
 
-MOST_RUNS = 300
-"""Number of values of a batch that are resampled: all runs of minutes would take gigabytes."""
+MAX_RUNS = 300
+"""Number of values of a batch that are resampled: all runs of minutes would need gigabytes."""
 
 TOLERANCE = 0.02
 """Difference of the means of the halves of a steady state that is always tolerated, as a share."""
@@ -63,7 +63,7 @@ def summarized(count: int) -> int:
 def batches(runs: Sequence[Floats]) -> Rounds:
     """Join the runs of consecutive periods into `BATCHES` batches, or one per period if few.
 
-    Periods without runs are left out.
+    Periods without runs are omitted.
     """
     filled = [one for one in runs if len(one)]
     count = min(BATCHES, len(filled))
@@ -77,8 +77,8 @@ def summarize_batches(joined: Rounds, seed: int) -> Summary:
     For the interval, long batches are represented by their quantiles: batches are drawn as a whole,
     so that only their distributions matter.
     """
-    shares = (np.arange(MOST_RUNS) + 0.5) / MOST_RUNS
-    shorter = [one if len(one) <= MOST_RUNS else np.quantile(one, shares) for one in joined]
+    shares = (np.arange(MAX_RUNS) + 0.5) / MAX_RUNS
+    shorter = [one if len(one) <= MAX_RUNS else np.quantile(one, shares) for one in joined]
     interval = interval_of_medians([shorter], lambda medians: medians, seed)
     return replace(summarize(joined, None), interval_ms=interval)
 

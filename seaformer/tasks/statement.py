@@ -71,7 +71,7 @@ class Statement:
         return Statement(normalization=normalization, meaning=self.meaning)
 
     def over(self, other: "Statement") -> "Statement":
-        """Return this statement, completed by another one."""
+        """Return this statement, with `other` for anything that it does not state."""
         merged = {
             field.name: getattr(self, field.name)
             for field in fields(self)
@@ -106,7 +106,7 @@ class Statement:
 def _relabeled(task: Task, labels: tuple[str, ...]) -> Task:
     """Replace the class names of a task.
 
-    If their number changes, they are other classes, and masks store their indices.
+    If their number changes, these are different classes, and masks store their indices.
 
     Raises:
         UsageError: a name is empty or occurs twice.

@@ -140,7 +140,7 @@ class Task:
 
     Attributes:
         name: short name, for command lines.
-        title: name for people.
+        title: display name.
         kind: "segmentation" (a class per pixel), "classification" (a class per image) or
             "detection" (boxes with classes).
         source: the data set, and the source of its class names and colors.
@@ -342,5 +342,6 @@ def _names(value: object, where: str, unique: bool, count: int | None = None) ->
         first: dict[str, int] = {}
         for index, name in enumerate(names):
             if first.setdefault(name, index) != index:
-                raise _bad(name, f"{where}[{index}]", f"a name that index {first[name]} lacks")
+                allowed = f"a name that differs from {where}[{first[name]}]"
+                raise _bad(name, f"{where}[{index}]", allowed)
     return names

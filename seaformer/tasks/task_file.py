@@ -18,7 +18,7 @@ from seaformer.tasks.statement import IGNORED, LABEL_NOTE, MEANINGS, Palette, St
 from seaformer.tasks.task import GRAY
 
 MAX_BYTES = 16 * 2**20
-"""Limit for a file; a task of 255 classes takes about 20 000 bytes."""
+"""Limit for a file; a task of 255 classes takes about 20,000 bytes."""
 
 OWN = "own"
 """Default name of a user's own task."""
@@ -106,7 +106,7 @@ def described(data: object, name: str) -> Statement:
 
     Args:
         data: a list of class names, or an object in the short or the full form.
-        name: name for a task without one.
+        name: name for a task that has none.
 
     Raises:
         UsageError: a member is unknown, or a value is invalid.

@@ -26,7 +26,7 @@ _Bytes = npt.NDArray[np.uint8]
 def augment(
     image: _Bytes, mask: _Bytes, task: Task, recipe: Recipe, random: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Augment an image and its mask to a training example.
+    """Make a training example by augmenting an image and its mask.
 
     Args:
         image: uint8 [H, W, 3], RGB.

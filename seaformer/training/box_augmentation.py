@@ -8,11 +8,11 @@ from seaformer.tasks import Task
 from seaformer.training.augmentation import finished, resized, scaled_size
 from seaformer.training.recipe import Recipe
 
-LEAST_SHARE = 0.25
-"""A box is left out if the crop contains less of it."""
+MIN_SHARE = 0.25
+"""Minimum share of a box that the crop contains; other boxes are omitted."""
 
-LEAST_SIDE = 1.0
-"""A box is left out if a side of it is shorter, in pixels."""
+MIN_SIDE = 1.0
+"""Minimum side of a box in the crop, in pixels; smaller boxes are omitted."""
 
 _Corners = npt.NDArray[np.float32]
 
@@ -67,7 +67,7 @@ def _cropped(
     moved = corners - np.tile(np.asarray(origin, np.float32), 2)
     inside = moved.clip(0, np.tile(np.asarray(size, np.float32), 2))
     whole, sides = moved[:, 2:] - moved[:, :2], inside[:, 2:] - inside[:, :2]
-    is_kept = (sides >= LEAST_SIDE).all(axis=1) & (
-        sides.prod(axis=1) >= LEAST_SHARE * whole.prod(axis=1)
+    is_kept = (sides >= MIN_SIDE).all(axis=1) & (
+        sides.prod(axis=1) >= MIN_SHARE * whole.prod(axis=1)
     )
     return inside[is_kept], is_kept

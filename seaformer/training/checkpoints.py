@@ -45,12 +45,12 @@ class Origin:
 
     Attributes:
         data: a folder or "shapes".
-        weights: name or path of the pretrained weights; None for none.
+        weights: name or path of the pretrained weights; None if there are none.
         seed: random seed.
-        teacher: name or path of the teacher of a distillation; None without one.
-        teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; None without one.
+        teacher: name or path of the teacher of a distillation; None if there is none.
+        teacher_sha256: SHA-256 of the teacher's weights file, in hexadecimal; or None.
         student_size: height and width of the student's images; None without a teacher.
-        quantization: precision whose rounding is part of the training; None for none.
+        quantization: precision whose rounding is part of the training; None without rounding.
     """
 
     data: str
@@ -105,7 +105,7 @@ class State(BaseModel):
         losses: losses of the steps since the last entry of the metrics, or their terms.
         model: state_dict of the network, or of the student with its upsampler.
         optimizer: state_dict of the optimizer.
-        scaler: state_dict of the gradient scaler; None without one.
+        scaler: state_dict of the gradient scaler; None if there is none.
         settings: settings of the run, stored as JSON text.
     """
 
@@ -151,7 +151,7 @@ class RunFolder:
     def save_weights(self, model: nn.Module, name: str, step: int, score: float) -> None:
         """Write `name`.safetensors and `name`.json; `name` is "best" or "last".
 
-        `model` is not wrapped for several processes; `score` is the result of the validation, 0..1.
+        `model` is not wrapped by Accelerate; `score` is the result of the validation, 0..1.
         """
         extra = {
             self.task.score_name: score,
@@ -184,7 +184,7 @@ class RunFolder:
             draft.write_bytes(content.getbuffer())
 
     def check(self, state: State) -> None:
-        """Refuse the state of a run with other settings; only `iterations` may differ.
+        """Refuse the state of a run with different settings; only `iterations` may differ.
 
         Raises:
             UsageError: settings differ, or the run has done more steps than requested.
@@ -197,7 +197,7 @@ class RunFolder:
         ]
         if differing:
             raise UsageError(
-                f"'{self.path / STATE}' has other settings: {'; '.join(differing)}. Omit the "
+                f"'{self.path / STATE}' has different settings: {'; '.join(differing)}. Omit the "
                 "options that differ, or start in another folder."
             )
         if state.step > self.recipe.iterations:
@@ -239,7 +239,7 @@ def load_state(folder: Path) -> State:
 def unusable_state(folder: Path, error: Exception, version: int = STATE_VERSION) -> SeaformerError:
     """Return the error for a state of this version that raised `error` when it was loaded."""
     if version < STATE_VERSION:
-        what = "was written by an earlier version of seaformer and cannot be resumed by this one"
+        what = "was written by an earlier version of seaformer and cannot be resumed"
     else:
         what = "is damaged"
     return _refused(folder, f"{what} ({_reason(error)})")

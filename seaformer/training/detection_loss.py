@@ -21,7 +21,7 @@ def detection_loss(model: nn.Module, output: Tensor, targets: Targets, size: Any
     """Return the sum of the focal loss and the L1 loss, each averaged over the images.
 
     Args:
-        model: the detection network, not wrapped.
+        model: the detection network, not wrapped by Accelerate.
         output: its output, [N, anchors, classes + 4].
         targets: the boxes and classes of each of the N images.
         size: height and width of the input.

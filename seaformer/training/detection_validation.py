@@ -1,4 +1,4 @@
-"""Average precision of a detection network during training, with the preprocessing of a device."""
+"""Average precision of a detection network during training, preprocessed as when deployed."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,8 @@ def validate_boxes(
 ) -> DetectionScores:
     """Evaluate a network on the validation images, which are distributed over all processes.
 
-    `model` is not wrapped, is on the device of `accelerator`, and is left in eval mode. The scores
-    that it returns cover all images, and are the same in every process.
+    `model` is not wrapped by Accelerate, is on the device of `accelerator`, and is left in eval
+    mode. The scores are those of all images, and the same in every process.
     """
     outcomes = list(predictions(predict_boxes, model, scenes, task, accelerator))
     if accelerator.num_processes > 1:

@@ -9,9 +9,9 @@ from seaformer.datasets.masks import IGNORED
 def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """Return the mean cross-entropy of logits upsampled to the size of the masks.
 
-    Like in mmsegmentation by default (`avg_non_ignore=False`), the sum over the pixels that count
-    is divided by the number of all pixels, including ignored ones. The weight of an image is thus
-    independent of its distribution over processes.
+    As in mmsegmentation by default (`avg_non_ignore=False`), the sum over the pixels that are not
+    ignored is divided by the number of all pixels. The weight of an image is thus independent of
+    the distribution of images over processes.
 
     Logits [N, classes, h, w] and masks int64 [N, H, W], class indices or `IGNORED` -> float32
     scalar.

@@ -16,7 +16,7 @@ from seaformer.json_text import JsonError, parse_model
 _SECONDS_BETWEEN_LINES = 15
 
 MAX_BYTES = 256 * 2**20
-"""Limit for metrics.jsonl: about 100 bytes per step, and the longest recipe has 160 000 steps."""
+"""Limit for metrics.jsonl: about 100 bytes per step, and the longest recipe has 160,000 steps."""
 
 
 class _Entry(BaseModel, frozen=True):
@@ -33,7 +33,7 @@ class _Entry(BaseModel, frozen=True):
 
 
 SCORES = ("mIoU", "AP")
-"""Members of an entry with the score of a validation, of which a task has one."""
+"""Members of an entry that contain the score of a validation; a task has one of them."""
 
 
 class Progress:
@@ -53,7 +53,7 @@ class Progress:
         self.printed = 0.0
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Store an entry, which has "step"; print it if some time has passed or if it validates."""
+        """Store an entry, which has "step"; print it if it is due or contains a score."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         now = time.monotonic()

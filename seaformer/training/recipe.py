@@ -127,7 +127,7 @@ RECIPES: Mapping[str, Recipe] = {
 """Name of the task -> recipe."""
 
 _OF_OWN_TASKS = {"detection": "coco"}
-"""Kind of a user's own task -> whose recipe it gets, at its input size; otherwise ADE20K's."""
+"""Kind of a user's own task -> task whose recipe it uses, at its own size; otherwise ade20k."""
 
 _TINY_ADE20K_RATE = 3e-4
 

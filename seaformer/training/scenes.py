@@ -1,4 +1,4 @@
-"""The annotated images of a run: procedurally drawn, or from a folder."""
+"""The annotated images of a training run: procedurally drawn, or from a folder."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -23,9 +23,10 @@ _HELD_OUT = 10
 
 
 class Scenes(Protocol):
-    """Images, uint8 [H, W, 3] RGB, with their annotation.
+    """Images, uint8 [H, W, 3] RGB, with their annotations.
 
-    It is a mask, uint8 [H, W], class indices, 255 for ignored; for detection, it is `Boxes`.
+    An annotation is a mask, uint8 [H, W], of class indices, with 255 for ignored pixels; for
+    detection, it is `Boxes`.
     """
 
     def __len__(self) -> int: ...
@@ -81,12 +82,12 @@ class TrainingData:
                     yield fault
 
     def check_classes(self) -> str:
-        """Check that training and validation images have annotations that count.
+        """Check that training and validation images have annotations that are not ignored.
 
         Masks are read only until enough classes are found.
 
         Returns:
-            A warning about the training masks, in a sentence; may be empty.
+            A warning about the training masks, as a sentence; may be empty.
 
         Raises:
             SeaformerError: all pixels are ignored, or there are no boxes.
@@ -137,12 +138,12 @@ def open_data(
         seed: determines drawn training scenes (validation scenes are always the same), and which
             images are held out.
         held_out: names of the validation images of a data set without splits, so that a resumed run
-            keeps them even if images were added; None to choose them by the seed.
+            keeps them even if images were added; None to choose them with the seed.
         kinds: kinds of tasks that the network can be trained for.
 
     Raises:
-        UsageError: the task is unknown, does not fit the data or the network, or an image that was
-            held out is missing.
+        UsageError: the task is unknown or does not fit the data or the network, or an image that
+            was held out is missing.
         SeaformerError: there is no data set in the folder.
     """
     if data == SHAPES:
@@ -152,35 +153,35 @@ def open_data(
             raise UsageError(f"--task is {name}. Allowed with --data {SHAPES}: {allowed}.")
         drawn = ShapesWithBoxes if "detection" in kinds else ShapesDataset
         return TrainingData(get_task(allowed), drawn("train", seed=seed), drawn("val"))
-    learned, measured = (open_dataset(data, task, split) for split in ("train", "val"))
-    if learned.task.kind not in kinds:
+    training, validation = (open_dataset(data, task, split) for split in ("train", "val"))
+    if training.task.kind not in kinds:
         raise UsageError(
-            f"task {learned.task.name} is {learned.task.kind}. Allowed for this network: a task "
+            f"task {training.task.name} is {training.task.kind}. Allowed for this network: a task "
             f"for {' or '.join(kinds)}."
         )
-    datasets: tuple[Dataset, ...] = (learned, measured)
+    datasets: tuple[Dataset, ...] = (training, validation)
     note = ""
-    if learned.items == measured.items:
-        datasets = (learned,)
-        names = _chosen(learned, seed) if held_out is None else frozenset(held_out)
-        learned, measured = _split(learned, names)
+    if training.items == validation.items:
+        datasets = (training,)
+        names = _chosen(training, seed) if held_out is None else frozenset(held_out)
+        training, validation = _split(training, names)
         note = (
-            f"'{data}' has no train and val folders: {len(measured.items)} of "
-            f"{len(learned.items) + len(measured.items)} images are held out for validation, "
+            f"'{data}' has no train and val folders: {len(validation.items)} of "
+            f"{len(training.items) + len(validation.items)} images are held out for validation, "
             f"chosen by --seed {seed}"
         )
     return TrainingData(
-        learned.task,
-        FolderScenes(learned),
-        FolderScenes(measured),
+        training.task,
+        FolderScenes(training),
+        FolderScenes(validation),
         datasets,
         note,
-        tuple(item.name for item in measured.items) if note else (),
+        tuple(item.name for item in validation.items) if note else (),
     )
 
 
 def _chosen(dataset: Dataset, seed: int) -> frozenset[str]:
-    """Choose the validation images of a data set without splits by the seed; return their names."""
+    """Return the names of the validation images for a data set without splits, drawn by seed."""
     items = dataset.items
     if len(items) < 2:
         raise UsageError(
@@ -192,8 +193,8 @@ def _chosen(dataset: Dataset, seed: int) -> frozenset[str]:
 
 def _split(dataset: Dataset, held_out: frozenset[str]) -> tuple[Dataset, Dataset]:
     """Return the training images, and the held-out images."""
-    measured = dataset.only(held_out)
+    held = dataset.only(held_out)
     rest = tuple(item for item in dataset.items if item.name not in held_out)
     if not rest:
         raise UsageError(f"all images of '{dataset.folder}' are held out. Add training images.")
-    return replace(dataset, items=rest), replace(measured, split="val")
+    return replace(dataset, items=rest), replace(held, split="val")

@@ -23,11 +23,11 @@ BEST = "best.safetensors"
 
 
 class Teacher:
-    """A trained network that stays as it is. It is not a module: nothing trains or saves it.
+    """A trained network that does not change. It is not a module: nothing trains or saves it.
 
     Attributes:
         network: the network, in eval mode, without gradients.
-        title: title of the network, for people.
+        title: display title of the network.
         sha256: SHA-256 of its weights file, in hexadecimal.
         channels: number of channels of its features.
     """
@@ -130,8 +130,7 @@ def _weights_of(teacher: str) -> str | Path:
     """Return the weights of a run, a file or a name.
 
     Raises:
-        UsageError: the folder is not that of a run, or the weights are not those of a whole
-            network.
+        UsageError: the folder does not contain a run, or the weights are not for a whole network.
     """
     if teacher == RANDOM or teacher.startswith(BACKBONE):
         raise UsageError(

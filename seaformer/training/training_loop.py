@@ -43,7 +43,7 @@ def train(
     workers: int = 0,
     state: State | None = None,
 ) -> float:
-    """Train a network by the recipe of its folder, and write the results there.
+    """Train a network with the recipe of its folder, and write the results there.
 
     On one device, the loss curve is reproducible, even if the run is interrupted and resumed: the
     state contains weights, optimizer and step, and seed and step determine all randomness. Ctrl-C,

@@ -26,7 +26,7 @@ class TrainingRun:
     """The network and the optimizer of a run, on the device of `accelerator`.
 
     Attributes:
-        model: the network that is validated and saved, not wrapped for several processes.
+        model: the network that is validated and saved, not wrapped by Accelerate.
         objective: what is trained.
         step: number of steps done.
         best: the highest score so far, 0..1; -1 before the first validation.

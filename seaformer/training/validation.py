@@ -1,7 +1,7 @@
-"""Accuracy of a network during training, with the preprocessing of a device.
+"""Accuracy of a network during training, preprocessed as when deployed.
 
-Each image is resized by the task's `preprocessing`, and its logits are resized to its mask: the
-mIoU is for the deployed network, not for the official protocol.
+Each image is resized by the task's `preprocessing`, and its logits are resized to its mask. The
+mIoU is therefore that of the deployed network, and can differ from that of the official protocol.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +29,8 @@ def validate(
 ) -> SegmentationScores:
     """Evaluate a network on the validation images, which are distributed over all processes.
 
-    `model` is not wrapped, is on the device of `accelerator`, and is left in eval mode. The scores
-    returned are over all images, and the same in every process.
+    `model` is not wrapped by Accelerate, is on the device of `accelerator`, and is left in eval
+    mode. The scores are those of all images, and the same in every process.
     """
     matrix = ConfusionMatrix(task.num_classes, IGNORED)
     for _, truth, predicted in predictions(predict, model, scenes, task, accelerator):

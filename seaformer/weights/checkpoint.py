@@ -29,7 +29,7 @@ FORMAT_VERSION = 1
 """Version of the header of our own files, see `seaformer.weights.saving`."""
 
 INTEGERS = ("num_batches_tracked", "_index", "_idxs", "_ids")
-"""Ends of the names of buffers that are integers: counters, and indices of positions."""
+"""Endings of the names of integer buffers: counters, and indices of positions."""
 
 METADATA_KEY = "seaformer"
 """The only key of our header; safetensors would write several keys in random order."""
@@ -46,8 +46,8 @@ class Checkpoint:
             floating-point tensors are float32 and finite.
         class_names: class names recorded in the file, by index; None if there are none.
         metadata: the header of one of our own files; empty for all others.
-        note: which of several weights were taken, and how their names were changed; "" for nothing
-            unusual.
+        note: which of several weights were taken, and how their names were changed; "" if there is
+            nothing to report.
         outside: names of tensors outside the network, see `state_dicts.StateDict`.
     """
 
@@ -138,9 +138,9 @@ def _unpickle(file: BinaryIO, path: Path) -> dict[Any, Any]:
         refused = re.search(r"GLOBAL (\S+) was not an allowed", str(error))
         if refused:
             raise SeaformerError(
-                f"'{path}' refers to '{refused[1]}', which runs programs and has no place in a "
-                "checkpoint. Nothing was run. Do not load the file by other means either: get the "
-                "checkpoint again from where it was published."
+                f"'{path}' refers to '{refused[1]}', which runs programs and does not belong "
+                "in a checkpoint. Nothing was run. Do not load the file by other means either: get "
+                "the checkpoint again from where it was published."
             ) from error
         if "TorchScript" in str(error):
             raise SeaformerError(

@@ -1,8 +1,8 @@
-"""The running statistics of BatchNorms, measured as training would: on the input of each norm.
+"""The running statistics of BatchNorms, measured as in training, on the input of each norm.
 
 Random statistics work for a network whose layers have random weights of a known gain. In a network
 of another library, the gains are unknown, and each block would multiply the values by some factor.
-For RepViT, the outputs reached 10^12, and no two float32 computations of them agreed.
+For RepViT, the outputs reached 10^12, and no two ways to compute them in float32 agreed.
 """
 
 import copy
@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-LEAST_VARIANCE = 1e-12
-"""Below it, a channel is constant and is left unchanged."""
+MIN_VARIANCE = 1e-12
+"""A channel with a smaller variance counts as constant and is left unchanged."""
 STEP = 0.25
 """Step of means, in standard deviations."""
-LEAST_RELATIVE = 1 / 2
-"""Minimum deviation as a share of the mean: a channel that hardly varies on noise does on other
-images, and would be amplified."""
+MIN_RELATIVE_DEVIATION = 1 / 2
+"""Minimum deviation as a share of the mean: a channel that hardly varies on noise may vary on other
+images, where it would be amplified."""
 BLOCKS = (1, 32)
-"""Sides of the blocks of the noise in pixels, for each image: fine and coarse noise. A network with
-the statistics of one of them amplifies the other."""
+"""Side of the noise's blocks in pixels, for each image: fine and coarse noise. With the statistics
+of only one of the two, a network amplifies the other."""
 
 
 def measure_statistics(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
@@ -64,9 +64,9 @@ def _measuring(norm: nn.Module) -> Callable[[nn.Module, tuple[Tensor, ...]], Non
             x = x.flatten()[:, None, None].expand(-1, x.shape[1], 1)
         axes = [axis for axis in range(x.dim()) if axis != 1]
         mean, variance = x.mean(axes), x.var(axes, correction=0)
-        variance = variance.maximum((mean * LEAST_RELATIVE) ** 2)
-        deviation = 2.0 ** (variance.clamp_min(LEAST_VARIANCE).log2() / 2).round()
-        deviation = torch.where(variance > LEAST_VARIANCE, deviation, torch.ones_like(variance))
+        variance = variance.maximum((mean * MIN_RELATIVE_DEVIATION) ** 2)
+        deviation = 2.0 ** (variance.clamp_min(MIN_VARIANCE).log2() / 2).round()
+        deviation = torch.where(variance > MIN_VARIANCE, deviation, torch.ones_like(variance))
         steps = (mean / deviation / STEP).round()
         for one in (module, norm):
             one.get_buffer("running_var").copy_(deviation**2)

@@ -2,8 +2,8 @@
 
 `paddle.save(model.state_dict(), path)` writes a dictionary: name -> array, and under
 `NAMES` a table of Paddle's internal names. Loading a pickle can run any program, so the four names
-that arrays need become the classes of this module, and every other name is refused. The pickle
-calls nothing of NumPy either: a file of a hundred bytes could make it allocate any amount.
+that arrays need become the classes of this module, and every other name is refused. NumPy's own
+functions are not called either: a file of a hundred bytes could make them allocate any amount.
 """
 
 import pickle
@@ -26,7 +26,7 @@ _REFUSED = "a name outside NumPy arrays"
 
 
 class _Type:
-    """Replaces `numpy.dtype`: the type of an array's values, of a kind that torch has."""
+    """Replaces `numpy.dtype`: the type of an array's values, if torch supports it."""
 
     __slots__ = ("code", "order")
 
@@ -100,9 +100,8 @@ def load(file: BinaryIO, path: Path) -> dict[Any, Any]:
     except Exception as error:
         if error.args[:1] == (_REFUSED,):
             raise SeaformerError(
-                f"'{path}' refers to {quoted(error.args[1])}, which has no place in a {SUFFIX} "
-                "file: its weights are NumPy arrays. Nothing was run. Get the file again from "
-                "where it was published."
+                f"'{path}' refers to {quoted(error.args[1])}, but a {SUFFIX} file contains only "
+                "NumPy arrays. Nothing was run. Get the file again from where it was published."
             ) from error
         raise SeaformerError(
             f"'{path}' is damaged, incomplete or not a file of paddle.save "

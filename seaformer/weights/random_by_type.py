@@ -1,7 +1,7 @@
 """Seeded random weights for networks of other libraries, chosen by the type of each module.
 
-`random_weights` chooses values by the names of modules. Other libraries use other names, so these
-are of no help here, but what it says about good values applies here too.
+`random_weights` chooses values by the names of modules. Other libraries use other names, so here
+the types of modules decide; the reasons for the values are the same.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ from seaformer.weights.measured_statistics import measure_statistics
 from seaformer.weights.random_weights import norm_values, rounded, stream
 
 LINEAR_GAIN = 0.5
-"""Of linear layers: attention scores stay small enough for a smooth softmax."""
+"""Gain of linear layers: it keeps attention scores small enough for a smooth softmax."""
 BRANCH_SCALE = 0.3
-"""Of the scales of residual branches, which libraries initialize with almost 0."""
+"""Mean of the scales of residual branches, which libraries initialize with almost 0."""
 SHIFT = 0.5
 """Mean of a norm that measures its input. Activations that cut off half of all values make a deep
 network chaotic: every layer amplifies a difference by a fifth."""
@@ -26,14 +26,14 @@ network chaotic: every layer amplifies a difference by a fifth."""
 def fill_by_type(model: nn.Module, seed: int = 0) -> None:
     """Overwrite every parameter with values from its name and `seed`, then measure the statistics.
 
-    Other buffers are computed by the network itself, such as indices of relative positions, and
-    stay. Convolutions and linear layers are normal with a deviation of gain / sqrt(fan-in). Norms
-    with running statistics, which `measured_statistics` sets, have scales of 1/4 or 1/2 and a
-    shift, other norms are as in `random_weights`. All other parameters are normal with the
-    deviation of their initial values, at least 0.02.
+    Other buffers, such as indices of relative positions, are computed by the network itself and do
+    not change. Convolutions and linear layers are normally distributed with a deviation of
+    gain / sqrt(fan-in). Norms with running statistics, which `measured_statistics` sets, have
+    scales of 1/4 or 1/2 and a shift; other norms are as in `random_weights`. All other parameters
+    are normally distributed with the deviation of their initial values, at least 0.02.
 
     Args:
-        model: in its library's initialization, in eval mode, float32; it declares its input.
+        model: as initialized by its library, in eval mode, float32; it declares its input.
         seed: random seed.
     """
     with torch.no_grad():

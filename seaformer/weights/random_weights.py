@@ -26,7 +26,8 @@ GATE_GAIN = 0.02
 """Gain of the input of a gate: fully open or closed gates would amplify rounding errors."""
 CLASS_DECAY = 0.8
 DETECTION_GAINS = {".cls_logits": 0.02, ".bbox_reg": 0.004}
-"""Gains of the last layers of a detection network: large offsets lead outside of the image."""
+"""Gains of the last layers of a detection network: large offsets would move boxes out of the
+image."""
 UNNORMALIZED_GAIN = 0.75
 """Gain of the convolutions of a feature pyramid and of detection heads, which have no norm."""
 _BRANCHES = (".attention.projection", ".pointwise", ".ffn.reduce", ".wide", ".narrow")

@@ -145,7 +145,7 @@ def formats() -> str:
     lines += [
         "",
         "| precision | formats | weights | activations | input, output | calibrated | runs on "
-        "| size of fp32 | |",
+        "| size relative to fp32 | |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [

@@ -1,6 +1,6 @@
 """Global self-attention: every position attends to every position.
 
-Vaswani et al. (NeurIPS 2017, arXiv 1706.03762), applied to feature maps like in TopFormer:
+Vaswani et al. (NeurIPS 2017, arXiv 1706.03762), applied to feature maps as in TopFormer:
 
     Y = softmax(Q K^T / sqrt(d)) V      per head      O(H^2 W^2 (Cqk + Cv))
 

@@ -7,7 +7,7 @@ from seaformer.models.seaformer.convolution import ConvBN
 
 
 class QueryKeyValue(nn.Module):
-    """The three projections, like in SeaFormer and TopFormer: 1x1 convolutions with BatchNorm.
+    """The three projections, as in SeaFormer and TopFormer: 1x1 convolutions with BatchNorm.
 
     Forward: [N, channels, H, W] -> query and key [N, heads * key_dim, H, W] and value
     [N, heads * VALUE_RATIO * key_dim, H, W].

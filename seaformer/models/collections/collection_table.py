@@ -37,7 +37,7 @@ class Collection:
 
     Attributes:
         prefix: prefix of its names in --model, before ":"; also the import name of the library.
-        title: name of the library for people.
+        title: display name of the library.
         example: a name after the prefix.
         auxiliary: prefixes of tensors in its checkpoints that only training uses.
         renames: whether checkpoints have other names of tensors; its module then has a function

@@ -30,7 +30,7 @@ def check_torchvision() -> None:
     """Check that torchvision, if it is installed, loads: timm and transformers import it, too.
 
     Raises:
-        UsageError: it does not; the message names the torch that it is for.
+        UsageError: it does not load; the message names the version of torch that it requires.
     """
     if find_spec("torchvision") is None:
         return
@@ -42,10 +42,10 @@ def check_torchvision() -> None:
             (one for one in requires("torchvision") or () if one.startswith("torch==")), "torch"
         )
         raise UsageError(
-            f"torchvision {version('torchvision')} cannot be loaded beside torch "
+            f"torchvision {version('torchvision')} cannot be loaded with torch "
             f"{version('torch')}: {first_line(error)}. Run: pip install '{wanted}' "
             f"'torchvision=={installed}', both from the same index, since a CPU build of one does "
-            "not load beside a CUDA build of the other."
+            "not load with a CUDA build of the other."
         ) from error
 
 

@@ -20,7 +20,7 @@ _ARGUMENTS = MappingProxyType(
         "inception_v3": {"transform_input": True, "aux_logits": False, "init_weights": False},
     }
 )
-"""Arguments of networks that would otherwise differ from what their weights are for."""
+"""Arguments without which a network would differ from the one that its weights were trained for."""
 
 
 def names() -> list[str]:
@@ -43,7 +43,7 @@ def build(name: str, pretrained: bool) -> nn.Module:
         if name in models.list_models():
             raise UsageError(
                 f"'torchvision:{name}' is neither for classification nor for semantic "
-                "segmentation of images, which are all that can be exported."
+                "segmentation of images. No other networks of torchvision can be exported."
             )
         raise unknown_network("torchvision", name, names())
     weights = models.get_model_weights(name).DEFAULT

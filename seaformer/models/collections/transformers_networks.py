@@ -93,7 +93,7 @@ def renamed(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor
 
 
 def _silence() -> None:
-    """Leave reports on loading, and on repeated attempts to download, to our own errors."""
+    """Turn off the libraries' warnings and progress bars: our own errors report what fails."""
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
 

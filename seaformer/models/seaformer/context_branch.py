@@ -43,8 +43,8 @@ class ContextBranch(nn.Module):
     """Stages 3, 4 and 5.
 
     Forward: the stem's output -> the output of every stage that has SeaFormer layers, finest first
-    (output strides 32 and 64; for the large variant 16, 32 and 64), or with `every_stage` of all
-    three.
+    (output strides 32 and 64; for the large variant 16, 32 and 64). With `every_stage`, the outputs
+    of all three stages.
     """
 
     paper_title = "context branch"

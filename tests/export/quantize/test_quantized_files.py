@@ -292,7 +292,7 @@ def test_a_loss_stops_the_export_unless_it_is_accepted(tmp_path: Path) -> None:
     )  # fmt: skip
     done = export(tmp_path, *arguments)
     assert done.returncode == 1
-    assert re.search(r"✓ .* on 12 photographs of 'dark'", done.stdout)
+    assert re.search(r"✓ .* on 12 photos in 'dark'", done.stdout)
     assert re.search(r"✗ .* on 100 procedural scenes \(val\): SQNR", done.stdout)
     assert "activations are less than half as wide" in done.stdout
     assert "loses too much accuracy: on 100 procedural scenes" in done.stderr
@@ -338,7 +338,7 @@ def test_for_user_defined_networks_independent_images_warn_or_decide(tmp_path: P
     write_images(tmp_path / "bright", [scenes[place][0] for place in range(4)])
     done = export(tmp_path, *arguments, "--force", "--verify-images", "bright")
     assert done.returncode == 1
-    assert "loses too much accuracy: on 4 photographs of 'bright'" in done.stderr
+    assert "loses too much accuracy: on 4 photos in 'bright'" in done.stderr
 
 
 INT8 = "--weights shapes --precision int8"

@@ -304,7 +304,7 @@ def test_force_does_not_overwrite_the_photo() -> None:
     assert_error(result, 2, "is the photo")
     assert Path("flag.png").read_bytes() == before
     result = run("flag.png", "--model", "model.onnx", "--output", "a.png", "--mask", "a.png")
-    assert_error(result, 2, "is --output as well")
+    assert_error(result, 2, "is also the path of --output")
 
 
 @pytest.mark.usefixtures("folder")

@@ -159,7 +159,7 @@ def test_a_classifier_has_a_map_and_no_mask(photo: Path) -> None:
     [
         ("--heatmap map.jpg", 2, r"--heatmap is 'map\.jpg'"),
         ("--heatmap photo.png", 2, "is the photo"),
-        ("--heatmap same.png --mask same.png", 2, "is --mask as well"),
+        ("--heatmap same.png --mask same.png", 2, "is also the path of --mask"),
         ("--heatmap map.png", 1, "'model.onnx' names no attention layer"),
     ],
 )

@@ -77,7 +77,7 @@ def test_predict_names_the_classes_of_the_library(
 def test_calibrated_files_record_the_folder(exported: Exported) -> None:
     for suffix in SUFFIXES:
         described = json.loads(Path(f"{exported.file('int8', suffix)}.json").read_text())
-        expected = "8 photographs of 'scenes/images/train'"
+        expected = "8 photos in 'scenes/images/train'"
         assert described["quantization"]["calibration"] == expected
 
 

@@ -16,7 +16,7 @@ import seaformer.core.DrawnDetection
 import seaformer.core.RgbImage
 import seaformer.core.TextSize
 
-/** An image with the boxes and labels of its detections, whose sizes do not depend on the image's. */
+/** An image with the boxes and labels of its detections; line width and text size are fixed. */
 class DetectionView(
     context: Context,
     attributes: AttributeSet,

@@ -46,7 +46,7 @@ class Analyzer(
         val data = segmenter.run(input)
         val ran = System.nanoTime()
         if (data.size != output.size) {
-            throw MetadataException("the model returns ${data.size} values, but its JSON says ${output.shape}")
+            throw MetadataException("the model returns ${data.size} values, but its JSON states ${output.shape}")
         }
         val photograph = preprocessor.seenPart(image)
         val postStart = System.nanoTime()

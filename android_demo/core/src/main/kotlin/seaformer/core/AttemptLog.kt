@@ -63,7 +63,7 @@ class AttemptLog(
                 it.fd.sync() // a driver can also take the whole system down
             }
         } catch (_: IOException) {
-            // For example, the disk is full; the model can run all the same.
+            // For example, the disk is full; the model can still run.
         }
     }
 

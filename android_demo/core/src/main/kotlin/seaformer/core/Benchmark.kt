@@ -32,6 +32,8 @@ class Benchmark(
     }
 
     /**
+     * Runs the benchmark.
+     *
      * @param loadNs time that it took to prepare the segmenter.
      * @param onRun progress callback after every timed run; returns false to stop the benchmark.
      * @return null if it was stopped before all runs were done.

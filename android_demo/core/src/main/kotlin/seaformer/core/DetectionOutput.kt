@@ -31,17 +31,17 @@ data class AnchorLevel(
  * anchor the logits of the classes, then the offsets of its box.
  *
  * The offsets are (x - xa) / wa, (y - ya) / ha, log(w / wa) and log(h / ha), each multiplied by its
- * weight; (x, y) is the center of the box, a marks the anchor. Anchors are in the order of the levels,
- * of the rows and columns of their grids, of the aspect ratios, and of the sizes.
+ * weight. (x, y) is the center of the box; xa, ya, wa and ha belong to the anchor. Anchors are ordered
+ * by level, row, column, aspect ratio and size.
  *
  * @property levels levels of the feature pyramid, finest first.
  * @property boxWeights weights of the four offsets.
  * @property maxLogScale upper limit of log(w / wa) and log(h / ha).
- * @property scoreThreshold only higher scores, the sigmoid of a logit, are candidates.
- * @property candidatesPerLevel number of candidates, the best, that each level may have.
- * @property iouThreshold of two boxes of a class with a higher intersection over union, only the box
- *     with the higher score stays.
- * @property maxDetections number of detections, the best, that an image may have.
+ * @property scoreThreshold only boxes with a higher score, the sigmoid of a logit, are candidates.
+ * @property candidatesPerLevel maximum number of candidates of each level; the best are kept.
+ * @property iouThreshold if two boxes of a class have a higher intersection over union, only the box
+ *     with the higher score is kept.
+ * @property maxDetections maximum number of detections in an image; the best are kept.
  */
 data class DetectionOutput(
     val levels: List<AnchorLevel>,
@@ -59,7 +59,7 @@ data class DetectionOutput(
 /** Reads the member "detection" of a model's JSON. */
 internal fun detectionOutput(json: JSONObject): DetectionOutput {
     val levels = json.getJSONArray("levels").objects()
-    ensure(levels.size in 1..MOST_LEVELS) { "levels has ${levels.size} entries; it must have 1 to $MOST_LEVELS" }
+    ensure(levels.size in 1..MAX_LEVELS) { "levels has ${levels.size} entries; it must have 1 to $MAX_LEVELS" }
     val output =
         DetectionOutput(
             levels = levels.map(::anchorLevel),
@@ -70,7 +70,7 @@ internal fun detectionOutput(json: JSONObject): DetectionOutput {
             iouThreshold = json.number("iou_threshold", SHARE).toFloat(),
             maxDetections = json.whole("max_detections", DETECTIONS),
         )
-    ensure(output.anchors <= MOST_ANCHORS) { "there are ${output.anchors} anchors; at most $MOST_ANCHORS are allowed" }
+    ensure(output.anchors <= MAX_ANCHORS) { "there are ${output.anchors} anchors; at most $MAX_ANCHORS are allowed" }
     return output
 }
 
@@ -82,8 +82,8 @@ private fun anchorLevel(json: JSONObject): AnchorLevel {
         columns = columns,
         rowStride = rowStride,
         columnStride = columnStride,
-        sizes = json.numbers("sizes", 1..MOST_SHAPES, SIZE).map(Double::toFloat),
-        aspectRatios = json.numbers("aspect_ratios", 1..MOST_SHAPES, ASPECT_RATIO).map(Double::toFloat),
+        sizes = json.numbers("sizes", 1..MAX_SHAPES, SIZE).map(Double::toFloat),
+        aspectRatios = json.numbers("aspect_ratios", 1..MAX_SHAPES, ASPECT_RATIO).map(Double::toFloat),
     )
 }
 
@@ -102,9 +102,9 @@ private class Limits(
 }
 
 // Same as in seaformer.artifact.detection_output.
-private const val MOST_ANCHORS = 1L shl 22
-private const val MOST_LEVELS = 16
-private const val MOST_SHAPES = 64
+private const val MAX_ANCHORS = 1L shl 22
+private const val MAX_LEVELS = 16
+private const val MAX_SHAPES = 64
 private val SIDE = Limits(1.0, 4096.0)
 private val SIZE = Limits(0.0, 65536.0, isAbove = true)
 private val ASPECT_RATIO = Limits(1 / 64.0, 64.0)

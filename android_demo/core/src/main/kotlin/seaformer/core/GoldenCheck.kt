@@ -91,7 +91,7 @@ class GoldenCheck(
     private val thresholds = read { getJSONObject("thresholds") }
     private val output = metadata.output
 
-    /** Number of values per position in the output; the golden output has two for a binary one. */
+    /** Number of values per position in the output. The golden output of a binary model has two. */
     private val outputChannels =
         when (output.content) {
             Content.BINARY, Content.CLASSES, Content.MASK -> 1
@@ -127,7 +127,7 @@ class GoldenCheck(
         accelerator: Accelerator,
     ): Verdict {
         if (output.size != this.output.size) {
-            throw MetadataException("the model returns ${output.size} values, but its JSON says ${this.output.shape}")
+            throw MetadataException("the model returns ${output.size} values, but its JSON states ${this.output.shape}")
         }
         val threshold = thresholds.optJSONObject(accelerator.name.lowercase(Locale.ROOT))
         val minSqnrDb = threshold?.optDouble("min_sqnr_db") ?: Double.NaN
@@ -147,7 +147,7 @@ class GoldenCheck(
         return Verdict(reference, sqnrDb(signal, noise), errors.max(), agreement, minSqnrDb, minAgreement)
     }
 
-    /** The share of positions at which the largest score is that of the same class. */
+    /** The share of positions at which both outputs predict the same class. */
     private fun agreementOf(
         expected: FloatArray,
         actual: FloatArray,
@@ -169,7 +169,7 @@ class GoldenCheck(
         }
     }
 
-    /** The class with the largest score; the lowest of equal ones. */
+    /** The class with the largest score; of several with the same score, the one with the lowest index. */
     private fun classAt(
         scores: FloatArray,
         position: Int,
@@ -191,7 +191,7 @@ class GoldenCheck(
 
     private companion object {
         const val SCHEMA_VERSION = 2
-        const val MOST_DB = 300.0
+        const val MAX_DB = 300.0
 
         /** Same as sqnr_db in seaformer.evaluation.metrics. */
         fun sqnrDb(
@@ -199,9 +199,9 @@ class GoldenCheck(
             noise: Double,
         ): Double =
             when {
-                !noise.isFinite() -> -MOST_DB
-                noise == 0.0 -> MOST_DB
-                else -> (10 * log10(maxOf(signal, 1e-300) / noise)).coerceIn(-MOST_DB, MOST_DB)
+                !noise.isFinite() -> -MAX_DB
+                noise == 0.0 -> MAX_DB
+                else -> (10 * log10(maxOf(signal, 1e-300) / noise)).coerceIn(-MAX_DB, MAX_DB)
             }
     }
 }

@@ -51,7 +51,7 @@ private fun objectRows(
     }
 }
 
-/** The labels of the rows for a screen reader, with their numbers: "person (3), dog". */
+/** The labels of the rows for a screen reader, with counts: "person (3), dog". */
 fun spokenLabels(rows: List<LegendRow>): String =
     rows
         .groupBy { it.id }

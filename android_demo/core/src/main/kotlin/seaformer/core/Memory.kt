@@ -8,7 +8,7 @@ class TooLargeException(
 ) : Exception("there is not enough memory for it", cause)
 
 /** The maximum number of pixels of an image such that several copies fit into a heap of [heapBytes]. */
-fun mostPixels(heapBytes: Long): Long = min(MOST_PIXELS, heapBytes / (COPIES * Int.SIZE_BYTES))
+fun mostPixels(heapBytes: Long): Long = min(MAX_PIXELS, heapBytes / (COPIES * Int.SIZE_BYTES))
 
 /** The smallest power of two by which to divide both sides to get at most [mostPixels]. */
 fun reduction(
@@ -25,7 +25,7 @@ fun reduction(
  * Runs [work] with a divisor for the sides of an image: first [reduction], then twice the previous
  * divisor each time memory runs out.
  *
- * @throws TooLargeException memory ran out even at [MOST_REDUCTIONS] times the reduction.
+ * @throws TooLargeException memory ran out even at [MAX_REDUCTIONS] times the reduction.
  */
 fun <T> withinMemory(
     reduction: Int,
@@ -36,14 +36,14 @@ fun <T> withinMemory(
         try {
             return work(reduction * factor)
         } catch (error: OutOfMemoryError) {
-            if (factor == MOST_REDUCTIONS) throw TooLargeException(error)
+            if (factor == MAX_REDUCTIONS) throw TooLargeException(error)
             factor *= 2
         }
     }
 }
 
-private const val MOST_REDUCTIONS = 8
-private const val MOST_PIXELS = 4_000_000L
+private const val MAX_REDUCTIONS = 8
+private const val MAX_PIXELS = 4_000_000L
 
 /** Six copies: decoded, rotated, cropped, mask, blended, bitmap. Doubled, to leave half to the app. */
 private const val COPIES = 12

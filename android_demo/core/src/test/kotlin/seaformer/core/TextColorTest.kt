@@ -13,7 +13,7 @@ class TextColorTest {
         assertEquals(rgb(16, 18, 22), dark)
     }
 
-    /** Published examples: #767676 is the lightest gray that has a contrast of 4.5 to white. */
+    /** Published examples: #767676 is the lightest gray with a contrast of at least 4.5 against white. */
     @Test
     fun `the color with the higher contrast is chosen`() {
         val expected =

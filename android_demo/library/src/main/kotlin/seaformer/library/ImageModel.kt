@@ -38,7 +38,7 @@ class ImageModel private constructor(
     private val analyzer = Analyzer(metadata, segmenter, UpsamplingFactory(::fastestUpsampling))
     private val colors = ClassColors(metadata.palette)
 
-    /** Runtime and version, such as "LiteRT". */
+    /** Name of the runtime, with its version if the runtime reports it. */
     val runtime: String get() = segmenter.runtime
 
     /** The accelerator in use. It changes if an accelerator fails during a run. */
@@ -73,7 +73,7 @@ class ImageModel private constructor(
         return Bitmap.createBitmap(blended.pixels, blended.width, blended.height, Bitmap.Config.ARGB_8888)
     }
 
-    /** The packed color of a class: that of the model's palette, or a generated one. */
+    /** The packed color of a class, from the model's palette or generated. */
     fun colorOf(id: Int): Int = colors[id]
 
     override fun close() = segmenter.close()
@@ -91,12 +91,12 @@ class ImageModel private constructor(
          *
          * @param file name of the model file; null for the first model.
          * @param accelerators accelerators to try, best first. Each has to run the whole model and
-         *     reproduce the output computed when the model was bundled; those that crashed the app
-         *     before are skipped. [rejections] reports the ones that were not used. The CPU is used even if its
-         *     output differs, which [verdict] reports.
+         *     reproduce the output computed when the model was bundled; accelerators that crashed the
+         *     app before are skipped. [rejections] lists the accelerators that were not used. The CPU is
+         *     used even if its output differs, which [verdict] reports.
          * @param threads number of CPU threads.
-         * @throws MetadataException there is no such model, or its file is not the described one.
-         * @throws NoAcceleratorException no accelerator can run the model; the message has the reasons.
+         * @throws MetadataException there is no such model, or its file does not match its metadata.
+         * @throws NoAcceleratorException no accelerator can run the model; the message gives the reasons.
          */
         fun open(
             context: Context,

@@ -359,7 +359,7 @@ def test_an_input_of_another_size_is_refused(backend: str, tmp_path: Path) -> No
     model = add_probe(tmp_path, backend)
     (tmp_path / model.input_file).write_bytes(b"123")
     done = run_plan(tmp_path, basic_plan(backend, model))
-    assert_gave_up(done, Status.BAD_PLAN, "has 3 bytes, model probe takes 120")
+    assert_gave_up(done, Status.BAD_PLAN, "has 3 bytes, but model probe expects 120")
 
 
 def test_a_model_without_a_fixed_size_is_refused(tmp_path: Path) -> None:

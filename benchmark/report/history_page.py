@@ -123,7 +123,7 @@ def _verdict(every: Sequence[Series]) -> list[str]:
     sentences = []
     if repeated:
         ratios = {one.name: one.with_latency[-1].to_previous for one in repeated}
-        sentences += _changes(ratios, "in the benchmark before")
+        sentences += _changes(ratios, "in the previous benchmark")
     if any(len(one.with_latency) > 2 for one in repeated):
         ratios = {one.name: one.with_latency[-1].to_first for one in repeated}
         sentences += _changes(ratios, "in the first benchmark")

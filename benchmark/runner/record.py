@@ -230,7 +230,8 @@ class FrameRuns(_Exact):
         block: index of the preceding block.
         preparation_ns: time for every frame: resizing, normalization, conversion to the input's
             type.
-        inference_ns: including copies of the input to the runtime and of the output from it.
+        inference_ns: time for every inference, including copying the input to the runtime and the
+            output from it.
         post_processing_ns: time from the output to the mask; None if no mask was planned.
     """
 

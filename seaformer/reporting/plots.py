@@ -1,11 +1,11 @@
 """The elements of all plots: marks over axes, and horizontal bars.
 
 Positions are in percent of the plot, see `scale`. For screen readers, a plot has a title and a
-description; its points are images with the exact values, which the pointer and the arrow keys
-reach; its page has a table of its numbers.
+description. Its points are images labeled with the exact values, which are shown by the pointer and
+the arrow keys, and its page has a table of the same numbers.
 
-Colors do not run out: beyond the colors of the theme they are repeated, with stripes in areas,
-dashes in lines, and other shapes of points.
+If there are more items than colors in the theme, colors are repeated, with stripes in areas, dashes
+in lines, and other shapes of points.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ _SHAPES = ("", "square", "hollow", "hollow square", "bullseye", "bullseye square
 """CSS classes of the shapes of points, each for as many colors as the theme has."""
 
 MAX_POINTS = 400
-"""Largest number of points with their own values in a row; more would enlarge the page."""
+"""Largest number of points with their own values in a row; more would make the page large."""
 
 Position = tuple[float, float]
 
@@ -142,7 +142,7 @@ def color_class(color: int | str | None) -> str:
 
 
 def dashes(color: int | None) -> str:
-    """Return the CSS style of the dashes of a line: one dot more for every repetition of colors."""
+    """Return the CSS style of the dashes of a line: one more dot for every repetition of colors."""
     again = 0 if color is None else color // COLORS
     return f"--dashes:12 6{' 1 6' * (again - 1)}" if again else ""
 

@@ -1,6 +1,6 @@
 """One-operator files on which LiteRT's GPU accelerator fails, and similar ones that it supports.
 
-Each row was measured; `test_lint.py` measures them again if there is a driver.
+Each case was verified on the accelerator; `test_lint.py` verifies them again if there is a driver.
 """
 
 import itertools

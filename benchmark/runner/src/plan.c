@@ -165,7 +165,7 @@ static void check(const plan *read) {
         !read->model_count)
         fail(STATUS_BAD_PLAN, "plan: something is missing");
     if (read->activity.cycles > 0 && read->model_count > 1)
-        fail(STATUS_BAD_PLAN, "plan: an activity is of one model");
+        fail(STATUS_BAD_PLAN, "plan: an activity needs exactly one model");
     for (int i = 0; i < read->model_count; i++)
         if (!read->models[i].file || !read->models[i].input)
             fail(STATUS_BAD_PLAN, "plan: model %s has no file or no input", read->models[i].id);

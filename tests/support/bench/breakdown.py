@@ -57,7 +57,7 @@ def table(results: Results) -> str:
     """Format a table of modules and variants: shares of the latency, and of the MACs."""
     models = results.models
     lines = [
-        f"{results.runtime.name} {results.runtime.version}: share of the latency; in brackets, of "
+        f"{results.runtime.name} {results.runtime.version}: share of the latency; in parentheses, of "
         "the multiply-accumulates:",
         "",
         f"| | {' | '.join(FIGURES[f'seaformer-{variant_of(model)}'].title for model in models)} |",

@@ -25,7 +25,7 @@ class ModelFile(Protocol):
 
     @property
     def binary(self) -> Path | None:
-        """The file beside it that the NPU runs; None if there is none."""
+        """The file next to it that the NPU runs; None if there is none."""
 
 
 @dataclass(frozen=True)

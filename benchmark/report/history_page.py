@@ -17,7 +17,7 @@ from seaformer.reporting.verdicts import changed_latency, joined
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 _NAMED = 3
-"""Largest number of series that are stated one by one; more are counted."""
+"""Largest number of series with a sentence each; more are counted."""
 
 _LEAST_CHANGE = 0.02
 """Smallest length of an axis of latency over time, as a share of the latency, so that noise does

@@ -117,7 +117,7 @@ def require_comparable(old: Results, backend: str, threads: int, half: bool, any
     """Check older results against the settings known before measuring.
 
     Raises:
-        UsageError: the new benchmark could not be compared with them; the message says why.
+        UsageError: the new benchmark could not be compared with them; the message explains why.
     """
     if old.emulated:
         raise UsageError(_EMULATED)

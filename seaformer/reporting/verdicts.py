@@ -127,7 +127,7 @@ def changed(
         ends: ends of its 95 % interval; None without one.
 
     Returns:
-        Words without a full stop, such as "0.30 points of mIoU below a.onnx (0.10 to 0.50)".
+        Words without a final period, such as "0.30 points of mIoU below a.onnx (0.10 to 0.50)".
     """
     if difference is None:
         return f"no {score} to compare with {base}"

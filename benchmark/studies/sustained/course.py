@@ -23,7 +23,8 @@ from seaformer.statistics.steady_state import (
 )
 
 SHORTEST_SHARE = 0.99
-"""A run is complete if it lasted this share of the requested time: it ends with an inference."""
+"""A run is complete if it lasted this share of the requested time, which need not be a multiple of
+the duration of an inference."""
 
 
 def course(

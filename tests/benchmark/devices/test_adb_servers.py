@@ -60,7 +60,7 @@ def test_phones_of_all_servers_are_selected_and_used_through_their_own(
     with pytest.raises(NoSuchDevice, match="There is no phone 'R58M'"):
         select_devices("R58M", servers)
 
-    # A server that does not run is named, and not started in place of a distant one.
+    # A server that does not run is named; no local server is started in place of a remote one.
     partly = select_devices("all", [nobody, *servers])
     assert len(partly.devices) == 2
     assert partly.note.startswith(f"Left out: The adb server {nobody} does not respond")

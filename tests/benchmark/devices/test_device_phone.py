@@ -82,7 +82,7 @@ def _printed(show: Callable[[Console], object], width: int = 200) -> str:
     return text.getvalue()
 
 
-# ---- what it is
+# ---- facts and conditions
 
 
 def test_a_phone_is_listed_with_its_facts_cores_and_conditions(
@@ -221,7 +221,7 @@ def test_another_thread_can_stop_a_program_and_the_folder_is_removed(
     assert loopback_phone.left_files() == []
 
 
-# ---- which one
+# ---- selection
 
 
 def test_a_single_phone_is_selected_and_several_need_a_choice(

@@ -315,7 +315,7 @@ def test_a_lack_of_common_models_is_detected_before_measuring() -> None:
 def test_another_input_is_named() -> None:
     noise = FLOAT.input.model_copy(update={"source": "noise"})
     new = make_results([candidate(0, "float.tflite", input=noise)], {"m0": times_around(20.0, 1)})
-    with pytest.raises(UsageError, match=r"input of float\.tflite .* from noise, previously .*photo"):
+    with pytest.raises(UsageError, match=r"input of float\.tflite .*noise, previously .*photo"):
         compare(new, one(20.0, 2), 0.03)
 
 
@@ -341,7 +341,7 @@ def test_runs_are_spread_evenly_over_rounds(runs: int) -> None:
 
 @given(st.integers(1, 10_000), st.floats(0.001, 100))
 def test_a_round_is_short_or_has_a_single_run(runs: int, run_s: float) -> None:
-    """Ctrl-C in a round loses its runs."""
+    """Ctrl-C loses the runs of the current round."""
     sizes = round_sizes(runs, run_s)
     assert sum(sizes) == runs
     assert max(sizes) == 1 or max(sizes) * run_s <= MAX_ROUND_S + run_s

@@ -64,7 +64,7 @@ def constant_of_int16(folder: Path) -> Path:
 
 
 def convolution_after_heads(folder: Path) -> Path:
-    """Write a file that OpenVINO 2026.3 computes wrongly, but each operator alone correctly."""
+    """Write a file that OpenVINO 2026.3 computes incorrectly, but each operator alone correctly."""
     generator = np.random.default_rng(0)
 
     def values(*shape: int) -> np.ndarray:

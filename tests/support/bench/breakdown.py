@@ -57,8 +57,8 @@ def table(results: Results) -> str:
     """Format a table of modules and variants: shares of the latency, and of the MACs."""
     models = results.models
     lines = [
-        f"{results.runtime.name} {results.runtime.version}: share of the latency; in parentheses, of "
-        "the multiply-accumulates:",
+        f"{results.runtime.name} {results.runtime.version}: share of the latency; in parentheses, "
+        "of the multiply-accumulates:",
         "",
         f"| | {' | '.join(FIGURES[f'seaformer-{variant_of(model)}'].title for model in models)} |",
         f"|---|{'---|' * len(models)}",

@@ -19,7 +19,7 @@ from seaformer.statistics.bootstrap import Floats
 
 
 class ProfileTimes(Estimates):
-    """Times of operators by the runtime's profiler.
+    """Times of operators, from the runtime's profiler.
 
     Attributes:
         overhead: relative slowdown of profiled runs.
@@ -47,7 +47,7 @@ class ProfileTimes(Estimates):
 
 
 class PrefixTimes(Estimates):
-    """Times of segments from differences of truncated models."""
+    """Times of segments, from differences between truncated models."""
 
     def __init__(
         self,

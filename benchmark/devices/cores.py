@@ -137,8 +137,8 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
         chosen = set(listed)
     else:
         raise UsageError(
-            f"--cores '{text}': {_what_there_is(cores)} Or prime, big, little, all, a hexadecimal "
-            "mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)."
+            f"--cores is '{text}', but {_what_there_is(cores)} Allowed: prime, big, little, all, a "
+            "hexadecimal mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)."
         )
     missing = chosen - {core.index for core in cores}
     if missing or not chosen:

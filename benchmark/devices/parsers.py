@@ -66,7 +66,7 @@ def whole_number(text: str) -> int | None:
 def parse_values(text: str) -> dict[str, str]:
     """Return path -> value of lines "path:value", as `grep -H . FILE...` prints them.
 
-    Paths in /sys hold no ":".
+    Paths in /sys contain no ":".
     """
     lines = (line.partition(":") for line in text.splitlines())
     return {path: value.strip() for path, colon, value in lines if colon and path.startswith("/")}

@@ -23,7 +23,7 @@ SHELL_PROTOCOL = "shell_v2"
 
 _UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
     "unauthorized": ("has not allowed this computer to use it", errors.Unauthorized),
-    "authorizing": ("is being asked to allow this computer", errors.Unauthorized),
+    "authorizing": ("is asking for permission for this computer", errors.Unauthorized),
     "offline": ("does not respond", errors.Offline),
     "connecting": ("is not connected yet", errors.Offline),
     "no permissions": ("cannot be opened: no permission for its USB port", errors.NoPermission),

@@ -1,4 +1,4 @@
-"""What studies of runs of minutes have in common: --sustain and --energy."""
+"""Common parts of the studies that run each model for minutes: --sustain and --energy."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence

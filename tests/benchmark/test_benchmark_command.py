@@ -434,7 +434,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["{model}", "--output", "{text}"], 2, "is not a folder"),
         (["{model}", "--device", "host", "--output", "/proc/seaformer"], 2, "is not writable"),
         (["{model}", "--threads", "200", "--device", "host"], 2, "200 threads do not fit"),
-        (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores 'fast'"),
+        (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores is 'fast'"),
         (["--runs", "5"], 2, "no MODEL was given"),
     ],
 )

@@ -90,7 +90,7 @@ def _median_ms(span: Span) -> float | None:
 
 
 def _steady(spans: Sequence[Span], frame_rate: float | None, seed: int) -> SteadyState | None:
-    # The last span is shorter, and its few inferences would weigh as much as those of others.
+    # The last span is shorter: its few inferences would have as much weight as those of others.
     whole = [span for span in spans[:-1] if span.durations_ns]
     first = onset([median(span.durations_ns) for span in whole])
     if first is None:

@@ -63,7 +63,7 @@ def test_phones_of_all_servers_are_selected_and_used_through_their_own(
     # A server that does not run is named; no local server is started in place of a remote one.
     partly = select_devices("all", [nobody, *servers])
     assert len(partly.devices) == 2
-    assert partly.note.startswith(f"Left out: The adb server {nobody} does not respond")
+    assert partly.note.startswith(f"Skipped: The adb server {nobody} does not respond")
     for choice in ("auto", "all", "R58M"):
         with pytest.raises(NoServer, match=rf"{nobody} does not respond .*adb start-server"):
             select_devices(choice, [nobody])

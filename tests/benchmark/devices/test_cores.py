@@ -92,7 +92,7 @@ def test_the_requested_cores_are_chosen(
 @pytest.mark.parametrize(
     ("cores", "text", "threads", "message"),
     [
-        (SNAPDRAGON_835, "prime", 1, r"'prime': the device has big \(4-7, 2.36 GHz\), little"),
+        (SNAPDRAGON_835, "prime", 1, r"'prime', but the device has big \(4-7, 2.36 GHz\), little"),
         (SNAPDRAGON_865, "100", 1, r"has no core 8; the device has prime \(7, 2.84 GHz\)"),
         (SNAPDRAGON_865, "6-9", 1, "has no core 8-9"),
         (SNAPDRAGON_865, "0", 1, "would run on no core"),

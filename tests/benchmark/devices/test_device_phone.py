@@ -374,7 +374,7 @@ def test_the_wait_for_a_hot_phone_to_cool_is_limited(
     assert len(reports) == 1
     assert reports[0].startswith("cooling down: thermal status 2 (moderate)")
     loopback_phone.set_heat(status=0, skin_c=36.2)
-    with pytest.raises(TooHot, match=r"is still too hot: skin 36.2 °C, has to be below 35 °C\."):
+    with pytest.raises(TooHot, match=r"is still too hot: skin 36.2 °C, not below 35 °C\."):
         wait_until_cool(phone, None, 0.0, pytest.fail)
 
 

@@ -142,8 +142,8 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
         )
     missing = chosen - {core.index for core in cores}
     if missing or not chosen:
-        what = f"has no core {core_list(missing)}" if missing else "would run on no core"
-        raise UsageError(f"--cores '{text}': the device {what}; {_what_there_is(cores)}")
+        what = f"core {core_list(missing)}, which does not exist" if missing else "no core"
+        raise UsageError(f"--cores '{text}' selects {what}: {_what_there_is(cores)}")
     choice = CoreChoice("", tuple(sorted(chosen)))
     return CoreChoice(f"mask {choice.mask}", choice.cores)
 

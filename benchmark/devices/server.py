@@ -49,8 +49,8 @@ RETURN_LIMIT_S = 5.0
 class AdbServer:
     """The address of an adb server.
 
-    Only the server of this computer is started if it does not run. A server given by --adb-server
-    is not: on a forwarded port, it would take the place of the distant one.
+    Only the server of this computer is started if it does not run. For --adb-server, none is
+    started: on a forwarded port, it would take the place of the remote server.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""Files and settings that an accelerator needs on a device besides the runtime's library."""
+"""Files and settings for an accelerator of a device, in addition to the runtime's library."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Files needed on a device besides runner, runtime and models: one function per accelerator."""
+"""Files for accelerators on a device, in addition to runner, runtime and models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType

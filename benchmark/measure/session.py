@@ -224,7 +224,7 @@ class Session(ABC):
 
     @abstractmethod
     def own_files(self) -> list[tuple[Path, str, bool]]:
-        """Return the files besides the models: local path, name, whether it is executable."""
+        """Return all files except the models: local path, name, whether it is executable."""
 
     @abstractmethod
     def work(self, workspace: Workspace, setting: Setting) -> schema.StoppedBy:

@@ -232,7 +232,7 @@ class Plan:
             ONNX Runtime. LiteRT does not report a version, so it is copied to the record. For both,
             data layouts are checked by running a known model.
         models: models to measure, interleaved.
-        time_limit_s: the runner stops after this many seconds, whatever it is doing.
+        time_limit_s: the runner stops after this many seconds, in any state.
         threads: number of threads of one inference, 1 or more.
         cpus: processors that all threads are bound to; None leaves the choice to the system.
         seed: random seed of the order of the blocks.

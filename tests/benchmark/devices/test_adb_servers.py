@@ -147,7 +147,7 @@ def test_the_variables_of_adb_are_followed(
     assert server.is_started == (server.host == "127.0.0.1")
 
 
-def test_a_socket_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_that_is_not_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADB_SERVER_SOCKET", "localabstract:adb")
     with pytest.raises(UsageError, match=r"ADB_SERVER_SOCKET is 'localabstract:adb'"):
         attached_phones()

@@ -360,7 +360,7 @@ def published_candidate(number: int, variant: str, **facts: object) -> object:
     )
 
 
-def test_published_figures_are_beside_the_measured_ones(tmp_path: Path) -> None:
+def test_published_figures_are_next_to_the_measured_ones(tmp_path: Path) -> None:
     tiny, base = published_candidate(0, "tiny"), published_candidate(1, "base")
     times = {"m0": times_around(10, 1), "m1": times_around(30, 2)}
     results = make_results([tiny, base], times)  # type: ignore[list-item]
@@ -473,7 +473,7 @@ def test_a_wrong_output_has_no_verdict_but_that() -> None:
     assert doubted[2] == "The other outputs match this computer's at 120 dB."
 
 
-def test_no_latency_is_stated_of_an_emulated_device() -> None:
+def test_no_latency_is_stated_for_an_emulated_device() -> None:
     assert verdict(results_of(emulated=True))[0] == (
         "The processor is emulated, so no latency can be stated."
     )

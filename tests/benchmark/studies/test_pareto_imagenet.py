@@ -203,7 +203,7 @@ def test_families_are_designs() -> None:
 
 
 @in_a_browser
-def test_thirty_names_are_beside_each_other_on_a_phone_and_on_a_screen(tmp_path: Path) -> None:
+def test_thirty_names_are_next_to_each_other_on_a_phone_and_on_a_screen(tmp_path: Path) -> None:
     found = everything()
     assert len({point.family for point in found.points}) > COLORS
     path, widths = tmp_path / f"{STEM}.html", (390, 1280)

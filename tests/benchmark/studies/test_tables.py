@@ -501,7 +501,7 @@ def test_wrong_and_emulated_times_are_not_shown_as_latency() -> None:
     assert {row[column] for row in sizes.rows} == {"-"}
 
 
-def test_published_latencies_are_beside_the_variants() -> None:
+def test_published_latencies_are_next_to_the_variants() -> None:
     shape = InputUsed(
         source="photograph", name="x", dtype="float32", shape=(1, 512, 512, 3), sha256=None
     )

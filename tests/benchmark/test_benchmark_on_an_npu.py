@@ -247,4 +247,4 @@ def test_messages_of_drivers_are_explained(output, meaning):
 
 
 def test_other_messages_are_unchanged():
-    assert find_npu_fault("the time limit passed while warming a model up") is None
+    assert find_npu_fault("the time limit was reached while warming a model up") is None

@@ -92,9 +92,10 @@ def test_onnx_in_half_precision_runs(tmp_path: Path) -> None:
 def write_integer_onnx(
     path: Path, dtype: type[np.integer[Any]], scale: float | None = None, zero_point: int = 0
 ) -> Path:
-    """Write [1, 3, 64, 64] -> averages of 8 x 8, of integers; without a scale, of their values.
+    """Write a model of integers [1, 3, 64, 64] -> averages of 8 x 8 values.
 
-    Output and input have the same type, scale and zero point.
+    Input and output have the same type, scale and zero point; without a scale, they are not
+    quantized.
     """
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     pool = {"kernel_shape": [8, 8], "strides": [8, 8]}

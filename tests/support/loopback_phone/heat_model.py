@@ -36,7 +36,7 @@ _NOISE_A = 0.08
 _WORK_BYTES = 40
 _GAUGE_S = 0.25
 _SERVICE_S = 0.2
-"""How often Android's thermal service gets a new reading."""
+"""Period of new readings in Android's thermal service."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Comparing two benchmarks of the same models, made at different times: which became faster?
+"""Comparing two benchmarks of the same models that were made at different times.
 
 The two have no rounds in common, so drift does not cancel: a warmer room looks like a slowdown.
 A verdict therefore needs more than within one benchmark: 99 % intervals, and a difference of more

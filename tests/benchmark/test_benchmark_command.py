@@ -1,7 +1,7 @@
 """seaformer-benchmark on this computer: the real runner, runtimes and files, and simulated faults.
 
-Only the official tool has a stand-in, a script that prints what a real one printed: no registry has
-the binary. It shows that the command line, the launcher and the results fit together.
+Only the official tool has a stand-in, because no package registry has its binary: a script that
+prints what a real one printed. It shows that command line, launcher and results fit together.
 """
 
 import json
@@ -329,7 +329,7 @@ def test_a_device_that_measures_nothing_does_not_stop_the_others(
 
 
 class UnreachableComputer(Host):
-    """Is disconnected."""
+    """Behaves like a phone that is disconnected."""
 
     def facts(self) -> None:  # type: ignore[override]
         raise SeaformerError("The phone is disconnected.")

@@ -251,7 +251,7 @@ static void open_npu(const plan *planned, const api_base *base) {
     if (planned->plugin != NULL) {
         table = base->get_api(PLUGINS);
         if (table == NULL)
-            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s takes no plugin %s: it needs 1.22",
+            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s cannot load %s: that needs 1.22 or newer",
                  base->get_version(), planned->plugin);
         find_plugin_functions(table);
         now("loading the QNN provider", STATUS_NO_ACCELERATOR, "it does not fit the runtime");
@@ -495,8 +495,8 @@ static const char *open_library(const plan *planned) {
     const api_base *base = get_base();
     const char *found = base->get_version();
     if (strcmp(version, "any") != 0 && strcmp(version, found) != 0)
-        fail(STATUS_WRONG_RUNTIME, "the library is ONNX Runtime %.50s; planned is %s", found,
-             version);
+        fail(STATUS_WRONG_RUNTIME, "the library is ONNX Runtime %.50s, but the plan needs %s",
+             found, version);
     void *const *table = base->get_api(API_VERSION);
     if (table == NULL)
         fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s does not have the API of version %d",

@@ -19,11 +19,11 @@ MIN_SAMPLES = 5
 """Minimum number of new values of the sensor in a phase of rest or work."""
 
 LEAST_UA = 20_000
-"""A phone that is on draws more than 20 mA: smaller values of a driver are in mA, not in the
+"""A phone that is on draws more than 20 mA: a driver with smaller values reports mA instead of the
 kernel's unit, microamperes."""
 
 LEAST_UV = 100_000
-"""Smaller values of a driver are in mV: batteries have 3 to 9 V."""
+"""A driver with smaller values reports mV instead of microvolts: batteries have 3 to 9 V."""
 
 
 @dataclass(frozen=True)

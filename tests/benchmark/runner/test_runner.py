@@ -275,7 +275,7 @@ def test_a_missing_processor_is_refused(cpus: tuple[int, ...], tmp_path: Path) -
 def test_another_version_than_planned_is_refused(tmp_path: Path) -> None:
     model = add_probe(tmp_path, "onnxruntime")
     plan = basic_plan("onnxruntime", model, runtime_version="1.0.0")
-    assert_gave_up(run_plan(tmp_path, plan), Status.WRONG_RUNTIME, "planned is 1.0.0")
+    assert_gave_up(run_plan(tmp_path, plan), Status.WRONG_RUNTIME, "plan needs 1.0.0")
 
 
 def test_any_version_is_named_as_found(tmp_path: Path) -> None:

@@ -181,8 +181,8 @@ class Options:
         "--compare",
         metavar="OLD",
         type=PATH,
-        help="Report whether each model is faster or slower than in older results, given as their "
-        "file or their folder, which may have several devices. The exit status is "
+        help="Report whether each model is faster or slower than in older results: their file or "
+        "their folder, also the folder of a run on several devices. The exit status is "
         f"{REGRESSION} if the whole interval of a slowdown is beyond --tolerance.",
     )
     tolerance: float = _share("--tolerance", default="3%", show_default=True)

@@ -9,8 +9,8 @@ from seaformer.benchmark.results.rounds import foreign_load, throttled_rounds
 from seaformer.benchmark.results.schema import ModelResult, PairRatio, Round, find_ratio
 
 BUSY = 0.25
-"""Number of processors kept busy by other programs from which latencies are affected; on an idle
-desktop it is 0.1."""
+"""If other programs keep more processors busy than this, latencies are affected; on an idle desktop
+it is 0.1."""
 
 
 def slow_by_power(before: Conditions) -> Iterator[str]:

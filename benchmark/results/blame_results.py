@@ -48,7 +48,7 @@ class Trial(FrozenModel):
     """A model that the search ran on the device, or tried to run.
 
     Attributes:
-        operators: number of operators of the file in it, counted from the first that computes.
+        operators: number of computing operators in it, from the file's first one on.
         end: index of its last operator in the file.
         outcome: see `Outcome`.
         reason: the device's message about a failure; None without a failure.

@@ -251,7 +251,7 @@ static void open_npu(const plan *planned, const api_base *base) {
     if (planned->plugin != NULL) {
         table = base->get_api(PLUGINS);
         if (table == NULL)
-            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s cannot load %s: that needs 1.22 or newer",
+            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s cannot load %s, which needs 1.22",
                  base->get_version(), planned->plugin);
         find_plugin_functions(table);
         now("loading the QNN provider", STATUS_NO_ACCELERATOR, "it does not fit the runtime");

@@ -1,7 +1,7 @@
 """Benchmarks on a Snapdragon's NPU, as far as they can be tested without a phone.
 
-Here the runner computes on Qualcomm's emulator. On the loopback phone it reaches what refuses: the
-chip, FastRPC, the user's libraries, and last ONNX Runtime itself, which takes no empty library.
+On this computer, the runner computes on Qualcomm's emulator. The loopback phone is refused for its
+chip, FastRPC or libraries, and finally by ONNX Runtime itself, which loads no empty library.
 """
 
 import hashlib

@@ -68,7 +68,7 @@ def matrix_product(weights: np.ndarray) -> onnx.ModelProto:
 
 
 def test_integers_use_the_same_kernels_as_in_python(integer_export: Path, tmp_path: Path) -> None:
-    """XNNPACK's; LiteRT's own kernels round differently, and are several times slower."""
+    """Both use XNNPACK; LiteRT's own kernels round differently, and are several times slower."""
     file = integer_export / "seaformer_tiny_shapes_256x256_int8.tflite"
     x = np.random.default_rng(0).uniform(0, 255, (1, 256, 256, 3)).astype(np.float32)
     with open_session(file) as session:

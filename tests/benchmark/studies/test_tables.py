@@ -450,7 +450,7 @@ def test_equally_named_sets_of_images_are_distinguished_by_the_fp32_score() -> N
 
 
 def test_files_are_scored_on_the_same_scenes(tmp_path: Path) -> None:
-    """The accuracy in their metadata, of other images, is replaced."""
+    """The accuracy in their metadata, which is for other images, is replaced."""
     task = get_task("shapes")
     walls, discs = (
         write_painter(tmp_path / f"{name}.onnx", task, classes)

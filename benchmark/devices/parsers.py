@@ -41,7 +41,7 @@ def parse_sections(text: str) -> dict[str, str]:
 
 
 def parse_present(text: str, paths: Sequence[str]) -> tuple[str, ...] | None:
-    """Return which of these paths exist according to `ls -d`; None if it has no output on them."""
+    """Return which of these paths exist according to `ls -d`; None if it mentions none of them."""
     lines = text.split("\n")
     if not any(path in line for path in paths for line in lines):
         return None

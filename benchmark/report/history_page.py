@@ -34,8 +34,8 @@ class Group:
     Attributes:
         model: display name of the model.
         series: its series.
-        latest: latest latencies, a row for each series that has one; None if none has.
-        over_time: latencies over time, for series that have several; None if none has.
+        latest: latest latencies, a row for each series with a latency; None without any.
+        over_time: latencies over time, for series with several latencies; None without any.
     """
 
     model: str

@@ -1,7 +1,7 @@
-# Everything a fresh machine needs: make demo, make test. Python 3.11, 3.12 or 3.13 has to be there.
+# On a fresh machine with Python 3.11, 3.12 or 3.13, `make demo` and `make test` install the rest.
 PYTHON ?= python3.11
 VENV ?= .venv
-# The version the tests run with, see pyproject.toml.
+# The version that the tests run with; see pyproject.toml.
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install it, or name another: make PYTHON=/path/to/python3.12"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install it, or give another Python: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet "$(TORCH)" --editable ".[dev]"
 	@touch $@
@@ -35,29 +35,29 @@ demo: setup
 	@echo "Models, their .json, masks and overlays are in build/demo:"
 	@ls -1sh build/demo
 	@echo
-	@echo "Latency, on the phone that is attached or else on this computer:"
+	@echo "Latency, on the attached phone or, without a phone, on this computer:"
 	$(BIN)/seaformer-benchmark $(MODEL)_fp32.tflite $(MODEL)_fp16.tflite $(SHAPES) --breakdown --output build/demo/benchmark --force
 
-# While working: lint, types, and the tests that are quick and need no other tools.
+# While working: lint, types, and the tests that are fast and need nothing but Python.
 check: lint
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools and not long"
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
-# Finds the tests that `make check` leaves out. The computer has to be idle.
+# Lists the tests that `make check` skips because they take long. The computer has to be idle.
 long-tests: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not tools" --junitxml build/durations.xml -o junit_family=xunit1
 	PYTHONPATH=tests/support $(BIN)/python -m long_tests build/durations.xml
 
-# Before a release, and by whoever changes what only slow tests cover.
-# Installs, exports and benchmarks on every Python that is found, too; see `dist`.
+# Before a release, and after changing code that only slow tests cover.
+# Also installs, exports and benchmarks with every Python that is found; see `dist`.
 test-all: setup distributions test-models
 	$(BIN)/python -m pytest -n auto --dist worksteal
 	$(BIN)/python tests/support/installs.py dist --export
 
-# A torchvision fits exactly one torch, which is newer than the one the golden outputs are proven
-# with; both are builds of the same index.
+# Each torchvision needs one exact version of torch. This one is newer than the torch that the
+# golden outputs were verified with. Both have to come from the same package index.
 MODELS_VENV := .venv-models
 MODELS_STAMP := $(MODELS_VENV)/.installed
 
@@ -69,7 +69,7 @@ $(MODELS_STAMP): pyproject.toml
 	$(MODELS_VENV)/bin/pip install --quiet torch==2.14.1 torchvision==0.29.1 --editable ".[dev,models]"
 	@touch $@
 
-# The wheel, with the runners in it, and the sdist; each is installed and used.
+# Builds the wheel, which contains the runners, and the sdist; then installs and uses each of them.
 dist: distributions
 	$(BIN)/python tests/support/installs.py dist --export --python "$(PYTHON)"
 
@@ -77,7 +77,7 @@ distributions: setup
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 
-# mypy reads packages by folder names; this tree has them under the names they are imported by.
+# mypy derives package names from folders, so build/typing links every folder by its import name.
 lint: docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -92,17 +92,18 @@ lint: docs
 	cd build/typing && "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p seaformer -p smoke_build
 	cd build/typing && MYPYPATH=../../tests/support "$(abspath $(BIN))/mypy" --config-file ../../pyproject.toml -p bench
 
-# The documents as a site, build/site/index.html, which needs no network. A warning is an error.
+# Builds the documents as an offline site, build/site/index.html. Warnings are errors.
 docs: setup
 	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -d build/doctrees docs build/site
 
-# Times, in one run on this computer, which has to be idle; about an hour on two cores.
+# Updates the latencies in the documents, all measured on this computer, which has to be idle;
+# takes about an hour on two cores.
 bench: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.measurements --document docs/measurements.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.page_images
 	PYTHONPATH=tests/support:android_demo $(BIN)/python -m bench.mask_on_java --document docs/android_library.md
 
-# Accuracy and parity, which do not depend on the computer; several hours.
+# Updates accuracy and parity in the documents, which do not depend on the computer; takes hours.
 bench-accuracy: setup
 	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization --document docs/quantization.md
 	PYTHONPATH=tests/support $(BIN)/python -m bench.quantization_aware --document docs/quantization.md

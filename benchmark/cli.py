@@ -40,7 +40,7 @@ class _ModelsFirst(Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Show the help of the default subcommand, and the names of the others."""
         measure = self.commands[MEASURE]
-        # Without a parent, its usage line only has the name of the group.
+        # Without a parent context, the usage line shows only the name of the group.
         own = click.Context(measure, info_name=ctx.command_path)
         measure.format_help(own, formatter)
         rows = [
@@ -74,12 +74,12 @@ def main() -> None:
 @takes_options(*(field.name for field in fields(Options) if field.name != "command"))
 @click.pass_context
 def measure(ctx: click.Context, options: Options) -> None:
-    """Measure the latency of MODEL, a .tflite or .onnx, or of several models interleaved.
+    """Measure the latency of MODEL, a .tflite or .onnx file, or of several models, interleaved.
 
-    MODEL may also be the name of a network, as in seaformer-export --model, which is exported in
-    fp32 first. The file is sent to the phone attached over adb, where its output is compared with
-    this computer's output; if the output is wrong, the latency is discarded. Without a phone, the
-    file is measured on this computer.
+    MODEL may also be the name of a network, as for seaformer-export --model; it is exported in fp32
+    first. The file is sent to the phone attached over adb, and its output there is compared with
+    the output on this computer; if the output is wrong, the latency is discarded. Without a phone,
+    the file is measured on this computer.
     """
     if options.blame is not None:
         from seaformer.benchmark.blame.blame_run import blame
@@ -121,7 +121,7 @@ def devices(options: Options) -> None:
 def doctor(options: Options, serial: str | None) -> None:
     """Check the requirements of a benchmark on a phone, one after another.
 
-    SERIAL selects a phone if there are several; "all" is all of them.
+    SERIAL selects one of several phones; "all" selects all of them.
     """
     from seaformer.benchmark.devices.doctor import examine
     from seaformer.console import Console
@@ -147,7 +147,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     """Re-render the report of one benchmark, or of several side by side, as HTML.
 
     RESULTS.json is the file written by a benchmark, or its folder. The folder of a run on several
-    devices is one page by model and device. The page is a self-contained file.
+    devices is rendered as one page, by model and device. The page is a self-contained file.
     """
     from seaformer.benchmark.report.benchmark_page import Source, write_report
     from seaformer.benchmark.report.collection import is_of_several
@@ -166,7 +166,7 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
     Console(soft_wrap=True).print(f"report: {output}")
 
 
-@main.command(short_help="Show how latency changed over many results.")
+@main.command(short_help="Show latency over time, from many results.")
 @click.argument(
     "files", metavar="RESULTS...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -182,8 +182,8 @@ def report(files: tuple[Path, ...], output: Path | None, force: bool) -> None:
 def history(files: tuple[Path, ...], output: Path, force: bool) -> None:
     """Show the latency of each model on each device over many benchmarks, as HTML.
 
-    RESULTS are files written by benchmarks, their folders, or folders with them in subfolders.
-    Different devices or conditions are never in one line. The page is a self-contained file.
+    RESULTS are files written by benchmarks, or folders, which are searched recursively. Different
+    devices or conditions are never joined in one line. The page is a self-contained file.
     """
     _write_by_device(files, output, force, "history")
 

@@ -1,7 +1,7 @@
-"""Exports that are shared by several test files: each is created once, by the real command.
+"""Exports shared by several test files: each is created once, by the real command.
 
-They take 10 to 30 s each. The processes of pytest-xdist share them too: the first that needs one
-creates it, and the others wait.
+They take 10 to 30 s each. The processes of pytest-xdist share them too: the first process that
+needs an export creates it, and the others wait.
 """
 
 import fcntl
@@ -25,12 +25,12 @@ pytest_plugins = ["loopback_phone.fixtures"]
 # times as long, because threads waited for each other. Set before anything imports torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Every export would be verified on the GPU as well, which takes 5 s or more each with a software
-# driver. The tests of this verification use the fixture `gpu`.
+# Without a driver, exports are not verified on the GPU, which would take 5 s or more each with a
+# software driver. The tests of this verification use the fixture `gpu`.
 os.environ["VK_ICD_FILENAMES"] = "/no/driver/for/most/tests"
 
-# In a background shell, the tests and their child processes ignore Ctrl-C, and under nohup hangups.
-# Some tests send these signals to processes, which have to react as in a terminal.
+# Processes started in the background ignore Ctrl-C, and those under nohup also hangups. Some tests
+# send these signals to child processes, which have to react as in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Fill a folder with a function, once for all processes of the test run."""
+    """Return a function that has a folder filled once for all processes of the test run."""
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent

@@ -1,4 +1,4 @@
-"""`seaformer-benchmark --blame`: from options to files, output and exit status."""
+"""Running `seaformer-benchmark --blame`: from options to files, output and exit status."""
 
 import time
 from datetime import UTC, datetime

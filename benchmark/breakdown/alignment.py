@@ -7,9 +7,9 @@ that in which TensorFlow Lite partitions a graph: all operators that are ready a
 that are ready and outside, and so on.
 
 Every operator must match its kernels and every kernel an operator; anything else is an error,
-because an offset by one would attribute the time of every later module to another one. If several
-kernels can belong to either of two neighboring operators of one type, the first takes as many as
-possible.
+because an offset of one would attribute the time of every later module to a different one. If
+several kernels can belong to either of two neighboring operators of one type, the first takes as
+many as possible.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def align_litert(graph: Graph, events: Sequence[ProfileEvent]) -> tuple[Share, .
         tag = events[place].tag
         if node is None or node >= count or graph.operators[node].type != tag:
             raise AlignmentError(
-                f"the profile has an operator {tag} at {node}, where the file has another one"
+                f"the profile has an operator {tag} at {node}, where the file has a different one"
             )
     inside = [place for place, event in enumerate(events) if event.kind == "delegate"]
     outside = {node for node in alone.values() if node is not None}
@@ -77,7 +77,7 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
     """Return all operators in the order in which TensorFlow Lite runs the partitions.
 
     Raises:
-        AlignmentError: operators wait for each other, so that no order exists.
+        AlignmentError: operators depend on each other in a cycle, so that no order exists.
     """
     working = {operator.index for operator in graph.working()}
     computed = {
@@ -101,7 +101,7 @@ def partition_order(graph: Graph, outside: set[int]) -> list[Operator]:
             else:
                 left.append(operator)
         if is_stuck and len(left) == len(waiting):  # neither inside nor outside the delegate
-            raise AlignmentError(f"operator {left[0].index} needs a tensor that it leads to")
+            raise AlignmentError(f"operator {left[0].index} depends on its own output")
         is_stuck = len(left) == len(waiting)
         waiting, is_outside = left, not is_outside
     return ordered
@@ -123,8 +123,8 @@ def match(operators: Sequence[Operator], kernels: Sequence[str]) -> list[range]:
             furthest = max(reached[-1])
             found = f"'{kernels[furthest]}'" if furthest < len(kernels) else "the end"
             raise AlignmentError(
-                f"the profile has {found} at place {furthest} of {len(kernels)}, where the file's "
-                f"operator {operator.index} ({operator.type}) should run"
+                f"the profile has {found} at position {furthest} of {len(kernels)}, where operator "
+                f"{operator.index} ({operator.type}) of the file should run"
             )
         reached.append(after)
     end = len(kernels)

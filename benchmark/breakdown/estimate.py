@@ -5,12 +5,12 @@ per round, expressed as a share of the median of the unprofiled runs of the whol
 round, so that drift of clock and temperature cancels. The share of a row is the sum over its parts,
 so that rows add up exactly; times are shares of the measured total.
 
-For a profile, typical runs are selected as a whole. Of the runs of a round, ordered by the sum of
-all parts, the middle half is used, and likewise of the rounds. The estimate of a part is its mean
-over the runs and rounds that are used. If a typical time were selected for each part separately,
-interruptions that hit different operators in different runs would be in the total but in none of
-its parts. For truncated models, whose differences add up to the total in every round, the estimate
-is the median of each part.
+For a profile, typical runs are selected as a whole. The runs of a round are ordered by the sum of
+all parts, and the middle half is used; the rounds are selected in the same way. The estimate of a
+part is its mean over the selected runs and rounds. If a typical time were selected for each part
+separately, interruptions that hit different operators in different runs would be in the total but
+in none of its parts. For truncated models, whose differences add up to the total in every round,
+the estimate is the median of each part.
 
 Intervals come from the bootstrap over whole rounds of `seaformer.statistics.bootstrap`. All parts
 are drawn together, so that the interval of a sum covers correlations within a round. The interval

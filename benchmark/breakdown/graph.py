@@ -42,7 +42,8 @@ class Graph(ABC):
         operators: its operators, in execution order.
         input: key of the input tensor.
         outputs: keys of the output tensors.
-        nodes: name of an operator -> the operator; empty for a .tflite, whose operators have none.
+        nodes: name of an operator -> the operator; empty for a .tflite, where operators are
+            unnamed.
     """
 
     operators: tuple[Operator, ...]

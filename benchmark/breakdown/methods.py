@@ -19,7 +19,7 @@ from seaformer.statistics.bootstrap import Floats
 
 
 class ProfileTimes(Estimates):
-    """Times of operators by the runtime's profiler.
+    """Times of operators, from the runtime's profiler.
 
     Attributes:
         overhead: relative slowdown of profiled runs.
@@ -27,7 +27,7 @@ class ProfileTimes(Estimates):
     """
 
     def __init__(self, profile: Profile, wholes_ms: Floats, total_ms: float, seed: int) -> None:
-        """Estimate.
+        """Estimate the times.
 
         Args:
             profile: the profiled runs.
@@ -47,7 +47,7 @@ class ProfileTimes(Estimates):
 
 
 class PrefixTimes(Estimates):
-    """Times of segments from differences of truncated models."""
+    """Times of segments, from differences between truncated models."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class PrefixTimes(Estimates):
         total_ms: float,
         seed: int,
     ) -> None:
-        """Estimate.
+        """Estimate the times.
 
         Args:
             segments: segments of the model.
@@ -72,7 +72,7 @@ class PrefixTimes(Estimates):
         self._segments = [{operator.index for operator in one.operators} for one in segments]
 
     def time(self, node: Node) -> Estimate | None:
-        """The time of a row; None if it is finer than the segments."""
+        """The time of a row; None if it is not a union of segments."""
         wanted = self._working.intersection(node.operators)
         parts = [number for number, have in enumerate(self._segments) if have <= wanted]
         covered = set[int]().union(*(self._segments[number] for number in parts))

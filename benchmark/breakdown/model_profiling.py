@@ -28,14 +28,14 @@ PROFILE_RUNS = 5
 
 FIXED_COST = (
     "with truncated-model timing, the first module includes the fixed cost of an inference, and "
-    "kernels fused across the end of a module count for one of the two modules"
+    "a kernel fused across the boundary of two modules counts for only one of them"
 )
 
 
 ON_ACCELERATOR = (
-    "in the runtime's profile an accelerator is one operator, so only truncated-model timing "
-    "attributes latency to modules: each truncated model is compiled separately, and its last "
-    "tensors are copied to the processor"
+    "in the runtime's profile, everything on an accelerator is one operator, so only "
+    "truncated-model timing attributes latency to modules: each truncated model is compiled "
+    "separately, and its last tensors are copied to the CPU"
 )
 
 
@@ -49,7 +49,7 @@ class TruncatedFile:
 
 
 class ModelProfiling:
-    """State for the breakdown of one model; truncated models are ordered from the shortest."""
+    """State for the breakdown of one model; truncated models are sorted, the shortest first."""
 
     def __init__(self, candidate: Candidate, folder: Path, has_profile: bool = True) -> None:
         """Truncate the model after every segment, into files of a folder.
@@ -81,7 +81,7 @@ class ModelProfiling:
         self._events[index] = tuple(e for e in events if e.model == self.candidate.id)
 
     def add_npu_profile(self, content: bytes) -> None:
-        """Store the profile by Qualcomm's profiler, replacing the previous round's profile."""
+        """Store the profile from Qualcomm's profiler; it replaces the previous round's profile."""
         self._npu_profile.write_bytes(content)
 
     def breakdown(

@@ -113,5 +113,5 @@ def _span_us(events: Events) -> int:
     """Duration of a whole profiled run: kernels of a delegate do not report their start."""
     timed = [event for event in events if event.kind != "delegate"]
     if not timed:
-        raise AlignmentError("the profile has no event that says when a run began")
+        raise AlignmentError("the profile has no event that marks the start of a run")
     return max(e.start_us + e.elapsed_us for e in timed) - min(e.start_us for e in timed)

@@ -1,4 +1,4 @@
-"""Reading the profile of ONNX Runtime's QNN execution provider, a CSV of the level "detailed".
+"""Reading the CSV profile that ONNX Runtime's QNN execution provider writes at level "detailed".
 
 Every run of a partition has a line "Accelerator (execute) time (cycles)", followed by a line for
 each node with its cycles.
@@ -17,7 +17,7 @@ RUN = "Accelerator (execute) time (cycles)"
 HOW = "Create one with the provider options profiling_level=detailed and profiling_file_path."
 
 _CYCLES = re.compile(r"[0-9]{1,18}")
-"""More digits than the cycles of a year have."""
+"""18 digits are enough for the cycles of more than a year."""
 
 LIMIT = 2**26
 """Limit for the file in bytes; a run writes 27 KB."""
@@ -53,7 +53,7 @@ def read_qnn_profile(path: Path) -> QnnProfile:
     """Read a profile.
 
     Raises:
-        SeaformerError: the file is missing, not such a profile, or has no events of nodes.
+        SeaformerError: the file is missing, is not such a profile, or has no node events.
     """
     try:
         if path.stat().st_size > LIMIT:
@@ -74,7 +74,7 @@ def read_qnn_profile(path: Path) -> QnnProfile:
     by_names.pop((), None)
     counts = {len(of_partition) for of_partition in by_names.values()}
     if len(counts) != 1:
-        what = "has runs with different events" if counts else "has no events of nodes"
+        what = "has runs with different events" if counts else "has no node events"
         raise SeaformerError(
             f"'{path}' {what}, so its cycles cannot be attributed to modules. {HOW}"
         )

@@ -44,7 +44,7 @@ class TFLiteGraph(Graph):
         graph.outputs = np.array([int(name) for name in outputs], np.int32)
         _keep_tensors(graph)
         parsed.subgraphs = [graph]
-        # They name removed tensors, and describe the complete file.
+        # Signatures and metadata name removed tensors, and describe the complete file.
         parsed.signatureDefs = parsed.metadata = parsed.metadataBuffer = None
         used = {tensor.buffer for tensor in graph.tensors}
         for number, buffer in enumerate(parsed.buffers):

@@ -82,9 +82,9 @@ class Candidate:
     def verify(self, output: bytes, in_half: bool = False) -> Parity:
         """Compare the output bytes of a device with the outputs of this computer's runtime.
 
-        `in_half` says whether the device may have computed in half precision.
+        `in_half` states whether the device may have computed in half precision.
 
-        Raises SeaformerError if their number is wrong.
+        Raises SeaformerError if the number of bytes is wrong.
         """
         if len(output) != self.output_bytes:
             raise SeaformerError(
@@ -100,10 +100,10 @@ class Candidate:
 
         The thresholds, in the registry of precisions, detect wrong computations (a damaged file, a
         faulty delegate, an overheated core); the loss from a precision itself was measured at
-        export. Between two processors, a float model differs by the order of its sums, which gave
-        90 dB or more; a quantized one also by the rounding of halves in every layer. A network
-        with random weights has many positions with nearly equal classes, so its agreement may be
-        lower than with trained weights.
+        export. Two processors sum in different orders, which still gave 90 dB or more for float
+        models; in quantized models, they may also round halves differently in every layer. A
+        network with random weights has many positions where two classes have nearly equal scores,
+        so its agreement may be lower than with trained weights.
         """
         known = PRECISIONS.get("fp16" if in_half and self.precision == "fp32" else self.precision)
         min_sqnr_db = known.device_min_sqnr_db if known else UNKNOWN_MIN_SQNR_DB
@@ -140,8 +140,8 @@ def _flat(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
 def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -> Candidate:
     """Read a model file and compute its expected output.
 
-    The input is the bundled photograph, preprocessed as the metadata says. A file without metadata,
-    or one whose input is not an image, gets standard normal noise.
+    The input is the bundled photograph, preprocessed as the metadata specifies. For a file without
+    metadata, or whose input is not an image, it is standard normal noise.
 
     Args:
         path: .tflite or .onnx; SeaformerError is raised if it cannot be read or run here.
@@ -226,7 +226,7 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
 
 
 def _reference(path: Path, compilation: Compilation, accelerator: str) -> tuple[Path, str]:
-    """Return the file for the expected output of a compiled one, and its runtime here."""
+    """Return the file that gives the expected output of a compiled file, and its accelerator."""
     source = find_source(path, compilation)
     if source is not None:
         return source, CPU

@@ -137,13 +137,13 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
         chosen = set(listed)
     else:
         raise UsageError(
-            f"--cores '{text}': {_what_there_is(cores)} Or prime, big, little, all, a hexadecimal "
-            "mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)."
+            f"--cores is '{text}', but {_what_there_is(cores)} Allowed: prime, big, little, all, a "
+            "hexadecimal mask (80 is core 7), or a list (4-6,7; 7-7 is core 7)."
         )
     missing = chosen - {core.index for core in cores}
     if missing or not chosen:
-        what = f"has no core {core_list(missing)}" if missing else "would run on no core"
-        raise UsageError(f"--cores '{text}': the device {what}; {_what_there_is(cores)}")
+        what = f"core {core_list(missing)}, which does not exist" if missing else "no core"
+        raise UsageError(f"--cores '{text}' selects {what}: {_what_there_is(cores)}")
     choice = CoreChoice("", tuple(sorted(chosen)))
     return CoreChoice(f"mask {choice.mask}", choice.cores)
 

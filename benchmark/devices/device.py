@@ -16,8 +16,8 @@ from seaformer.errors import SeaformerError
 from seaformer.temporary_folders import temporary_folder
 
 OUTPUT_LIMIT = 64 * 2**20
-"""Limit in bytes for the output of a program on a device, as `seaformer.processes.Allowance`
-counts: enough for the record of 100 000 runs of 40 models."""
+"""Limit in bytes for the output of a program on a device, counted as in
+`seaformer.processes.Allowance`: enough for the record of 100 000 runs of 40 models."""
 
 PRINTED_TOO_MUCH = f"printed more than {OUTPUT_LIMIT / 2**20:g} MiB and was killed"
 
@@ -94,11 +94,11 @@ class DeviceFacts:
 
     @property
     def identity(self) -> str:
-        """What identifies the device at different times, however it is connected."""
+        """The identifier of the device, which does not depend on how it is connected."""
         return self.hardware_serial or self.serial
 
     def is_same(self, other: "DeviceFacts") -> bool:
-        """Whether two facts are of one device; results of earlier versions have only `serial`."""
+        """Whether both describe one device; facts of earlier versions have only `serial`."""
         if self.hardware_serial is None or other.hardware_serial is None:
             return self.serial == other.serial or self.identity == other.identity
         return self.hardware_serial == other.hardware_serial
@@ -110,7 +110,7 @@ class Conditions:
 
     Attributes:
         taken_at: when it was read, by this computer's clock, in UTC.
-        temperatures: all that the device reports.
+        temperatures: readings of all sensors that the device reports.
         thermal_status: Android's: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency,
             6 shutdown.
         battery_percent: 0 to 100.
@@ -274,7 +274,7 @@ class Device(ABC):
 
     @abstractmethod
     def open_workspace(self, key: str) -> Workspace:
-        """Return a new folder; on a phone, which it reserves, with the files kept under `key`.
+        """Return a new folder. A phone is reserved, and its folder has the files kept under `key`.
 
         Letters, digits, ".", "_" and "-" are allowed in the key.
 
@@ -329,4 +329,4 @@ class Device(ABC):
 
     @abstractmethod
     def cancel(self) -> None:
-        """From another thread: kill what runs on the device, which makes it raise `Canceled`."""
+        """Kill what runs on the device, from another thread; the waiting call raises `Canceled`."""

@@ -158,7 +158,7 @@ def _authorized(tested: DeviceUnderTest) -> Finding:
 def _processor(tested: DeviceUnderTest) -> Finding:
     text = f"{tested.facts.abi}: runner {tested.device.target}"
     if tested.device.is_emulated:
-        return Finding(WARN, f"{text}, emulated", "Its times are shown, but are not latency.")
+        return Finding(WARN, f"{text}, emulated", "Its times are shown, but they are not latency.")
     return Finding(OK, text)
 
 
@@ -265,7 +265,7 @@ def _runner(tested: DeviceUnderTest) -> Finding:
     tested.workspace.place(runner_for(tested.device.target), "runner", executable=True)
     status, text = tested.run("runner", "--version")
     if status or not text.startswith("seaformer-runner"):
-        return Finding(FAIL, f"it ended with status {status}: {text}", "Please report this.")
+        return Finding(FAIL, f"the runner ended with status {status}: {text}", "Please report it.")
     return Finding(OK, text)
 
 

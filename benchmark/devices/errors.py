@@ -24,7 +24,7 @@ class DeviceError(SeaformerError):
 
 
 class NoAdb(DeviceError):
-    """There is no adb on this computer, or it does not start."""
+    """adb is missing on this computer, or does not start."""
 
     advice = (
         "Install it (Debian: apt install adb; others: Android platform-tools), or measure on this "
@@ -36,8 +36,8 @@ class ServerLost(DeviceError):
     """The adb server on this computer ended, or was restarted, during a request."""
 
     advice = (
-        "Another program restarts it, such as an IDE with another version of adb: close it and run "
-        "again."
+        "Another program restarts it, such as an IDE with another version of adb: close that "
+        "program and run again."
     )
 
 
@@ -53,7 +53,7 @@ class NoServer(DeviceError):
 class SeveralServers(DeviceError, UsageError):
     """Phones of several adb servers have the given serial number."""
 
-    advice = "Give only the --adb-server of the phone to use."
+    advice = "Give only the --adb-server that the phone is attached to."
 
 
 class NoSuchDevice(DeviceError, UsageError):
@@ -72,8 +72,8 @@ class NoUniqueSerial(DeviceError, UsageError):
     """A phone cannot be selected by its serial number."""
 
     advice = (
-        "Attach it alone and connect it over the network: 'adb tcpip 5555', unplug it, and "
-        "'adb connect ADDRESS:5555' with its address."
+        "Attach no other phone and connect this one over the network: 'adb tcpip 5555', unplug it, "
+        "and 'adb connect ADDRESS:5555' with its address."
     )
 
 
@@ -105,7 +105,7 @@ class NoPermission(DeviceError):
 
 
 class NotReady(DeviceError):
-    """The phone has not booted Android, but recovery, bootloader or sideload."""
+    """The phone runs recovery, bootloader or sideload mode instead of Android."""
 
     advice = "Start Android on it, for example with 'adb reboot', and run again."
 

@@ -21,7 +21,7 @@ FACTS_SCRIPT = parsers.script_of(
         "present": f"cat {CPU}/present",
         "max_khz": f"grep -H . {CPU}/cpu[0-9]*/cpufreq/cpuinfo_max_freq",
         "memory": "cat /proc/meminfo",
-        # A file without permission exists: the error message shows it.
+        # The error message shows whether a file exists that this user may not read.
         "fastrpc": f"ls -d {' '.join(FASTRPC)} 2>&1",
     }
 )

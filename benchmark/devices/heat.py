@@ -10,8 +10,8 @@ COOL_BELOW_C = 35.0
 """Temperature of skin or battery below which a device is cool, in °C.
 
 Pixels request light throttling at a skin temperature of 39 degrees, other phones with published
-thresholds at 37 to 50; idle phones in a room have 25 to 33, even on a charger. So an idle phone
-cools to below this, and has a few degrees left for measuring.
+thresholds at 37 to 50; idle phones at room temperature have 25 to 33, even on a charger. An idle
+phone therefore cools below this value, which leaves a few degrees for the measurement.
 """
 
 _POLL_S = 2.0
@@ -53,15 +53,15 @@ def too_hot(conditions: Conditions, below_c: float) -> str | None:
         return f"thermal status {_status(conditions.thermal_status)}"
     warmest = conditions.temperature
     if warmest is not None and warmest.celsius >= below_c:
-        return f"{warmest.kind} {warmest.celsius:.1f} °C, has to be below {below_c:g} °C"
+        return f"{warmest.kind} {warmest.celsius:.1f} °C, not below {below_c:g} °C"
     return None
 
 
 def throttled(before: Conditions, after: Conditions) -> str | None:
-    """Return evidence of throttling in the states before and after a measurement, or None."""
+    """Return evidence of throttling in the states before and after a round, or None."""
     for when, conditions in (("before", before), ("after", after)):
         if conditions.thermal_status:
-            return f"thermal status {_status(conditions.thermal_status)} {when} it"
+            return f"thermal status {_status(conditions.thermal_status)} {when} the round"
     return None
 
 

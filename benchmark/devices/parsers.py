@@ -41,7 +41,7 @@ def parse_sections(text: str) -> dict[str, str]:
 
 
 def parse_present(text: str, paths: Sequence[str]) -> tuple[str, ...] | None:
-    """Return which of these paths exist according to `ls -d`; None if it has no output on them."""
+    """Return which of these paths exist according to `ls -d`; None if it mentions none of them."""
     lines = text.split("\n")
     if not any(path in line for path in paths for line in lines):
         return None
@@ -66,7 +66,7 @@ def whole_number(text: str) -> int | None:
 def parse_values(text: str) -> dict[str, str]:
     """Return path -> value of lines "path:value", as `grep -H . FILE...` prints them.
 
-    Paths in /sys hold no ":".
+    Paths in /sys contain no ":".
     """
     lines = (line.partition(":") for line in text.splitlines())
     return {path: value.strip() for path, colon, value in lines if colon and path.startswith("/")}

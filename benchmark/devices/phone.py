@@ -87,9 +87,9 @@ class Phone(Device):
     target = "android-arm64"
 
     def __init__(self, serial: str, server: AdbServer | None = None) -> None:
-        """Connect to a phone by its serial in adb's list; or raise Unplugged, Offline, ...
+        """Connect to a phone by its serial in adb's list; raise Unplugged, Offline, ... on failure.
 
-        Without `server`, it is in the list of this computer's adb server.
+        Without `server`, this computer's adb server is used.
         """
         self._server = server or own_server()
         require(self._server, serial)
@@ -121,7 +121,7 @@ class Phone(Device):
         return read_conditions(self.ask(CONDITIONS_SCRIPT))
 
     def check_processor(self) -> None:
-        """Raise WrongProcessor unless the runner supports it; emulators on a PC are x86."""
+        """Raise WrongProcessor unless the runner supports it; emulators on PCs are usually x86."""
         abi = self.facts().abi
         if abi != ABI:
             raise errors.WrongProcessor(
@@ -160,7 +160,7 @@ class Phone(Device):
         return self.run(command).stdout.decode("utf-8", "replace")
 
     def twice(self, work: Callable[[], _T]) -> _T:
-        """Do idempotent work, and repeat it once if the adb server is restarted during it."""
+        """Do idempotent work, and repeat it once if the adb server restarts in the meantime."""
         try:
             return work()
         except (errors.ServerLost, errors.CutOff):

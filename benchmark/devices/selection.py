@@ -80,7 +80,7 @@ def select_devices(choice: str, servers: Servers = ()) -> Selection:
     devices, twice = _distinct(tuple(map(_checked, ready or phones[:1])))
     unready = (str(phone.problem.problem) for phone in phones if phone.problem)
     omitted = dict.fromkeys((*filter(None, [missing]), *unready, *twice))
-    return Selection(devices, f"Left out: {' '.join(omitted)}" if omitted else "")
+    return Selection(devices, f"Skipped: {' '.join(omitted)}" if omitted else "")
 
 
 def select_one(choice: str, compared: str, servers: Servers = ()) -> Selection:
@@ -107,7 +107,7 @@ def phones_of(servers: Servers) -> tuple[list[Attached], list[DeviceError]]:
     phones: list[Attached] = []
     unreachable: list[DeviceError] = []
     distinct = list(dict.fromkeys(servers))
-    # A host that is switched off is noticed after seconds, and must not delay the others.
+    # It takes seconds to detect that a host is switched off, which must not delay the others.
     with ThreadPoolExecutor(len(distinct)) as pool:
         for asked in [pool.submit(attached_phones, server) for server in distinct]:
             try:

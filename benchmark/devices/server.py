@@ -23,7 +23,7 @@ SHELL_PROTOCOL = "shell_v2"
 
 _UNREADY: dict[str, tuple[str, type[errors.DeviceError]]] = {
     "unauthorized": ("has not allowed this computer to use it", errors.Unauthorized),
-    "authorizing": ("is being asked to allow this computer", errors.Unauthorized),
+    "authorizing": ("is asking for permission for this computer", errors.Unauthorized),
     "offline": ("does not respond", errors.Offline),
     "connecting": ("is not connected yet", errors.Offline),
     "no permissions": ("cannot be opened: no permission for its USB port", errors.NoPermission),
@@ -49,8 +49,8 @@ RETURN_LIMIT_S = 5.0
 class AdbServer:
     """The address of an adb server.
 
-    Only the server of this computer is started if it does not run. A server given by --adb-server
-    is not: on a forwarded port, it would take the place of the distant one.
+    Only the server of this computer is started if it does not run. For --adb-server, none is
+    started: on a forwarded port, it would take the place of the remote server.
     """
 
     host: str

@@ -32,7 +32,7 @@ _CHUNK = 64 * 1024
 """Largest size of a message of the file protocol in bytes."""
 
 ANSWER_LIMIT = 4 * 2**20
-"""Limit in bytes; all facts about a phone, including `dumpsys`, have tens of thousands."""
+"""Limit in bytes; all facts about a phone, including `dumpsys`, take tens of thousands."""
 
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 """Packet types of the shell protocol, version 2."""
@@ -220,7 +220,7 @@ class Transport:
         """Receive the rest of a message of the file protocol: its length and its content."""
         (length,) = struct.unpack("<I", link.receive(4))
         if length > _CHUNK:
-            raise EOFError(f"a message of {length} bytes, the limit is {_CHUNK}")
+            raise EOFError(f"a message has {length} bytes, but the limit is {_CHUNK}")
         return link.receive(length)
 
     def _open(self, service: str) -> _Link:
@@ -229,7 +229,7 @@ class Transport:
         except AdbTimeout:
             raise
         except (AdbError, OSError, EOFError, errors.ServerLost):
-            # The server may have been restarted, and detects the phone after a moment.
+            # A restarted server takes a moment to detect the phone.
             server.require(self._server, self.serial, server.RETURN_LIMIT_S)
             return self._try_to_open(service)
 

@@ -23,7 +23,7 @@ class DeviceModel:
         metadata_text: JSON in the file; None if it has none.
         precision: its name; "unknown" if nothing states it.
         compilation: how it was compiled for an NPU; None if it was not.
-        binary: file beside it that the NPU runs; None if there is none.
+        binary: file next to it that the NPU runs; None if there is none.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class DeviceModel:
 
 
 def read_device_model(path: Path) -> DeviceModel:
-    """Read the inputs and outputs of a file, or of a compiled file from the description beside it.
+    """Read the inputs and outputs of a file; for a compiled file, from the description next to it.
 
     Raises:
         SeaformerError: the file is damaged, or a compiled one lacks its description or its binary.

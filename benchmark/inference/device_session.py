@@ -73,11 +73,12 @@ def _remark(inference: Inference, coverage: Coverage | None) -> str:
     """Describe unexpected conditions of the results."""
     accelerator, found = inference.backend.accelerator, []
     if accelerator != CPU and coverage is None:
-        found.append(f"How much of it the {accelerator} of {inference.device} ran is unknown.")
+        found.append(f"How much of it ran on the {accelerator} of {inference.device} is unknown.")
     elif coverage is not None and not coverage.full:
-        counted = "" if coverage.left is None else f" {coverage.left} operators of"
+        counted = "the" if coverage.left is None else str(coverage.left)
         found.append(
-            f"The CPU ran{counted} what the {accelerator} of {inference.device} did not support."
+            f"The CPU ran {counted} operators that the {accelerator} of {inference.device} did not "
+            "support."
         )
     if inference.accelerator.is_emulated:
         found.append(f"Computed by {inference.accelerator.driver}, a program on the CPU.")

@@ -1,4 +1,4 @@
-"""Files and settings that an accelerator needs on a device besides the runtime's library."""
+"""Files and settings for an accelerator of a device, in addition to the runtime's library."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class ModelFile(Protocol):
 
     @property
     def binary(self) -> Path | None:
-        """The file beside it that the NPU runs; None if there is none."""
+        """The file next to it that the NPU runs; None if there is none."""
 
 
 @dataclass(frozen=True)

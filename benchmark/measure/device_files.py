@@ -1,4 +1,4 @@
-"""Files needed on a device besides runner, runtime and models: one function per accelerator."""
+"""Files for accelerators on a device, in addition to runner, runtime and models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -24,7 +24,7 @@ def accelerator_files(
     """Return the files that the accelerator of a backend needs on a device for models.
 
     Raises:
-        SeaformerError: a file is missing on this computer; the message says how to get it.
+        SeaformerError: a file is missing on this computer; the message explains how to get it.
         UsageError: the accelerator does not support the options.
     """
     return _FINDERS[backend.accelerator](backend, device, options, candidates)

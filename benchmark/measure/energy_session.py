@@ -1,4 +1,4 @@
-"""Energy: a model that runs and rests alternately, while the current of the battery is read."""
+"""Energy: a model with alternating phases of rest and work, while the battery's current is read."""
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.devices.device import Conditions
@@ -8,19 +8,19 @@ from seaformer.benchmark.results.schema import Results, Round
 from seaformer.benchmark.runner.plan import PlannedActivity
 
 CYCLES = 8
-"""Rounds of rest and work of a model: enough for an interval."""
+"""Cycles of rest and work of a model: enough for an interval."""
 
 SAMPLE_S = 0.1
 """Time between two readings; sensors of batteries have new values every 0.25 to 30 s."""
 
 WIRELESS = (
     "Unplug it and measure over wireless adb: 'adb tcpip 5555', 'adb connect ADDRESS:5555' with "
-    "the address of the phone in the Wi-Fi, then --device ADDRESS:5555."
+    "the phone's Wi-Fi address, then --device ADDRESS:5555."
 )
 
 
 class EnergySession(LongSession):
-    """A benchmark in which each model rests and runs alternately, each for `Options.energy_s`."""
+    """A benchmark in which each model has phases of rest and work, of `Options.energy_s` each."""
 
     purpose = "energy"
 
@@ -61,6 +61,6 @@ class EnergySession(LongSession):
             )
         if conditions.is_charging:
             raise RunnerError(
-                f"{self.device} is charging, so the current of its battery is not what it uses. "
+                f"{self.device} is charging, so its battery's current is not its consumption. "
                 f"{WIRELESS}"
             )

@@ -20,7 +20,7 @@ def gpu_files(
     """Return the files that the GPU of a device needs.
 
     Raises:
-        SeaformerError: a file is missing on this computer; the message says how to get it.
+        SeaformerError: a file is missing on this computer; the message explains how to get it.
         UsageError: the GPU does not support the options.
     """
     if device.target == PHONE:

@@ -1,4 +1,4 @@
-"""Every model for minutes in one process, one after the other, cooling down in between."""
+"""Running each model for minutes in one process, one after the other, with cooling in between."""
 
 import random
 from abc import abstractmethod
@@ -11,7 +11,7 @@ from seaformer.benchmark.runner.plan import PlannedActivity
 
 
 class LongSession(RunnerSession):
-    """A benchmark of which each round is an activity of one model.
+    """A benchmark in which each round is an activity of one model.
 
     Attributes:
         purpose: purpose of these rounds.
@@ -34,7 +34,7 @@ class LongSession(RunnerSession):
 
     @property
     def limit_s(self) -> float:
-        """The usual time limit, which covers cooling down, and the time of the activities."""
+        """The usual time limit, which covers cooling down, plus the time of the activities."""
         return self.options.time_limit_s + len(self.candidates) * self.activity.total_s
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:

@@ -18,7 +18,7 @@ class NpuFault:
 
     Attributes:
         pattern: regular expression for the message.
-        meaning: explanation and advice, without a full stop; groups of the pattern are filled in.
+        meaning: explanation and advice without a final period; the pattern's groups are filled in.
         is_of_model: whether only this model is affected.
     """
 

@@ -28,9 +28,9 @@ USUAL_FRAME = "1280x720"
 """Width and height of a phone's camera preview in landscape."""
 
 SHORTEST_S = 5.0
-"""Shortest sustained run: below, the sensors are read too few times for an interval."""
+"""Shortest sustained run: in less time, the sensors are read too few times for an interval."""
 LONGEST_S = 2 * 3600.0
-"""Longest one: every inference is recorded, and an output has a limit."""
+"""Longest sustained run: every inference is recorded, and the size of the record is limited."""
 
 PATH = click.Path(path_type=Path)
 
@@ -113,7 +113,7 @@ class Options:
         "--table",
         metavar="NAME",
         type=Name("table", KINDS),
-        help=f"Measure a table: {', '.join(KINDS)}. Without MODEL, the files it needs are exported "
+        help=f"Measure a table: {', '.join(KINDS)}. Without MODEL, the required files are exported "
         "first.",
     )
     variant: str | None = _option(
@@ -135,7 +135,7 @@ class Options:
         default=(),
         multiple=True,
         type=Parsed(parse_server),
-        help="adb server whose phones are used, instead of this computer's; repeat it for several.",
+        help="adb server whose phones are used instead of this computer's; repeat it for several.",
     )
     backend: str | None = _option(
         "--backend",
@@ -181,21 +181,21 @@ class Options:
         "--compare",
         metavar="OLD",
         type=PATH,
-        help="Report whether each model became faster or slower than in older results: their file, "
-        "or their folder, also of several devices. The exit status is "
-        f"{REGRESSION} if one is slower by more than --tolerance, with its whole interval.",
+        help="Report whether each model is faster or slower than in older results: their file or "
+        "their folder, also the folder of a run on several devices. The exit status is "
+        f"{REGRESSION} if the whole interval of a slowdown is beyond --tolerance.",
     )
     tolerance: float = _share("--tolerance", default="3%", show_default=True)
     strict: bool = _flag(
         "--strict",
         f"With --compare: exit with status {INCONCLUSIVE} if a slowdown beyond --tolerance cannot "
-        "be excluded, or there is nothing to compare a model with.",
+        "be excluded, or a model has no older result to be compared with.",
     )
     junit: Path | None = _option(
         "--junit",
         metavar="FILE",
         type=PATH,
-        help="With --compare: also write JUnit XML, in which every model is a test case.",
+        help="With --compare: also write JUnit XML with a test case for each model.",
     )
     compare_anyway: bool = _flag(
         "--compare-anyway",
@@ -231,7 +231,7 @@ class Options:
         "--frame-rate",
         type=click.FloatRange(0.1, 240),
         metavar="FPS",
-        help="With --sustain: frames per second that arrive, such as 30; those that arrive during "
+        help="With --sustain: rate at which frames arrive, such as 30; frames that arrive during "
         "an inference are missed, except the newest. [default: back to back]",
     )
     energy_s: float | None = _option(
@@ -240,8 +240,9 @@ class Options:
         is_flag=False,
         flag_value="30s",
         type=Parsed(partial(parse_duration, "--energy")),
-        help="Instead of latency: the energy of an inference, from the battery of an unplugged "
-        "phone, in rounds of rest and work of this length. [without a value, at the end: 30s]",
+        help="Instead of latency: measure the energy of an inference, from the battery of an "
+        "unplugged phone, in alternating phases of rest and work of this length. [without a value, "
+        "at the end of the command: 30s]",
     )
     blame: str | None = _option(
         "--blame",

@@ -51,17 +51,17 @@ PLAN = "plan"
 
 CHECK_WARMUP_RUNS = 3
 TRUNCATED_WARMUP_RUNS = 2
-"""Warm-up runs of truncated models, which warm the processor up together."""
+"""Warm-up runs of each truncated model; all of them together warm up the processor."""
 WARM_UP_MS = 50.0
 """A clock governor needs tens of milliseconds of load to choose the highest frequency."""
 MAX_WARMUP_RUNS = 20
 
 LOWEST_SHARE_OF_CLOCK = 0.85
-"""A core under load whose clock falls below this share of its earlier clock is throttled: steps
-between neighboring frequencies are smaller."""
+"""A core under load whose clock falls below this share of its highest earlier clock is throttled:
+the steps between adjacent frequencies are smaller."""
 
 END_LIMIT_S = 20.0
-"""How much longer than its plan the runner may take before it is killed."""
+"""How much longer than the time limit of its plan the runner may take before it is killed."""
 
 ADVICE: Mapping[int, str] = {
     Status.BAD_PLAN: "This is a bug in seaformer: please report it.",
@@ -170,9 +170,9 @@ class RunnerSession(Session):
         return self._measure(good)
 
     def _check(self, candidate: Candidate, left: int) -> bool:
-        """Run one model alone and compare its output; `left` models, including this, are unchecked.
+        """Run one model alone and compare its output; `left` models, with this one, are unchecked.
 
-        On an accelerator it gets only a share of the remaining time, because a driver may hang.
+        On an accelerator, it gets only a share of the remaining time, because a driver may hang.
         """
         name = candidate.path.name
         self.progress.describe(self.device.serial, f"checking the output of {name}")
@@ -225,15 +225,16 @@ class RunnerSession(Session):
             )
 
     def _measure(self, candidates: list[Candidate]) -> StoppedBy:
-        """Run turns until there are enough runs; cool down after a throttled turn.
+        """Run groups of rounds ("turns") until there are enough runs.
 
-        That a phone warms up while it is measured is not in itself a reason to wait.
+        The device cools down after a throttled round. It warms up while it is measured, which alone
+        is not a reason to wait.
         """
         groups: dict[Setting, list[Candidate]] = {}
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
         run_s = self._run_s(groups.values())
-        # Enough for all models of a round to warm the processor up, without the first inference.
+        # The models of a round warm up the processor together, not counting first inferences.
         needed = math.ceil(WARM_UP_MS / max(1e3 * min(run_s), 1e-6))
         self.warmup_runs = 1 + min(needed, MAX_WARMUP_RUNS)
         sizes = round_sizes(self.request.runs, max(run_s))
@@ -265,7 +266,7 @@ class RunnerSession(Session):
         return "runs"
 
     def _turn(self, groups: Mapping[Setting, Sequence[Candidate]], size: int) -> list[Round]:
-        """Run a round of every setting in random order, stopping after an unused round."""
+        """Run a round of every setting in random order; stop after a discarded round."""
         self._turns += 1
         order = random.Random(self.options.seed + self._turns).sample(list(groups), len(groups))
         number = self._turns if len(groups) > 1 else None
@@ -295,7 +296,7 @@ class RunnerSession(Session):
                 profiling.add_npu_profile(self._workspace.read(name, NPU_PROFILE_LIMIT))
 
     def _measure_truncated(self, candidates: list[Candidate], size: int) -> bool:
-        """Run the truncated models of each model in a process; return whether it throttled."""
+        """Run the truncated models of each model in a process; return whether a round throttled."""
         is_hot = False
         for profiling in self._profilings:
             if profiling.candidate not in candidates:
@@ -411,10 +412,10 @@ class RunnerSession(Session):
         return done
 
     def on_span(self, span: Span) -> None:
-        """Follow a sustained run."""
+        """Handle a span of a sustained run as it arrives; does nothing unless overridden."""
 
     def _save_partial(self, reader: RecordReader, purpose: Purpose) -> None:
-        """Save the results with what has arrived of a long round."""
+        """Save the results, including the part of a long round that has arrived."""
         if not self.is_saving_due:
             return
         complete = self.rounds
@@ -508,7 +509,7 @@ def _require_operators(candidate: Candidate) -> None:
 
 
 def require_followed(plan: Plan, record: Record, serial: str) -> None:
-    """Raise RunnerError if a record is not of a plan."""
+    """Raise RunnerError if a record does not match its plan."""
     if (wrong := plan_mismatch(plan, record)) is not None:
         raise RunnerError(
             f"the runner on {serial} did not follow its plan ({wrong}). Run again, and report it "
@@ -517,7 +518,7 @@ def require_followed(plan: Plan, record: Record, serial: str) -> None:
 
 
 def require_success(finished: Finished, record: Record, serial: str, backend: Backend) -> None:
-    """Raise the error of a failed round: TimeLimit-, ModelError, RunnerError or ProgramKilled."""
+    """Raise TimeLimitError, ModelError, RunnerError or ProgramKilled for a failed round."""
     reason = (record.problem or finished.stderr.strip() or "no reason given").rstrip(".")
     if finished.exit_status == Status.OUT_OF_TIME:
         raise TimeLimitError(
@@ -531,8 +532,8 @@ def require_success(finished: Finished, record: Record, serial: str, backend: Ba
         if backend.accelerator == NPU:
             fault = find_npu_fault(f"{reason}\n{finished.stderr}")
         if fault is not None:
-            at_fault = ModelError if fault.is_of_model else RunnerError
-            raise at_fault(f"the NPU of {serial} cannot be used: {fault.meaning}.")
+            fault_kind = ModelError if fault.is_of_model else RunnerError
+            raise fault_kind(f"the NPU of {serial} cannot be used: {fault.meaning}.")
         advice = ADVICE.get(finished.exit_status, "").format(backend.runtime)
         kind = ModelError if finished.exit_status == Status.NO_MODEL else RunnerError
         raise kind(

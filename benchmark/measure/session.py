@@ -34,7 +34,7 @@ from seaformer.errors import SeaformerError, explanation
 from seaformer.files import file_sha256
 
 SAVING_SHARE = 0.05
-"""Limit for saving results between rounds, as a share of the time; saving slows as results grow."""
+"""Maximum share of the time for saving results between rounds; saving slows as results grow."""
 
 CUT_OFF = "the benchmark was killed while measuring"
 
@@ -87,7 +87,7 @@ class Session(ABC):
     def run(self) -> schema.Results:
         """Measure; `complete` and `problem` of the results state whether everything was measured.
 
-        An error before any output was compared or any run was timed is raised.
+        Errors that occur before any output was compared or any run was timed are raised.
         """
         self.progress.describe(self.device.serial, "inspecting the device")
         self._created_at = datetime.now(UTC)
@@ -224,7 +224,7 @@ class Session(ABC):
 
     @abstractmethod
     def own_files(self) -> list[tuple[Path, str, bool]]:
-        """Return the files besides the models: local path, name, whether it is executable."""
+        """Return all files except the models: local path, name, whether it is executable."""
 
     @abstractmethod
     def work(self, workspace: Workspace, setting: Setting) -> schema.StoppedBy:

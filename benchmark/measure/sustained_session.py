@@ -1,4 +1,4 @@
-"""Sustained runs: every model for minutes, one after the other, cooling down in between."""
+"""Sustained runs: each model for minutes, one after the other, with cooling in between."""
 
 from statistics import median
 
@@ -11,7 +11,7 @@ from seaformer.benchmark.runner.record import Span
 class SustainedSession(LongSession):
     """A benchmark in which each model runs for `Options.sustain_s` in one process.
 
-    The timed runs before that are on the cool device, as in a usual benchmark.
+    A few timed runs precede it, on the cool device, as in a usual benchmark.
     """
 
     purpose = "sustain"
@@ -27,7 +27,7 @@ class SustainedSession(LongSession):
         return PlannedActivity(active_s=self.options.sustain_s, frame_rate=self.options.frame_rate)
 
     def begin(self, candidate: Candidate) -> None:
-        """Reset the display of the progress."""
+        """Reset the progress display."""
         self._name, self._begin_ns = candidate.path.name, None
 
     def on_span(self, span: Span) -> None:

@@ -9,11 +9,12 @@ from seaformer.benchmark.results.rounds import foreign_load, throttled_rounds
 from seaformer.benchmark.results.schema import ModelResult, PairRatio, Round, find_ratio
 
 BUSY = 0.25
-"""Number of processors kept busy by other programs that affects latencies; an idle desktop: 0.1."""
+"""If other programs keep more processors busy than this, latencies are affected; on an idle desktop
+it is 0.1."""
 
 
 def slow_by_power(before: Conditions) -> Iterator[str]:
-    """Yield the reasons for power saving when the benchmark started."""
+    """Yield warnings that the device saved power when the benchmark started."""
     for seen, advice in slowed_by_power(before):
         yield f"{seen}, so latencies may be higher than usual. {advice}"
 
@@ -45,7 +46,7 @@ def missing_breakdowns(models: Sequence[ModelResult]) -> Iterator[str]:
 
 
 def partly_accelerated(models: Sequence[ModelResult], accelerator: str) -> Iterator[str]:
-    """Name the models that the accelerator of a title ran only in part."""
+    """Name the models that ran only partly on the accelerator, which is given by its title."""
     for model in models:
         coverage = model.coverage
         if coverage is not None and not coverage.full:
@@ -57,7 +58,7 @@ def partly_accelerated(models: Sequence[ModelResult], accelerator: str) -> Itera
 
 
 def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
-    """Report that the device throttled, or that other programs kept it busy."""
+    """Warn if the device throttled, or if other programs kept it busy."""
     if hot := throttled_rounds(rounds):
         what = "were used" if hot[0].used else "were measured again"
         measured = sum(one.purpose == "measure" for one in rounds)

@@ -64,8 +64,8 @@ def headline(results: BlameResults) -> list[str]:
         first, last = results.suspects[0], results.suspects[-1]
         return [
             f"{name} on {where}: the first faulty operator is one of {len(results.suspects)}, "
-            f"from {first.index} ({first.type}) to {last.index} ({last.type}). Models that end "
-            "between them do not run on the device."
+            f"from {first.index} ({first.type}) to {last.index} ({last.type}). Truncated models "
+            "that end between them do not run on the device."
         ]
     assert blamed is not None
     if results.verdict == "gradual":
@@ -105,7 +105,7 @@ def remarks(results: BlameResults) -> list[str]:
     count = len(results.trials)
     precision = "half" if results.half else "single"
     found.append(
-        f"Models run on the device: {count}, of up to {results.operators} operators, compared with "
+        f"{count} models of up to {results.operators} operators ran on the device, compared with "
         f"{results.reference} on {_INPUTS[results.input.source]}. A tensor agrees at "
         f"{results.min_db:g} dB or more; floating point is computed in {precision} precision."
     )

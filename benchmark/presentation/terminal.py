@@ -27,7 +27,7 @@ from seaformer.statistics.bootstrap import Summary
 EMULATED = "emulated"
 
 WIDE = 120
-"""Terminal width from which `--table` tables have intervals beside the numbers, not below."""
+"""Minimum terminal width for intervals next to the numbers of a `--table`, instead of below."""
 
 BREAK = re.compile(r" (?=\[)")
 BREAK_OF_HEADING = re.compile(r" (?=\[)|(?<=/)")
@@ -39,7 +39,7 @@ def print_results(console: Console, results: Results) -> None:
     console.print(conditions_line(results), soft_wrap=True)
     if results.emulated:
         console.print(
-            f"{results.emulation}: these times are not latency, nor are their ratios meaningful.",
+            f"{results.emulation}: these times are not latency, and their ratios are meaningless.",
             style="bold yellow",
         )
     table = paper_table(results)
@@ -60,7 +60,7 @@ def print_results(console: Console, results: Results) -> None:
     for warning in results.warnings:
         console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
     if results.problem is not None:
-        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+        console.print(f"incomplete: {results.problem}", style="bold red", soft_wrap=True)
 
 
 def drawn(table: PaperTable, is_wide: bool) -> Table:

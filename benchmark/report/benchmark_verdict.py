@@ -63,7 +63,7 @@ def changes_between(one: str, base: str, changes: Mapping[str, Compared]) -> lis
 
 
 def regressions(changes: Mapping[str, Compared], tolerance: float) -> list[str]:
-    """State which models are slower by more than the tolerance, and for which that is open."""
+    """State which models are slower by more than the tolerance, and which may be."""
     highest = f"{highest_ratio(tolerance):g}"
     found, undecided = (
         [name for name, change in changes.items() if change.passage == passage]
@@ -75,8 +75,8 @@ def regressions(changes: Mapping[str, Compared], tolerance: float) -> list[str]:
         sentences = [f"{_some(found)} {are}: the whole interval of the ratio is above {highest}."]
     if undecided:
         sentences.append(
-            f"For {_some(undecided)}, a regression can be neither stated nor excluded: the ratio "
-            f"has {highest} in its interval, or no interval, for which there were too few rounds."
+            f"For {_some(undecided)}, a regression can be neither stated nor excluded: the ratio's "
+            f"interval contains {highest}, or there were too few rounds for an interval."
         )
     return sentences
 

@@ -40,7 +40,7 @@ class ColdStart:
 def cold_starts(results: Results) -> tuple[ColdStart, ...]:
     """Summarize the cold start of every model with correct output that our runner loaded.
 
-    Only processes count in which the model was loaded first: the others are warm already.
+    Only processes that loaded the model first count: the others were already warm.
     """
     found = []
     for model in results.models:

@@ -9,7 +9,7 @@ from seaformer.reporting.plots import Rows, Segment
 from seaformer.reporting.scale import Scale
 
 BAR_HEIGHT = 34
-"""In pixels."""
+"""Height of a bar in pixels."""
 
 LEGEND = tuple((stage, color) for color, stage in enumerate(STAGES))
 """Name and color of each stage, in processing order."""

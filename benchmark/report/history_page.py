@@ -17,7 +17,7 @@ from seaformer.reporting.verdicts import changed_latency, joined
 from seaformer.statistics.bootstrap import Ratio, Summary
 
 _NAMED = 3
-"""Largest number of series that are stated one by one; more are counted."""
+"""Largest number of series with a sentence each; more are counted."""
 
 _LEAST_CHANGE = 0.02
 """Smallest length of an axis of latency over time, as a share of the latency, so that noise does
@@ -34,8 +34,8 @@ class Group:
     Attributes:
         model: display name of the model.
         series: its series.
-        latest: latest latencies, a row for each series that has one; None if none has.
-        over_time: latencies over time, for series that have several; None if none has.
+        latest: latest latencies, a row for each series with a latency; None without any.
+        over_time: latencies over time, for series with several latencies; None without any.
     """
 
     model: str
@@ -123,7 +123,7 @@ def _verdict(every: Sequence[Series]) -> list[str]:
     sentences = []
     if repeated:
         ratios = {one.name: one.with_latency[-1].to_previous for one in repeated}
-        sentences += _changes(ratios, "in the benchmark before")
+        sentences += _changes(ratios, "in the previous benchmark")
     if any(len(one.with_latency) > 2 for one in repeated):
         ratios = {one.name: one.with_latency[-1].to_first for one in repeated}
         sentences += _changes(ratios, "in the first benchmark")

@@ -13,7 +13,7 @@ from seaformer.reporting.scale import Scale
 from seaformer.reporting.tree_plot import Block, Branch, tree_plot
 
 BAR_HEIGHT = 34
-"""In pixels."""
+"""Height of a bar in pixels."""
 
 QUARTERS = (0.0, 25.0, 50.0, 75.0, 100.0)
 

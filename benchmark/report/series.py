@@ -1,7 +1,7 @@
 """Many benchmarks, sorted into series: one model on one device under the same conditions.
 
-Latencies of different devices or conditions are never in one series. What may change within a
-series is what one wants to see the effect of: the file, the runtime, and this program.
+Latencies of different devices or conditions are never in one series. Within a series, the file, the
+runtime and this program may change, because a series is meant to show the effect of such changes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,8 +24,8 @@ class Point:
         source: the benchmark.
         model: the model.
         to_previous: latency / latency of the previous point; None without both.
-        to_first: the same for the first point; only the latest latency of a series has it.
-        changes: what changed since the previous point, as text.
+        to_first: latency / latency of the first point; only the latest point with a latency has it.
+        changes: descriptions of what changed since the previous point.
     """
 
     source: Source

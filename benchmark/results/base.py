@@ -44,7 +44,7 @@ class LongRunsDocument(StudyDocument):
     Attributes:
         interrupted: whether Ctrl-C stopped it.
         results: path of the results.json, relative to the folder of this file.
-        problem: why the measurement is not complete; null if it is.
+        problem: why the measurement is incomplete; null if it is complete.
         warnings: caveats about the numbers.
     """
 

@@ -48,7 +48,7 @@ class Trial(FrozenModel):
     """A model that the search ran on the device, or tried to run.
 
     Attributes:
-        operators: number of the file's computing operators in it, counted from the first.
+        operators: number of computing operators in it, from the file's first one on.
         end: index of its last operator in the file.
         outcome: see `Outcome`.
         reason: the device's message about a failure; None without a failure.
@@ -86,7 +86,7 @@ class BlamedOperator(FrozenModel):
         outputs: its output tensors on the device.
         alone: a model of only this operator, given the tensors of the reference; None if it was
             not run.
-        file: name of that model, beside this document.
+        file: name of that model, next to this document.
     """
 
     index: int
@@ -125,7 +125,7 @@ class BlameResults(Document):
         created_at: when it started.
         command: the command line, to run it again.
         complete: whether the search finished.
-        problem: why it did not; None if it did.
+        problem: why the search did not finish; None if it did.
         model: the file.
         sha256: SHA-256 of the file.
         device: the device that ran the models.

@@ -1,8 +1,8 @@
-"""Two benchmarks of the same models, made at different times: faster, slower or inconclusive.
+"""Comparing two benchmarks of the same models that were made at different times.
 
-The two have no rounds in common, so drift does not cancel: a warmer room shows in the difference.
-A verdict therefore needs more than within one benchmark: 99 % intervals, and a difference beyond
-`BETWEEN`, which the intervals do not cover. A regression is a slowdown whose whole interval is
+The two have no rounds in common, so drift does not cancel: a warmer room looks like a slowdown.
+A verdict therefore needs more than within one benchmark: 99 % intervals, and a difference of more
+than `BETWEEN`, which the intervals do not cover. A regression is a slowdown whose whole interval is
 beyond the tolerance; if only a part of it is, the comparison is inconclusive.
 """
 
@@ -38,10 +38,10 @@ class Compared:
         new: the model in the later benchmark.
         old: the model in the earlier one; it may have another name if each has only one model.
         ratio: new latency / old latency, with an interval at the confidence level `CONFIDENCE`.
-        verdict: "slower" or "faster" if the whole interval is beyond `BETWEEN`; inconclusive
-            without an interval, for which there were too few rounds.
+        verdict: "slower" or "faster" if the whole interval is beyond `BETWEEN`; "too few rounds"
+            if there were too few for an interval; else "not distinguishable".
         passage: whether it is slower by more than the tolerance: "regression" if the whole interval
-            is above `highest_ratio`, "passed" if none of it is, else inconclusive.
+            is above `highest_ratio`, "passed" if none of it is, else "inconclusive".
     """
 
     new: ModelResult
@@ -117,7 +117,7 @@ def require_comparable(old: Results, backend: str, threads: int, half: bool, any
     """Check older results against the settings known before measuring.
 
     Raises:
-        UsageError: the new benchmark could not be compared with them; the message says why.
+        UsageError: the new benchmark could not be compared with them; the message explains why.
     """
     if old.emulated:
         raise UsageError(_EMULATED)
@@ -133,7 +133,7 @@ def require_pair(file_names: Sequence[str], old: Results) -> None:
     """Check before measuring that both benchmarks will have a model in common.
 
     Raises:
-        UsageError: they will not; two benchmarks of one model each are compared whatever the names.
+        UsageError: they will not. If each has only one model, their names may differ.
     """
     before = [model.file_name for model in old.models if model.times is not None]
     if len(before) == len(file_names) == 1 or not set(before).isdisjoint(file_names):
@@ -149,7 +149,7 @@ def require_same_device(device: DeviceFacts, cores: str | None, old: Results, an
 
     Args:
         device: facts about the device.
-        cores: mask of the cores to measure on; None for several choices.
+        cores: mask of the cores to measure on; None if several choices of cores are compared.
         old: the older results.
         anyway: whether they may differ.
 
@@ -187,14 +187,14 @@ def _power(results: Results) -> str:
 
 
 def _unequal(*sides: Sides) -> list[str]:
-    return [f"{what} {one}, before {other}" for what, one, other in sides if one != other]
+    return [f"{what} {one}, previously {other}" for what, one, other in sides if one != other]
 
 
 def _other_device(new: DeviceFacts, old: DeviceFacts) -> list[str]:
     if new.is_same(old):
         return []
     one, other = (f"{side.serial} ({side.model or 'unknown'})" for side in (new, old))
-    return [f"device {one}, before {other}"]
+    return [f"device {one}, previously {other}"]
 
 
 def differing(new: Results, old: Results) -> list[str]:
@@ -211,7 +211,7 @@ def differing(new: Results, old: Results) -> list[str]:
             for side in (model, before)
         )
         if given != given_before:
-            found.append(f"input of {model.label} {given}, before {given_before}")
+            found.append(f"input of {model.label} {given}, previously {given_before}")
     return found
 
 

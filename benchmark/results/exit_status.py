@@ -4,4 +4,4 @@ REGRESSION = 3
 """A model became slower than --tolerance allows."""
 
 INCONCLUSIVE = 4
-"""With --strict: for a model, that can be neither stated nor excluded."""
+"""With --strict: for a model, a regression can be neither stated nor excluded."""

@@ -1,7 +1,7 @@
-"""The regression gate: what a benchmark, compared with an older one, means for CI.
+"""The regression gate: the result of a comparison with an older benchmark, for CI.
 
 Every model that was measured, or should have been, is a `Case`. The exit status and the summary are
-those of the worst case; JUnit XML (`presentation/junit.py`) has all of them.
+those of the worst case; JUnit XML (`presentation/junit.py`) contains all cases.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ class Case:
         model: display name of the model.
         outcome: "failed" without a latency, because the output is wrong or nothing was measured;
             "not compared" if the older benchmark does not have the model.
-        reason: explanation of the outcome, without a full stop.
+        reason: explanation of the outcome, without a final period.
         measured_s: duration of its timed runs, in seconds.
     """
 
@@ -83,7 +83,7 @@ def cases_of(
 
 
 def exit_status(cases: Sequence[Case], is_strict: bool) -> int:
-    """Return the exit status; that of failed cases is set by whoever measured them."""
+    """Return the exit status, ignoring failed cases, whose status the caller sets."""
     outcomes = {case.outcome for case in cases}
     if "regression" in outcomes:
         return REGRESSION
@@ -91,7 +91,7 @@ def exit_status(cases: Sequence[Case], is_strict: bool) -> int:
 
 
 def summary_line(cases: Sequence[Case], tolerance: float) -> str:
-    """Summarize all cases in a line: the worst outcome, counts, and the models that have it."""
+    """Summarize all cases in a line: the worst outcome, counts, and the models with it."""
     count = Counter(case.outcome for case in cases)
     worst = next((one for one in WORST_FIRST if count[one]), "not compared")
     counts = ", ".join(f"{count[one]} {one}" for one in WORST_FIRST if count[one])

@@ -1,11 +1,11 @@
 """The results of a benchmark as a JSON object: models, device, protocol and conditions.
 
-An object covers one device. It has the raw data of every run, so that all derived numbers can be
-recomputed. Values that a device does not report are null. Raw durations are in nanoseconds and
+An object covers one device. It contains the raw data of every run, so that all derived numbers can
+be recomputed. Values that a device does not report are null. Raw durations are in nanoseconds and
 frequencies in kHz, as they were read; derived durations are in milliseconds.
 
-A time from an emulated processor is not a latency: `latency` of every model is then null, and
-`emulated` has the times.
+A time from an emulated processor is not a latency: `latency` of every model is then null, and its
+times are in `emulated`.
 """
 
 from collections import Counter
@@ -109,7 +109,7 @@ class Protocol(FrozenModel):
         seed: random seed of the order of models, of the noise and of the bootstrap.
         half: whether floating-point files were computed in half precision where the processor or
             the accelerator supports it.
-        requires_full_acceleration: whether models failed unless the accelerator runs every
+        requires_full_acceleration: whether a model failed if the accelerator could not run every
             operator.
         npu_power: power mode of the NPU, as given to --npu-power; null elsewhere.
         frame_size: width and height of the measured camera frames; null if none were measured.
@@ -138,8 +138,8 @@ class InputUsed(FrozenModel):
     """The input of a model.
 
     Attributes:
-        source: "photograph", the bundled one, preprocessed as the model's metadata says; "noise";
-            or "random by the tool".
+        source: "photograph", the bundled photo, preprocessed as the model's metadata specifies;
+            "noise"; or "random by the tool".
         name: name of the tensor.
         dtype: NumPy name of the element type.
         shape: shape of the tensor.
@@ -170,16 +170,16 @@ class Accuracy(FrozenModel):
     """How close a file is to the model it was exported from, evaluated on a host, not the device.
 
     Attributes:
-        reference: description of what it was compared with.
-        inputs: inputs of both, as text.
+        reference: description of the model it was compared with.
+        inputs: description of the inputs of both models.
         agreement: share of positions (images in classification) with the same top class, 0..1;
             the lowest over several inputs.
         score: mIoU (top-1 in classification) in percent; null without ground truth.
         score_inputs: description of the inputs of the score.
         reference_score: score of the reference.
         difference_points: `score` - `reference_score`.
-        low_points: lower end of its 95 % interval; null if unknown.
-        high_points: upper end.
+        low_points: lower end of the 95 % interval of the difference; null if unknown.
+        high_points: upper end of that interval.
     """
 
     reference: str
@@ -237,10 +237,11 @@ class ModelFacts(FrozenModel):
 
 @dataclass(frozen=True)
 class ToolSummary:
-    """The times that an official tool reports, in milliseconds: no individual runs, so no interval.
+    """The times that an official tool reports, in milliseconds.
 
-    Values that it does not report are None; `std_ms` is the standard deviation, `memory_mb` the
-    peak of the process, or else its growth by the model.
+    It does not report individual runs, so there are no intervals. Values that it does not report
+    are None. `std_ms` is the standard deviation; `memory_mb` is the peak memory of the process or,
+    if that is not reported, the memory that the model adds.
     """
 
     runs: int
@@ -261,7 +262,7 @@ class FrameTimes(FrozenModel):
 
     Attributes:
         preparation_ms: resizing, normalization, conversion to the input's type.
-        inference_ms: including copies of the input to the runtime and of the output from it.
+        inference_ms: inference, including copying the input to the runtime and the output from it.
         post_processing_ms: time from the output to the mask, at the size of the part of the frame
             that the model sees; null if it does not produce a mask.
         frame_ms: all stages of a frame together, the latency that a user sees.
@@ -286,8 +287,10 @@ class Times(FrozenModel):
     Attributes:
         run: latency of one inference; null if an official tool measured, see `tool`.
         tool: latency that an official tool reports instead.
-        load_ms: median over rounds, from the file to ready to run; null if not measured.
-        first_inference_ms: median over rounds; null if not measured.
+        load_ms: time from opening the file until the model is ready to run, the median over
+            rounds; null if not measured.
+        first_inference_ms: time of the first inference, the median over rounds; null if not
+            measured.
         classes: latency of the arg-max at the size of the logits, in C, after the inference; null
             if the model does not return logits.
         mask: the same at the size of the input.
@@ -322,8 +325,9 @@ class Coverage(FrozenModel):
 
     Attributes:
         full: whether it ran every operator.
-        taken: number of operators it ran; null if the runtime does not report it, or if all.
-        left: number of operators the CPU ran, under the same conditions.
+        taken: number of operators it ran; null if it ran all, or if the runtime does not report
+            the number.
+        left: number of operators the CPU ran; null in the same cases.
     """
 
     full: bool
@@ -356,7 +360,7 @@ class ModelResult(FrozenModel):
 
     Attributes:
         id: id of the model in the raw data.
-        file: path as it was given.
+        file: path of the file, as it was given.
         bytes: size of the file.
         sha256: SHA-256 of the file.
         title: description of the model.
@@ -458,10 +462,10 @@ class Round(FrozenModel):
 
     Attributes:
         index: chronological index, from 0.
-        purpose: "check" for the process of a single model whose output was compared; "measure"; or
-            "prefix" for truncated-model timing, with the truncated models of one model and the
-            complete model, under separate ids; "sustain" for one model that ran for minutes; or
-            "energy" for a model that rested and ran alternately.
+        purpose: "check" for comparing the output of a single model; "measure" for latency; "prefix"
+            for truncated-model timing, with the truncated models of one model and the complete
+            model, under separate ids; "sustain" for one model that ran for minutes; "energy" for
+            one model with alternating phases of rest and work.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
@@ -477,7 +481,8 @@ class Round(FrozenModel):
         turn: index of a group of rounds with one round per setting; ratios between settings are
             computed within each group. Null if every round has all the models.
         frames: the timed runs of whole frames.
-        spans: the inferences of a run of minutes with the state of the device, at regular moments.
+        spans: for a sustained run or a measurement of energy, the inferences and the state of the
+            device, about every second or more often.
     """
 
     index: int
@@ -506,7 +511,7 @@ class Results(Document):
         command: the command line, to run it again.
         complete: whether everything requested was measured.
         stopped_by: what stopped the measurement.
-        problem: why it is not complete; null if it is.
+        problem: why the results are incomplete; null if they are complete.
         emulated: whether the device's processor is emulated, or its accelerator is emulated by
             software.
         device: properties of the device.

@@ -60,8 +60,8 @@ INSTALLED = {
     "litert": ("ai-edge-litert", "ai_edge_litert", "libLiteRt.so"),
     "onnxruntime": ("onnxruntime", "onnxruntime", "capi/libonnxruntime.so.*"),
 }
-"""Backend -> the package with its library for this computer, by its name for pip; the package's
-folder, and the pattern of the library's name in that."""
+"""Backend -> the package with its library for this computer, by its name for pip; the folder of the
+package, and a pattern for the file name of the library in that folder."""
 
 _LITERT_FOR_ANDROID = "litert_lm/liblitert-lm.so"
 

@@ -90,8 +90,8 @@ class PlannedPreparation:
     Attributes:
         levels_file: the input value for each level of 0 to 255, [channels, 256] in the type and
             channel order of the input: normalized, and quantized if the input is.
-        layout: "NHWC" or "NCHW", of the input.
-        color_order: "RGB", "BGR" or "GRAY", of the input.
+        layout: layout of the input, "NHWC" or "NCHW".
+        color_order: color order of the input, "RGB", "BGR" or "GRAY".
         interpolation: "bilinear" or "bicubic".
         scaled_size: height and width of the whole frame at the scale of the input, which is its
             center crop.
@@ -124,12 +124,12 @@ class PlannedPreparation:
 
 @dataclass(frozen=True)
 class PlannedActivity:
-    """Running the only model of a plan for some time, with the state of the device.
+    """Running the only model of a plan for some time, while the sensors of the device are read.
 
     Attributes:
         active_s: seconds of inferences in a cycle.
         idle_s: seconds without inferences before them, with the model loaded.
-        cycles: how often that is repeated.
+        cycles: number of cycles.
         sample_s: seconds between two readings of the sensors; an inference is never interrupted.
         frame_rate: frames per second that arrive; the newest one is processed, others are missed.
             None to start every inference at the end of the previous one.
@@ -232,7 +232,7 @@ class Plan:
             ONNX Runtime. LiteRT does not report a version, so it is copied to the record. For both,
             data layouts are checked by running a known model.
         models: models to measure, interleaved.
-        time_limit_s: the runner stops after this many seconds, whatever it is doing.
+        time_limit_s: the runner stops after this many seconds, in any state.
         threads: number of threads of one inference, 1 or more.
         cpus: processors that all threads are bound to; None leaves the choice to the system.
         seed: random seed of the order of the blocks.
@@ -243,8 +243,8 @@ class Plan:
         in_half: whether floating-point files are computed in float16, where the processor (Armv8.2,
             with XNNPACK) or the GPU supports it; for "litert".
         sysfs: folder with frequencies and temperatures.
-        plugin: library of the runtime for the NPU, like `library`; None if it is part of that.
-        options: options of the runtime for the NPU, by its own names.
+        plugin: library of the runtime for the NPU, like `library`; None if the runtime needs none.
+        options: options for the NPU, by the runtime's own names.
         frame: frame for models with a `preparation`; None if no model has one.
         activity: what to do with the only model after its blocks; None for nothing.
     """
@@ -272,14 +272,14 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.activity is not None and len(self.models) != 1:
-            raise UsageError(f"an activity is of one model, but there are {len(self.models)}.")
+            raise UsageError(f"an activity needs exactly one model, not {len(self.models)}.")
         if self.backend not in BACKENDS:
             raise unknown_name("backend of the runner", self.backend, BACKENDS)
         if self.accelerator not in ACCELERATORS[self.backend]:
             known = ACCELERATORS[self.backend]
             raise unknown_name(f"accelerator of {self.backend}", self.accelerator, known)
         if self.profile_runs and self.accelerator == "gpu":
-            raise UsageError("profile_runs needs a profile, which accelerator gpu does not have.")
+            raise UsageError("profile_runs needs a profiler, which accelerator gpu does not have.")
         _require_path("library", self.library)
         _require_path("sysfs", self.sysfs)
         if self.plugin is not None:
@@ -346,7 +346,7 @@ def _require_path(what: str, path: str) -> None:
 
 
 def _require_name(what: str, name: str) -> None:
-    # The runner opens names unchanged, so none may lead out of its folder.
+    # The runner opens files by these names, so that none may lead out of its folder.
     if not NAME.fullmatch(name) or name in (".", ".."):
         raise UsageError(
             f"{what} {name!r} is not valid in a plan. Allowed: 1 to 100 of the characters "

@@ -42,7 +42,7 @@ BUILT_IN = "com.microsoft.onnxruntime:onnxruntime-android-qnn"
 
 @dataclass(frozen=True)
 class NpuLibraries:
-    """Libraries for a phone besides the runtime's library.
+    """Libraries for a phone, in addition to the runtime's library.
 
     Attributes:
         files: libraries, under the names by which they load each other.

@@ -73,7 +73,7 @@ class Header(_Exact):
     """The first line of the runner's record.
 
     Attributes:
-        format: version of the lines; 1 in results of earlier versions, 2 of this runner.
+        format: version of the format: 1 in results of earlier versions, 2 from this runner.
         runner: version of the runner.
         target: target of the runner: "android-arm64", "linux-arm64", "linux-x86_64".
         pid: process of the runner on the device.
@@ -116,9 +116,9 @@ class Tensor(_Exact):
         name: name in the file; may be empty.
         dtype: NumPy name of the element type: "float32", "int8", ...
         shape: sizes of its axes.
-        bytes: its size.
-        scale: scale of a per-tensor quantized tensor: value = (integer - zero_point) * scale; else
-            None.
+        bytes: its size in bytes.
+        scale: scale of a per-tensor quantized tensor: value = (integer - zero_point) * scale; None
+            for other tensors.
         zero_point: see `scale`.
     """
 
@@ -136,9 +136,10 @@ class LoadedModel(_Exact):
 
     Attributes:
         id: its id in the plan.
-        load_ms: time from the file to ready to run, without the first inference.
-        first_inference_ms: the first of the warm-up runs.
-        warmup_ns: every warm-up run, including the first inference.
+        load_ms: time from opening the file until the model is ready to run, without the first
+            inference.
+        first_inference_ms: duration of the first warm-up run.
+        warmup_ns: duration of every warm-up run, including the first inference.
         input: the single input.
         outputs: the outputs, in the order of the model.
         fully_delegated: whether the delegate runs every operator; None if unknown.
@@ -173,13 +174,14 @@ class Block(_Exact):
         model: its id.
         index: chronological index among all blocks, from 0.
         round: index of the pass over all models; blocks of one pass can be paired.
-        settling_ns: the run before the timed ones, when caches have another model's data; None if
-            the previous block was of the same model.
-        durations_ns: every timed run.
+        settling_ns: duration of the run before the timed ones, while caches still contain another
+            model's data; None if the previous block was of the same model.
+        durations_ns: duration of every timed run.
         cpus: processor at the end of each timed run.
-        frequency_khz_before: clock of the processor the block started on; None if unknown.
-        frequency_khz_after: clock of the processor the block ended on.
-        temperature_c_before: the highest of the header's sensors; None if there are none.
+        frequency_khz_before: clock of the processor that the block started on; None if unknown.
+        frequency_khz_after: clock of the processor that the block ended on.
+        temperature_c_before: temperature of the hottest of the header's sensors; None if there are
+            none.
         temperature_c_after: the same, after the block.
         started_ns: start time on the device's monotonic clock.
         page_faults: page faults of the process during the timed runs, minor and major.
@@ -210,7 +212,7 @@ class PostProcessingRun(_Exact):
         model: its id.
         block: index of the preceding block.
         kind: "classes", at the size of the logits, or "mask", at the planned size.
-        durations_ns: every run, without the inference.
+        durations_ns: duration of every run, without the inference.
     """
 
     model: Text
@@ -228,7 +230,8 @@ class FrameRuns(_Exact):
         block: index of the preceding block.
         preparation_ns: time for every frame: resizing, normalization, conversion to the input's
             type.
-        inference_ns: including copies of the input to the runtime and of the output from it.
+        inference_ns: time for every inference, including copying the input to the runtime and the
+            output from it.
         post_processing_ns: time from the output to the mask; None if no mask was planned.
     """
 
@@ -263,18 +266,18 @@ class Span(_Exact):
         model: its id.
         index: chronological index among all spans, from 0.
         cycle: cycle of the plan, from 0.
-        is_idle: whether it is of the idle part of the cycle.
+        is_idle: whether it belongs to the idle part of the cycle.
         started_ns: start time on the device's monotonic clock.
-        ended_ns: when the sensors were read.
-        durations_ns: every inference that ended in it.
-        missed_frames: frames that were not processed because a newer one had arrived.
-        frequency_khz: clock of the processor at its end; None if unknown.
-        temperature_c: the highest of the header's sensors; None if there are none.
-        thermal_status: Android's thermal status, asked about once a second, 0 (none) to 6; None if
+        ended_ns: end time, when the sensors were read.
+        durations_ns: duration of every inference that ended in the span.
+        missed_frames: number of frames that were not processed because a newer one had arrived.
+        frequency_khz: clock of the processor at the end; None if unknown.
+        temperature_c: temperature of the hottest of the header's sensors; None if there are none.
+        thermal_status: Android's thermal status, read about once a second, 0 (none) to 6; None if
             unknown.
-        battery_current: current of the battery as the kernel reports it, by its documentation in
-            microampere; None if it cannot be read.
-        battery_voltage: its voltage, likewise in microvolt.
+        battery_current: current of the battery as the kernel reports it, in microamperes according
+            to the kernel's documentation; None if it cannot be read.
+        battery_voltage: voltage of the battery, likewise in microvolts.
     """
 
     model: Text
@@ -388,7 +391,7 @@ class Record:
     library_memory_bytes: int | None  # of the process, before any model
     peak_memory_bytes: int | None  # after that, with all models, without profiled runs
     complete: bool  # whether nothing is missing and nothing was altered
-    problem: str | None  # why it is not complete, in one line without a full stop
+    problem: str | None  # why it is not complete, in one line without a final period
     status: int | None  # exit status the runner announced, if it did
 
 
@@ -465,7 +468,7 @@ class RecordReader:
         """Check that a line is consistent with those before it."""
         is_first = not self._items
         if isinstance(item, Header) != is_first and not (is_first and isinstance(item, _Error)):
-            raise ValueError("the header has to be the first line, and only that")
+            raise ValueError("the header has to be the first line, and no other line")
         if isinstance(item, LoadedModel):
             if item.id in self._models:
                 raise ValueError(f"the model {item.id!r} appears twice")

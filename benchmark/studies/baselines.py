@@ -37,7 +37,7 @@ def read_baselines(path: Path) -> tuple[Source, ...]:
 
 
 def baseline_of(device: DeviceFacts, baselines: Sequence[Source]) -> Source | None:
-    """Return the older results for a device; those of a single benchmark are for any device."""
+    """Return the older results of a device; a single benchmark is returned for any device."""
     if len(baselines) == 1:
         return baselines[0]
     return next((one for one in baselines if one.results.device.is_same(device)), None)

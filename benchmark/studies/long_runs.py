@@ -1,4 +1,4 @@
-"""What studies of runs of minutes have in common: --sustain and --energy."""
+"""Common parts of the studies that run each model for minutes: --sustain and --energy."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -117,4 +117,4 @@ def print_long_runs(
     for warning in results.warnings:
         console.print(f"warning: {warning}", style="bold yellow", soft_wrap=True)
     if results.problem is not None:
-        console.print(f"not complete: {results.problem}", style="bold red", soft_wrap=True)
+        console.print(f"incomplete: {results.problem}", style="bold red", soft_wrap=True)

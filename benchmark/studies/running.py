@@ -47,7 +47,7 @@ def measure_quietly(study: Study) -> tuple[Results, ...]:
         The results of every device.
 
     Raises:
-        UsageError, SeaformerError: as `run_study`.
+        UsageError, SeaformerError: as for `run_study`.
         KeyboardInterrupt: Ctrl-C; the measurements so far are in the folder.
     """
     devices = _select(study).devices

@@ -115,7 +115,8 @@ class Study(ABC):
 
     Attributes:
         request: the validated request.
-        compared: plural noun for the compared items, if all have to be on one device; else empty.
+        compared: plural noun for the items that are compared, if all of them have to be measured on
+            one device; else empty.
         does_without: whether models that cannot be exported are omitted.
         records_failures: whether a benchmark that measures nothing is a result, not an error.
     """
@@ -130,7 +131,7 @@ class Study(ABC):
 
     @property
     def file_names(self) -> Sequence[str]:
-        """Names of its files besides its benchmarks' files."""
+        """Names of the files that it writes in addition to those of its benchmarks."""
         return ()
 
     @abstractmethod
@@ -142,7 +143,7 @@ class Study(ABC):
         """
 
     def settings(self, device: Device) -> Sequence[Setting]:  # noqa: ARG002
-        """Return the settings of its single model on a device; empty for the request's setting.
+        """Return the settings to measure its single model with; empty for the request's setting.
 
         Raises:
             UsageError: the device has no settings to compare.

@@ -4,8 +4,8 @@ Positions are in percent of the plot, see `scale`. For screen readers, a plot ha
 description. Its points are images with the exact values, and can be reached with the pointer and
 the arrow keys. The page has a table of the plot's numbers.
 
-Colors do not run out: beyond the colors of the theme they are repeated, with stripes in areas,
-dashes in lines, and other shapes of points.
+If there are more items than colors in the theme, colors are repeated, with stripes in areas, dashes
+in lines, and other shapes of points.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ _SHAPES = ("", "square", "hollow", "hollow square", "bullseye", "bullseye square
 """CSS classes of the shapes of points, each for as many colors as the theme has."""
 
 MAX_POINTS = 400
-"""Largest number of points with their own values in a row; more would enlarge the page."""
+"""Largest number of points with their own values in a row; more would make the page large."""
 
 Position = tuple[float, float]
 

@@ -31,8 +31,8 @@ def compared(name: str, base: str, ratio: Ratio, margin: float = 0.0) -> str:
         margin: relative difference that intervals do not cover.
 
     Returns:
-        "A is 1.23x (1.20 to 1.26) as fast as B.", or that no difference can be stated: the interval
-        contains 1, or a ratio within the margin, or there were too few rounds.
+        "A is 1.23x (1.20 to 1.26) as fast as B.", or that no difference can be stated, because the
+        interval contains 1 or a ratio within the margin, or because there were too few rounds.
     """
     verdict = ratio.verdict(margin)
     if verdict == "faster":
@@ -55,7 +55,7 @@ def changed_latency(name: str, one: str, base: str, ratio: Ratio, margin: float)
 
     Returns:
         "M is 1.23x (1.20 to 1.26) as fast now as before.", "M takes 1.23x (1.20 to 1.26) as long
-        now as before.", or that no difference can be stated, as `compared`.
+        now as before.", or that no difference can be stated, as for `compared`.
     """
     verdict = ratio.verdict(margin)
     if verdict == "faster":
@@ -127,7 +127,7 @@ def changed(
         ends: ends of its 95 % interval; None if there is none.
 
     Returns:
-        Words without a full stop, such as "0.30 points of mIoU below a.onnx (0.10 to 0.50)".
+        Words without a final period, such as "0.30 points of mIoU below a.onnx (0.10 to 0.50)".
     """
     if difference is None:
         return f"no {score} to compare with {base}"

@@ -7,20 +7,20 @@ sqrt(5) times too narrow. The bootstrap therefore draws whole rounds with replac
 bootstrap), and takes the median of all runs that it drew: the interval covers the variance between
 rounds, within rounds, and any mixture of both.
 
-**Interval.** The percentiles of the resampled medians. With few rounds, these are too narrow, so
-they are expanded as Hesterberg proposes (The American Statistician 69:4, 2015, p. 371): with the
-quantiles of Student's t with `rounds - 1` degrees of freedom, times sqrt(rounds / (rounds - 1)),
-instead of normal quantiles. BCa, scipy's default, corrects by a jackknife, which is
-not consistent for a median. In a simulation with 10 rounds of 5 runs, whatever the share of the
-variance between rounds, the expanded interval contains the true value in 94 to 97 of 100 cases (92
-to 94 with 5 rounds), the plain interval in 89 to 94, and an interval that treats all runs as
-independent in as few as 66.
+**Interval.** The ends are percentiles of the resampled medians. With few rounds, this interval is
+too narrow, so it is expanded as Hesterberg proposes (The American Statistician 69:4, 2015, p. 371):
+with the quantiles of Student's t with `rounds - 1` degrees of freedom, times
+sqrt(rounds / (rounds - 1)), instead of normal quantiles. BCa, scipy's default, corrects by a
+jackknife, which is not consistent for a median. In simulations with 10 rounds of 5 runs and any
+share of the variance between rounds, the expanded interval contains the true value in 94 to 97 of
+100 cases (92 to 94 with 5 rounds), the plain interval in 89 to 94, and an interval that treats all
+runs as independent in as few as 66.
 
 **Pairs.** Models of one benchmark are compared round by round: drift of clock frequency and
 temperature affects both models alike and cancels in the ratio of their medians in that round. The
 ratio is the median of those ratios, with the same bootstrap over rounds for the interval.
 Benchmarks made at different times have no rounds in common: their rounds are drawn separately, and
-the ratio is that of the medians.
+the ratio is the ratio of the medians.
 
 **Images.** Images are independent and numerous: they are drawn individually, and the plain
 percentiles are used. Most scores are functions of sums over images. Average precision, which ranks
@@ -270,7 +270,7 @@ def interval_over_images(
 
 
 def draw_images(images: int, seed: int) -> Floats:
-    """Draw as many images as there are, with replacement, for scores that sums do not determine.
+    """Draw all images with replacement, for scores that are not functions of sums over images.
 
     Returns:
         How often each image is drawn in each resample, [`IMAGE_RESAMPLES`, images].

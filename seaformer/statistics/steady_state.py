@@ -7,7 +7,7 @@ is the last possible cut, because the series then still changes, or if the two h
 remains differ by more than `TOLERANCE` and by more than their noise, because it changed later.
 
 **What is summarized.** Always the second half of the series. The cut itself depends on the noise,
-and leaves the end of a slow approach: in a simulation of a phone that settles within 25 of 300
+and keeps the end of a slow approach: in a simulation of a phone that settles within 25 of 300
 seconds, an interval of everything after the cut covered the true median in 88 of 100 cases.
 
 **Interval.** Neighboring measurements are correlated, because a governor raises and lowers the
@@ -25,7 +25,7 @@ import numpy as np
 from seaformer.statistics.bootstrap import Floats, Rounds, Summary, interval_of_medians, summarize
 
 BATCHES = 10
-"""Number of batches, if there are as many measurements."""
+"""Number of batches, if there are at least as many measurements."""
 
 MIN_STEADY = 5
 """Smallest number of measurements of a steady state."""
@@ -37,7 +37,7 @@ TOLERANCE = 0.02
 """Difference of the means of the halves of a steady state that is always tolerated, as a share."""
 
 STANDARD_ERRORS = 3.0
-"""The same in standard errors of the difference: less can be noise."""
+"""Tolerance in standard errors of that difference: smaller differences can be noise."""
 
 
 def onset(values: Sequence[float]) -> int | None:
@@ -61,7 +61,7 @@ def summarized(count: int) -> int:
 
 
 def batches(runs: Sequence[Floats]) -> Rounds:
-    """Join the runs of consecutive periods into `BATCHES` batches, or one per period if few.
+    """Join the runs of consecutive periods into `BATCHES` batches, or one per period if fewer.
 
     Periods without runs are omitted.
     """

@@ -315,7 +315,7 @@ def test_a_runtime_without_qnn_is_reported(
     assert "QNN execution provider is not" in npu
 
 
-def test_the_legend_is_drawn_beside_the_overlay(ran: Callable[[str], AppRun]) -> None:
+def test_the_legend_is_drawn_next_to_the_overlay(ran: Callable[[str], AppRun]) -> None:
     model = ran("float")
     overlay = read_image(model.folder / "overlay.png")
     assert np.array_equal(overlay, blend(model.image, model.mask, model.metadata.palette, 0.5))

@@ -1,7 +1,7 @@
 """seaformer-benchmark on this computer: the real runner, runtimes and files, and simulated faults.
 
-Only the official tool has a stand-in, a script that prints what a real one printed: no registry has
-the binary. It shows that the command line, the launcher and the results fit together.
+Only the official tool has a stand-in, because no package registry has its binary: a script that
+prints what a real one printed. It shows that command line, launcher and results fit together.
 """
 
 import json
@@ -329,7 +329,7 @@ def test_a_device_that_measures_nothing_does_not_stop_the_others(
 
 
 class UnreachableComputer(Host):
-    """Is disconnected."""
+    """Behaves like a phone that is disconnected."""
 
     def facts(self) -> None:  # type: ignore[override]
         raise SeaformerError("The phone is disconnected.")
@@ -434,7 +434,7 @@ def test_results_are_overwritten_only_by_force(finished: tuple[Result, Path], tf
         (["{model}", "--output", "{text}"], 2, "is not a folder"),
         (["{model}", "--device", "host", "--output", "/proc/seaformer"], 2, "is not writable"),
         (["{model}", "--threads", "200", "--device", "host"], 2, "200 threads do not fit"),
-        (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores 'fast'"),
+        (["{model}", "--cores", "fast", "--device", "host"], 2, "--cores is 'fast'"),
         (["--runs", "5"], 2, "no MODEL was given"),
     ],
 )

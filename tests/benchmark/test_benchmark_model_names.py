@@ -16,7 +16,7 @@ def command(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def test_a_named_network_is_exported_and_measured_beside_a_file(
+def test_a_named_network_is_exported_and_measured_next_to_a_file(
     users_export: Path, tmp_path: Path
 ) -> None:
     file, folder = next(users_export.glob("*.onnx")), tmp_path / "out"

@@ -76,7 +76,7 @@ def test_a_model_of_any_name_is_measured_and_verified_and_no_files_are_left(
     assert one.frame.frame_ms.runs == 2
     assert "frames of 160x90" in ended.output
     assert one.input.source == "photograph"
-    # Equal results, in spite of another processor and another LiteRT.
+    # The results are equal in spite of another processor and another LiteRT.
     assert one.parity is not None
     assert one.parity.passed
     assert one.parity.agreement == 1.0

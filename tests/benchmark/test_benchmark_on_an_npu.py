@@ -1,7 +1,7 @@
 """Benchmarks on a Snapdragon's NPU, as far as they can be tested without a phone.
 
-Here the runner computes on Qualcomm's emulator. On the loopback phone it reaches what refuses: the
-chip, FastRPC, the user's libraries, and last ONNX Runtime itself, which takes no empty library.
+On this computer, the runner computes on Qualcomm's emulator. The loopback phone is refused for its
+chip, FastRPC or libraries, and finally by ONNX Runtime itself, which loads no empty library.
 """
 
 import hashlib
@@ -247,4 +247,4 @@ def test_messages_of_drivers_are_explained(output, meaning):
 
 
 def test_other_messages_are_unchanged():
-    assert find_npu_fault("the time limit passed while warming a model up") is None
+    assert find_npu_fault("the time limit was reached while warming a model up") is None

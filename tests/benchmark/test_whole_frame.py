@@ -218,8 +218,8 @@ def test_the_stages_of_every_frame_are_timed_after_each_block(tmp_path: Path) ->
     ("change", "message"),
     [
         ("levels", "has 3071 bytes, not 256 values of 4 for each of 3 channels"),
-        ("frame", "it should have 90 x 160 x 3"),
-        ("layout", "takes an image that differs from the planned one"),
+        ("frame", "but 90 x 160 x 3 are expected"),
+        ("layout", "does not match the planned image"),
     ],
 )
 def test_files_that_do_not_fit_the_plan_are_refused(

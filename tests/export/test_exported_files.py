@@ -93,7 +93,7 @@ def test_names_of_the_files(tiny_export: Path, users_export: Path) -> None:
     assert written == [f"make_network_100x144_fp32{suffix}" for suffix in suffixes]
 
 
-def test_embedded_json_equals_the_json_beside_the_file(file: Path) -> None:
+def test_embedded_json_equals_the_json_next_to_the_file(file: Path) -> None:
     beside = json_beside(file)
     described = beside.pop("file")
     assert beside == json_inside(file)

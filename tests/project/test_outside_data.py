@@ -1,4 +1,4 @@
-"""Every parser of outside data raises only our own errors, whatever the data.
+"""Every parser of outside data raises only our own errors, for any data.
 
 Real samples are truncated, altered and replaced. Tested further elsewhere: members of JSON
 files (seaformer/artifact/test_json_inputs.py), what devices print, the record and the plan of the
@@ -105,7 +105,7 @@ FORMATS = {
 def image(format: str, mode: str = "RGB") -> bytes:
     file = io.BytesIO()
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned
+    exif[0x0112] = 6  # rotated
     more = {} if format in ("BMP", "GIF", "PPM") else {"exif": exif}
     Image.fromarray(COLORS % CLASSES).convert(mode).save(file, format, **more)
     return file.getvalue()

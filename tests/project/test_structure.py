@@ -1,7 +1,7 @@
 """The structure of the code: no import cycles between files or folders, and unique file names.
 
-A folder is a directory with only its direct modules. Every import counts, also inside functions and
-for type checkers only.
+The modules of a folder are those directly in it, without its subfolders. Every import counts, even
+inside functions and for type checkers only.
 """
 
 import ast
@@ -57,7 +57,7 @@ MODULES = _modules()
 
 
 def _imported(source: str, modules: Iterable[str]) -> Iterator[str]:
-    """Yield the modules among these that a source imports, anywhere in it."""
+    """Yield those of the modules that a source imports, anywhere in it."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -90,7 +90,7 @@ def _cycles(graph: Graph) -> list[set[str]]:
     reached = {node: _reachable(graph, node) for node in graph}
     found: list[set[str]] = []
     for node in graph:
-        if node in reached[node] and not any(node in circle for circle in found):
+        if node in reached[node] and not any(node in cycle for cycle in found):
             found.append({other for other in reached[node] if node in reached.get(other, ())})
     return found
 
@@ -155,7 +155,7 @@ def test_every_import_counts(source: str) -> None:
     assert list(_imported(source, ("a", "a.b"))) == ["a.b"]
 
 
-def test_circles_are_found() -> None:
+def test_cycles_are_found() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
     assert _cycles(graph) == [{"b", "c"}]
     assert _cycles({"a": {"a"}}) == [{"a"}]

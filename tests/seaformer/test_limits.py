@@ -83,7 +83,7 @@ ENDLESS = [
     *((answer, LISTING) for answer in ANSWERS[1:]),
     *((answer, one) for answer in ANSWERS[1:] for one in COMMANDS[1:]),
 ]
-"""Every answer with every command; those of the sample have every answer and every command."""
+"""Every answer with every command; the first ones, the sample, cover all answers and commands."""
 
 
 @pytest.mark.parametrize(("answered", "ran"), sampled(ENDLESS, len(COMMANDS) + len(ANSWERS) - 1))

@@ -1,6 +1,6 @@
 """Measurements are saved, however a benchmark ends: by signals, full disks or faults.
 
-On this computer, with a model of microseconds.
+The benchmarks run on this computer, with a model whose inference takes microseconds.
 """
 
 import shutil

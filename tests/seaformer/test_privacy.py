@@ -1,4 +1,4 @@
-"""No process sends data to anyone, whatever the user's environment variables are."""
+"""No process sends data to anyone, regardless of the user's environment variables."""
 
 import subprocess
 import sys

@@ -303,7 +303,7 @@ class KillingComputer(FailingComputer):
 
 
 class UnpluggedComputer(FailingComputer):
-    """Is disconnected."""
+    """Is disconnected in its third measured block."""
 
     def fail(self, pid: int) -> None:
         raise Unplugged(f"The phone is disconnected from process {pid}.")

@@ -1,4 +1,4 @@
-"""A tiny detection model with its metadata beside it, as an export writes them."""
+"""A tiny detection model with its metadata next to it, as an export writes them."""
 
 import json
 from pathlib import Path

@@ -234,7 +234,7 @@ def names(folder: Path) -> list[str]:
 
 
 def read_metadata(file: Path) -> Metadata:
-    """Read the description inside an exported file, or beside it."""
+    """Read the description inside an exported file, or next to it."""
     with open_session(file, isolated=False) as session:
         metadata = session.metadata
     assert isinstance(metadata, Metadata)

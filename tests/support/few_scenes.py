@@ -1,4 +1,4 @@
-"""The first procedural scenes of a split, for trainings of seconds."""
+"""The first procedural scenes of a split, for training runs of seconds."""
 
 import itertools
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class FewScenes:
 
 @dataclass(frozen=True)
 class InterruptedScenes(FewScenes):
-    """Scenes; one of the readings, counted from 1, is interrupted by Ctrl-C."""
+    """Raises KeyboardInterrupt at one of the readings, which are counted from 1."""
 
     interrupted: int = 1
     readings: Iterator[int] = field(default_factory=lambda: itertools.count(1))

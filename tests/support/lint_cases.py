@@ -1,6 +1,6 @@
 """One-operator files on which LiteRT's GPU accelerator fails, and similar ones that it supports.
 
-Each row was measured; `test_lint.py` measures them again if there is a driver.
+Each case was verified on the accelerator; `test_lint.py` verifies them again if there is a driver.
 """
 
 import itertools
@@ -209,7 +209,7 @@ FAULTY = dict(_element_wise(is_correct=False)) | {
     "slice that drops an axis": _sliced(shrinkAxisMask=1),
     "fused sign bit": Case("ADD", (_IMAGE, _IMAGE), {"fusedActivationFunction": 5}),
 }
-"""Name -> operator that the accelerator computes wrongly, refuses or crashes on, in fp32."""
+"""Name -> operator that the accelerator computes incorrectly, refuses or crashes on, in fp32."""
 
 CORRECT = dict(_element_wise(is_correct=True)) | {
     "computed operand of batch 4": Case("MUL", (input_tensor(1, 6, 8), input_tensor(4, 1, 8))),

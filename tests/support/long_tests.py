@@ -1,4 +1,4 @@
-"""Tests that `make check` leaves out, by their durations in a run of `make test`.
+"""Tests that `make check` skips because they took long in a run of `make test`.
 
     python -m long_tests build/durations.xml    # `make long-tests` creates both
 
@@ -16,7 +16,7 @@ from locations import TESTS
 LIST = TESTS / "long_tests.txt"
 
 MAX_DURATION_S = 0.6
-"""A test function with all its cases is long above this."""
+"""A test function is long if all its cases together take more than this."""
 
 
 def function_of(node_id: str) -> str:

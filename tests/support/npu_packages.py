@@ -28,7 +28,7 @@ def write_sdk(
     version: str = QNN,
     plugins: Sequence[str] = (PLUGIN, DISPATCH_LIBRARY),
 ) -> Path:
-    """Write the layout of Qualcomm's SDK, with the runtimes' NPU libraries beside it."""
+    """Write the layout of Qualcomm's SDK, with the runtimes' NPU libraries next to it."""
     android = folder / "lib" / "aarch64-android"
     for name in HOST_FILES:
         write_library(android / name, version=version)
@@ -42,7 +42,7 @@ def write_sdk(
 
 
 def write_aars(folder: Path) -> Path:
-    """Write the layout of Android packages that were unpacked beside each other."""
+    """Write the layout of Android packages that were unpacked next to each other."""
     runtime = folder / "qnn-runtime" / "jni" / "arm64-v8a"
     for name in HOST_FILES:
         write_library(runtime / name)

@@ -117,7 +117,7 @@ def whole_frames(results: Results) -> Results:
 
 
 def started_anew(results: Results) -> Results:
-    """Let every round be a process that loads its first model anew."""
+    """Add the header of a new process to every round, for the cold starts."""
     header = Header(
         format=2, runner="1.0.0", target="android-arm64", pid=1, backend="litert",
         runtime_version="2.1", library_load_ms=12.0, threads=1, cpus=(7,), seed=0,
@@ -385,7 +385,7 @@ def energy(path: Path) -> None:
 
 
 def blame(path: Path) -> None:
-    """A phone that computes one operator wrong."""
+    """A phone that computes one operator incorrectly."""
     phone = results_of()
 
     def tensor(value: float, agrees: bool) -> TensorAgreement:

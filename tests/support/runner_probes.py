@@ -1,6 +1,6 @@
-"""Writes the models whose outputs the runner knows: `python runner_probes.py FOLDER`.
+"""Writes the known models of the runner, whose outputs it checks: `python runner_probes.py FOLDER`.
 
-They are committed in benchmark/runner/src, as the runner is also built without onnx and LiteRT.
+They are committed in benchmark/runner/src, so that building the runner needs no onnx or LiteRT.
 Both take x, float32 [1, 2, 3, 5]. probe.onnx returns x + 1.5, and probe.tflite returns
 round(x / 0.25) - 3 as int8 [1, 2, 3, 5] with scale 0.25 and zero point -3.
 """

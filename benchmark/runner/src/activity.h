@@ -1,4 +1,4 @@
-/* Running one model for a planned time, with the state of the device at regular moments. */
+/* Running one model for a planned time, while the sensors of the device are read regularly. */
 #pragma once
 
 #include "plan.h"

@@ -417,7 +417,7 @@ static void probe(void) {
     require(!known.input.is_quantized && known.outputs[0].is_quantized &&
                 known.outputs[0].scale == 0.25f && known.outputs[0].zero_point == -3,
             "its quantization");
-    require(answers(&known), "its answer");
+    require(answers(&known), "its output");
     probe_events(&known);
     unload(&known);
 }
@@ -435,7 +435,7 @@ static void probe_gpu(void) {
              status);
     prepare(m, 1, &known);
     if (!known.is_fully_delegated || !answers(&known))
-        fail(STATUS_NO_ACCELERATOR, "the GPU computes a known model wrongly: its driver is at "
+        fail(STATUS_NO_ACCELERATOR, "the GPU computes a known model incorrectly: its driver has a "
              "fault");
     unload(&known);
 }
@@ -469,7 +469,7 @@ static const char *open_library(const plan *planned) {
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
     find_functions(load_library(planned->library));
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
-        "it is of a version that this runner does not know");
+        "this runner does not support its version");
     require(CreateEnvironment(on_gpu || is_on_npu, &folder, &environment) == OK, "the environment");
     probe();
     if (on_gpu) {

@@ -79,6 +79,6 @@ int main(int argc, char **argv) {
     measure(&planned, with);
     stop_watching();
     report_end();
-    /* Not exit(): the runtimes no longer need to clean up. */
+    /* Not exit(): the runtimes do not need to clean up. */
     _exit(STATUS_DONE);
 }

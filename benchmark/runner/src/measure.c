@@ -69,7 +69,7 @@ static char *read_inputs(const subject *s) {
     size_t size;
     char *bytes = read_file(s->planned->input, &size);
     if (size != (size_t)s->planned->inputs * s->loaded.input.bytes)
-        fail(STATUS_BAD_PLAN, "the input '%s' has %zu bytes, model %s takes %zu",
+        fail(STATUS_BAD_PLAN, "the input '%s' has %zu bytes, but model %s expects %zu",
              s->planned->input, size, s->planned->id,
              (size_t)s->planned->inputs * s->loaded.input.bytes);
     return bytes;
@@ -122,7 +122,7 @@ static uint8_t *read_frame(const plan *planned) {
     if (planned->frame == NULL) return NULL;
     uint8_t *frame = (uint8_t *)read_file(planned->frame, &size);
     if (size != (size_t)planned->frame_height * (size_t)planned->frame_width * 3)
-        fail(STATUS_BAD_PLAN, "the frame '%s' has %zu bytes, it should have %d x %d x 3",
+        fail(STATUS_BAD_PLAN, "the frame '%s' has %zu bytes, but %d x %d x 3 are expected",
              planned->frame, size, planned->frame_height, planned->frame_width);
     return frame;
 }

@@ -251,7 +251,7 @@ static void open_npu(const plan *planned, const api_base *base) {
     if (planned->plugin != NULL) {
         table = base->get_api(PLUGINS);
         if (table == NULL)
-            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s takes no plugin %s: it needs 1.22",
+            fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s cannot load %s, which needs 1.22",
                  base->get_version(), planned->plugin);
         find_plugin_functions(table);
         now("loading the QNN provider", STATUS_NO_ACCELERATOR, "it does not fit the runtime");
@@ -473,7 +473,7 @@ static void probe(void) {
     set_input(&known, x);
     for (int i = 0; i < 2; i++) run(&known);
     const float *y = borrow_output(&known, 0);
-    for (int i = 0; i < PROBE_ELEMENTS; i++) require(y[i] == x[i] + 1.5f, "its answer");
+    for (int i = 0; i < PROBE_ELEMENTS; i++) require(y[i] == x[i] + 1.5f, "its output");
     unload(&known);
 }
 
@@ -491,12 +491,12 @@ static const char *open_library(const plan *planned) {
         fail(STATUS_NO_LIBRARY, "its telemetry cannot be switched off: %s", strerror(errno));
     *(void **)&get_base = find_function(load_library(planned->library), "OrtGetApiBase");
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,
-        "it is of a version that this runner does not know");
+        "this runner does not support its version");
     const api_base *base = get_base();
     const char *found = base->get_version();
     if (strcmp(version, "any") != 0 && strcmp(version, found) != 0)
-        fail(STATUS_WRONG_RUNTIME, "the library is ONNX Runtime %.50s; planned is %s", found,
-             version);
+        fail(STATUS_WRONG_RUNTIME, "the library is ONNX Runtime %.50s, but the plan needs %s",
+             found, version);
     void *const *table = base->get_api(API_VERSION);
     if (table == NULL)
         fail(STATUS_WRONG_RUNTIME, "ONNX Runtime %.50s does not have the API of version %d",

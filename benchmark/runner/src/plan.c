@@ -40,7 +40,7 @@ static void read_cpus(plan *to, char *value) {
         if (to->cpu_count == MAX_CPUS) fail(STATUS_BAD_PLAN, "plan: too many cpus");
         to->cpus[to->cpu_count++] = (int)integer("cpus", cpu, 0, MAX_CPUS - 1);
     }
-    if (to->cpu_count == 0) fail(STATUS_BAD_PLAN, "plan: cpus names none");
+    if (to->cpu_count == 0) fail(STATUS_BAD_PLAN, "plan: cpus lists no processor");
 }
 
 /* Reads the height and the width that a line ends with. */
@@ -165,7 +165,7 @@ static void check(const plan *read) {
         !read->model_count)
         fail(STATUS_BAD_PLAN, "plan: something is missing");
     if (read->activity.cycles > 0 && read->model_count > 1)
-        fail(STATUS_BAD_PLAN, "plan: an activity is of one model");
+        fail(STATUS_BAD_PLAN, "plan: an activity needs exactly one model");
     for (int i = 0; i < read->model_count; i++)
         if (!read->models[i].file || !read->models[i].input)
             fail(STATUS_BAD_PLAN, "plan: model %s has no file or no input", read->models[i].id);
@@ -190,7 +190,7 @@ void plan_read(const char *path, plan *to) {
         } else if (key == NULL) fail(STATUS_BAD_PLAN, "plan: line %d is empty", number + 1);
         else if (strcmp(key, "end") == 0) ended = 1;
         else if (!read_of_run(to, key, line) && !read_of_model(to, key, line))
-            fail(STATUS_BAD_PLAN, "plan: line %d says '%.50s', which is unknown", number + 1,
+            fail(STATUS_BAD_PLAN, "plan: line %d has the unknown key '%.50s'", number + 1,
                  key);
     }
     if (!ended) fail(STATUS_BAD_PLAN, "plan: it does not end with 'end'");

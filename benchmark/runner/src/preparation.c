@@ -171,7 +171,8 @@ void preparation_prepare(preparation *to, const planned_model *planned, const ui
     size_t size;
     if (input->rank != 4 || shape[0] != 1 || shape[is_first ? 1 : 3] != channels ||
         height > planned->scaled_height || width > planned->scaled_width)
-        fail(STATUS_BAD_PLAN, "model %s takes an image that differs from the planned one", planned->id);
+        fail(STATUS_BAD_PLAN, "the input of model %s does not match the planned image",
+             planned->id);
     *to = (preparation){.frame = frame,
                         .frame_height = frame_height,
                         .frame_width = frame_width,

@@ -20,7 +20,7 @@ static char *text; /* text of that line */
 static size_t length, capacity;
 static int needs_comma;
 
-static const char *volatile doing = "starting", *volatile crash_reason = "of an unknown reason";
+static const char *volatile doing = "starting", *volatile crash_reason = "unknown reason";
 static volatile int crash_status = STATUS_BAD_PLAN;
 static volatile sig_atomic_t is_writing, is_late;
 
@@ -269,7 +269,7 @@ static void out_of_time(int number) {
         fcntl(lines_to, F_SETFL, O_NONBLOCK);
         return;
     }
-    leave(STATUS_OUT_OF_TIME, "the time limit passed", 0, NULL);
+    leave(STATUS_OUT_OF_TIME, "the time limit was reached", 0, NULL);
 }
 
 void guard(int64_t time_limit_ms) {

@@ -33,7 +33,7 @@ void report_open(void);
 void line_begin(const char *type);
 void line_end(void);
 
-/* Unknown numbers are written as null: a negative integer (but see line_integer), a NaN. */
+/* Unknown numbers are written as null: NaN, and negative integers except by line_integer. */
 void line_text(const char *key, const char *value);
 void line_count(const char *key, int64_t value);
 void line_integer(const char *key, int64_t value); /* may be negative */

@@ -17,7 +17,7 @@ void *load_library(const char *path) {
 void *find_function(void *library, const char *name) {
     void *function = dlsym(library, name);
     if (function == NULL)
-        fail(STATUS_NO_LIBRARY, "the runtime has no function %s: it is of another version", name);
+        fail(STATUS_NO_LIBRARY, "the runtime has no function %s: it has another version", name);
     return function;
 }
 
@@ -38,7 +38,8 @@ void measure_tensor(tensor *of, const char *what, const char *file) {
         fail(STATUS_NO_MODEL, "%s has an %s of a type that is not supported", file, what);
     for (int i = 0; i < of->rank; i++) {
         if (of->shape[i] < 1)
-            fail(STATUS_NO_MODEL, "%s has an %s of no fixed size: export it with one", file, what);
+            fail(STATUS_NO_MODEL, "%s has an %s without a fixed size: export it with one", file,
+                 what);
         if (elements > (uint64_t)1 << 40 || of->shape[i] > (int64_t)1 << 31)
             fail(STATUS_NO_MODEL, "%s has an %s that is too large", file, what);
         elements *= (uint64_t)of->shape[i];

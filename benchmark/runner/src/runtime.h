@@ -64,7 +64,7 @@ typedef struct {
 
 extern const runtime litert, onnxruntime;
 
-/* Loads a library, or fails; a name without a slash is one in the current folder. */
+/* Loads a library, or fails; a name without a slash refers to the current folder. */
 void *load_library(const char *path);
 
 /* Finds a function, or fails. */

@@ -173,7 +173,7 @@ static int read_zone(int zone, double *celsius) {
     if (!read_line(path, value, sizeof value)) return 0;
     const double number = strtod(value, &end);
     if (end == value) return 0;
-    /* Thousandths by the kernel's documentation; some vendors give whole degrees. */
+    /* Thousandths, according to the kernel's documentation; some vendors give whole degrees. */
     *celsius = fabs(number) >= 1000 ? number / 1000 : number;
     /* Sensors that are off report values far from any temperature. */
     return *celsius > -40 && *celsius < 200;
@@ -265,7 +265,7 @@ disturbances count_disturbances(void) {
 
 static int64_t peak_before = -1; /* a peak that could not be reset */
 
-/* Bytes, by the name in /proc/self/status; negative if the system does not report it. */
+/* Returns the bytes of an entry of /proc/self/status; negative if the system does not report it. */
 static int64_t memory_bytes(const char *name) {
     char status[8192];
     if (!read_small("/proc/self/status", status, sizeof status)) return -1;

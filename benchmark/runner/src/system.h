@@ -24,7 +24,7 @@ void *allocate(size_t count, size_t size);
 /* Reads a file and appends a 0, or fails. */
 char *read_file(const char *path, size_t *size);
 
-/* Appends to a file, which is truncated first if `fresh`; or fails. */
+/* Appends to a file, or overwrites it if `fresh`; fails if it cannot be written. */
 void write_file(const char *path, const void *bytes, size_t size, int fresh);
 
 /* ---- Processors ---- */

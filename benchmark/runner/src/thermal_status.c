@@ -15,7 +15,7 @@ enum { READS = 0, WRITES = 1 };
 
 static const int64_t ask_again_ns = 900000000;
 
-/* The shell answers every line with one line, and ends with the pipe. */
+/* The shell replies to every line with one line, and ends when the pipe is closed. */
 static char script[] =
     "while read -r _; do timeout 4 dumpsys thermalservice | grep -m 1 'Thermal Status:'"
     " || echo unknown; done 2>/dev/null";

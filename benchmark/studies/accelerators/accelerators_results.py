@@ -63,7 +63,7 @@ class AcceleratorResults(StudyDocument):
     Attributes:
         warnings: caveats about the numbers.
         rows: results of the accelerators, in the order of the table.
-        problem: why it is not complete; null if it is.
+        problem: why it is incomplete; null if it is complete.
     """
 
     warnings: tuple[str, ...]

@@ -122,7 +122,7 @@ class AcceleratorsStudy(DocumentStudy[AcceleratorResults]):
             if folder in measured:
                 rows.append(self._row(kind, measured[folder], base))
             else:
-                reason = reasons.get(folder, "the study was interrupted before.")
+                reason = reasons.get(folder, "the study was interrupted.")
                 rows.append(
                     AcceleratorRow(title=kind.title, accelerator=kind.accelerator, not_run=reason)
                 )

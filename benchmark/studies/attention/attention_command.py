@@ -17,7 +17,7 @@ from seaformer.parameter_types import Name, Parsed
 USUAL_SIDES = "8,16,32,64,128,256,512"
 """The sides in the paper's figure."""
 USUAL_SIDE_OF_IMAGES = "224"
-"""The side of the images that the sizes of networks are published for."""
+"""The side of the images for which the sizes of networks are published."""
 
 
 def parse_sides(text: str) -> tuple[int, ...]:
@@ -27,7 +27,7 @@ def parse_sides(text: str) -> tuple[int, ...]:
         Sides of square feature maps, ascending, without duplicates.
 
     Raises:
-        UsageError: one is not a number, or out of range.
+        UsageError: a side is not a number, or is out of range.
     """
     sides = set()
     for part in text.split(","):

@@ -84,7 +84,7 @@ class SideResult(FrozenModel):
     Attributes:
         side: side of the feature map, or of the image.
         results: path of its results.json, relative to the folder of this file.
-        problem: why it is not complete; null if it is.
+        problem: why it is incomplete; null if it is complete.
         warnings: caveats about its numbers.
     """
 

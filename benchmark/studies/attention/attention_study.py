@@ -36,7 +36,8 @@ from seaformer.models.entry import Network
 from seaformer.models.registry import REGISTRY
 
 USABLE = 0.8
-"""Largest estimated memory of an export, as a share of free memory; one with 95 % was killed."""
+"""Limit for the estimated memory of an export, as a share of free memory. At 95 %, an export was
+killed."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def plan_exports(
 
 
 class AttentionStudy(DocumentStudy[AttentionResults]):
-    """Attention layers, alone or in a network, with a benchmark for each side."""
+    """A study of attention layers, alone or in a network, with a benchmark for each side."""
 
     compared = "attention layers"
     stem = STEM
@@ -113,7 +114,7 @@ class AttentionStudy(DocumentStudy[AttentionResults]):
         ]
 
     def show_benchmark(self, console: Console, results: Results) -> None:
-        """Print nothing for a single side."""
+        """Print nothing: `render` prints all sides together."""
 
     def summarize(self, finished: Finished) -> AttentionResults:
         """Fit the growth of latency over the benchmarks of all sides."""

@@ -42,7 +42,7 @@ def print_attention(console: Console, results: AttentionResults) -> None:
                 f"warning: side {side.side}: {warning}", style="bold yellow", soft_wrap=True
             )
         if side.problem is not None:
-            console.print(f"side {side.side} not complete: {side.problem}", style="bold red")
+            console.print(f"side {side.side} is incomplete: {side.problem}", style="bold red")
 
 
 def growth_text(growth: Growth | None) -> str:

@@ -13,22 +13,22 @@ from seaformer.benchmark.studies.energy.energy_results import Cycle, EnergyModel
 from seaformer.statistics.bootstrap import interval_of_medians
 
 SETTLING = 0.2
-"""Share of every rest and work that is left out at its start: sensors lag, and clocks settle."""
+"""Share of every phase that is omitted at its start: sensors lag, and clocks settle."""
 
 MIN_SAMPLES = 5
-"""Smallest number of new values of the sensor in a rest or work."""
+"""Minimum number of new values of the sensor in a phase of rest or work."""
 
 LEAST_UA = 20_000
-"""A phone that is on draws more than 20 mA: smaller values of a driver are in mA, not in the
-kernel's unit of microampere."""
+"""A phone that is on draws more than 20 mA: a driver with smaller values reports mA instead of the
+kernel's unit, microamperes."""
 
 LEAST_UV = 100_000
-"""Smaller values of a driver are in mV: batteries have 3 to 9 V."""
+"""A driver with smaller values reports mV instead of microvolts: batteries have 3 to 9 V."""
 
 
 @dataclass(frozen=True)
 class _Phase:
-    """The evaluated spans of a rest or a work."""
+    """The evaluated spans of a phase of rest or work."""
 
     spans: Sequence[Span]
 
@@ -82,16 +82,16 @@ def consumption(model: ModelResult, rounds: Sequence[Round], seed: int) -> Energ
         elif any(one.battery_voltage is None for one in known):
             why = "the voltage of the battery cannot be read in /sys/class/power_supply"
         elif len({one.battery_current > 0 for one in known if one.battery_current}) == 2:
-            why = "the current changed its direction: the battery was charged meanwhile"
+            why = "the current changed its direction: the battery was charged in the meantime"
         else:
             sensor = _sensor(spans, phases)
             fewest = sensor.fewest_samples
             if not phases:
-                why = "no rest with its work was complete"
+                why = "no cycle of rest and work was complete"
             elif fewest < MIN_SAMPLES:
                 why = (
-                    f"not measurable: {fewest} samples. The sensor has too few new values; make "
-                    "rest and work longer, such as --energy 2m"
+                    f"not measurable: {fewest} samples. The sensor has too few new values; give "
+                    "longer phases, such as --energy 2m"
                 )
             else:
                 why, cycles = "", tuple(_cycle(*both, sensor) for both in phases)
@@ -112,14 +112,14 @@ def consumption(model: ModelResult, rounds: Sequence[Round], seed: int) -> Energ
 
 
 def _phases(spans: Sequence[Span]) -> list[tuple[_Phase, _Phase]]:
-    """Return rest and work of every complete cycle, without the time in which they settle."""
+    """Return the two phases of every complete cycle, rest and work, without their settling time."""
     both: dict[int, dict[bool, list[Span]]] = {}
     for span in spans:
         both.setdefault(span.cycle, {True: [], False: []})[span.is_idle].append(span)
     last = max(both, default=0)
     found = []
     for cycle, parts in both.items():
-        # The last work may have been cut off; then it is short.
+        # The last work phase may be incomplete; then it is short.
         is_cut = cycle == last and _seconds(parts[False]) < 0.9 * _seconds(parts[True])
         if parts[True] and parts[False] and not is_cut:
             found.append((_Phase(_settled(parts[True])), _Phase(_settled(parts[False]))))
@@ -155,7 +155,7 @@ def _sensor(spans: Sequence[Span], phases: Sequence[tuple[_Phase, _Phase]]) -> S
 
 def _cycle(rest: _Phase, work: _Phase, sensor: Sensor) -> Cycle:
     unit_ua = 1e3 if sensor.unit == "mA" else 1.0
-    # From microampere times volt, which is microwatt.
+    # Microamperes times volts are microwatts.
     idle_mw, active_mw = rest.power_mw(unit_ua), work.power_mw(unit_ua)
     return Cycle(
         idle_mw=idle_mw,

@@ -1,4 +1,4 @@
-"""The page of energy: millijoule per inference, and every round of rest and work."""
+"""The page of energy: millijoules per inference, and every cycle of rest and work."""
 
 from dataclasses import dataclass
 from pathlib import Path

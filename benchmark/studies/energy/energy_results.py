@@ -1,7 +1,7 @@
 """Results of `seaformer-benchmark --energy` as a JSON object.
 
-All readings are in the results.json next to it. Energy of an emulated phone is of the model that
-the phone follows, not of a device.
+All readings are in the results.json next to it. The energy of an emulated phone is that of its
+simulated battery, not of a device.
 """
 
 from seaformer.benchmark.results.base import FrozenModel, LongRunsDocument
@@ -12,13 +12,13 @@ STEM = "energy"
 
 
 class Cycle(FrozenModel):
-    """A rest and the work after it.
+    """A phase of rest and the phase of work after it.
 
     Attributes:
-        idle_mw: mean power of the whole device at rest, with the model loaded, in milliwatt.
-        active_mw: mean power while the model runs.
-        inferences: number of inferences in the evaluated part of the work.
-        energy_mj: energy of an inference above rest, in millijoule; may be negative by noise.
+        idle_mw: mean power of the whole device at rest, with the model loaded, in milliwatts.
+        active_mw: mean power while the model runs, in milliwatts.
+        inferences: number of inferences in the evaluated part of the work phase.
+        energy_mj: energy of an inference above rest, in millijoules; noise can make it negative.
     """
 
     idle_mw: float
@@ -33,7 +33,7 @@ class Sensor(FrozenModel):
     Attributes:
         period_s: mean time between two new values; null if there were none.
         resolution_ma: smallest difference of two values in mA; null if there was only one.
-        fewest_samples: new values in the evaluated part of the shortest rest or work.
+        fewest_samples: smallest number of new values in the evaluated part of a phase.
         unit: unit of its values, "uA" or "mA".
     """
 
@@ -48,14 +48,14 @@ class EnergyModel(FrozenModel):
 
     Attributes:
         id: id of the model in results.json.
-        file: path as it was given.
+        file: path of the file, as it was given.
         title: display name.
         energy_mj: median over the cycles; null if it was not measurable.
         interval_mj: its 95 % interval; null with too few cycles.
         sensor: null if there is none.
         cycles: all complete cycles; empty if it was not measurable.
         not_measurable: the reason for a missing energy; may be empty.
-        wrong_output: whether its output differs from the reference; it then did not run.
+        wrong_output: whether its output differs from the reference, so that it was not measured.
     """
 
     id: str
@@ -73,7 +73,7 @@ class EnergyResults(LongRunsDocument):
     """Energy of several models.
 
     Attributes:
-        phase_s: seconds of each rest and each work.
+        phase_s: seconds of each phase, rest or work.
         models: the models, in the order they were given.
     """
 

@@ -1,4 +1,4 @@
-"""The study of energy: one benchmark, in which each model runs and rests alternately."""
+"""The study of energy: one benchmark in which each model alternates between rest and work."""
 
 from typing import Any
 

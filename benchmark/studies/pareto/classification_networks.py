@@ -73,19 +73,19 @@ def published(model: ModelResult) -> Published | str:
         return "it has no metadata of a classifier"
     if facts.variant is not None and facts.name != f"seaformer_{facts.variant}_{TASK}":
         title = facts.name or name
-        return Published(title, SEAFORMER, None, "none is published for this variant")
+        return Published(title, SEAFORMER, None, "no top-1 is published for this variant")
     title = SEAFORMERS.get(name) or PEERS.get(name) or name.rpartition(":")[2]
     family = SEAFORMER if name in SEAFORMERS else family_of(name)
     rows = published_for(name)
     if not rows:
-        return Published(title, family, None, "none is known")
+        return Published(title, family, None, "no published top-1 is known")
     if not is_in_floating_point(model):
-        return Published(title, family, None, f"none is published for {model.precision}")
+        return Published(title, family, None, f"no top-1 is published for {model.precision}")
     size = model.input.size
     row = next((row for row in rows if (row.side, row.side) == size), None)
     if row is None:
         sides = ", ".join(f"{side}x{side}" for side in sorted({row.side for row in rows}))
-        return Published(title, family, None, f"only published for {sides}")
+        return Published(title, family, None, f"top-1 is published only for {sides}")
     return Published(
         title=title,
         family=family,

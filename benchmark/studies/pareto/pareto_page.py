@@ -85,8 +85,8 @@ def verdict(results: ParetoResults) -> list[str]:
     ]
     if unclear := by_standing[Standing.UNCLEAR]:
         sentences.append(
-            f"Whether {_named(unclear)} should be on it cannot be stated: the networks that are "
-            "better by the medians are not significantly faster."
+            f"Whether {_named(unclear)} should be on it cannot be stated: the networks with better "
+            "medians are not significantly faster."
         )
     return sentences
 

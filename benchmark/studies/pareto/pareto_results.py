@@ -41,7 +41,8 @@ class Point(FrozenModel):
         params: number of parameters, counted by the export; null if unknown.
         macs: multiply-accumulates for one image, counted by the export; null if unknown.
         published_params_m: parameters, in millions, where the score is published; null if unknown.
-        published_macs_g: multiply-accumulates, in units of 10^9, likewise.
+        published_macs_g: multiply-accumulates in units of 10^9, where the score is published; null
+            if unknown.
         score: published accuracy in percent, for the weights of the source, not the file's; null if
             none is published.
         score_source: where it is published, for which weights and size, or why it is unknown.
@@ -115,9 +116,9 @@ class ParetoResults(StudyDocument):
     Attributes:
         task: value of --task.
         metric: accuracy, such as "mIoU".
-        data: the images of the accuracy, as text.
+        data: description of the images that the accuracy was published for.
         results: path of the results.json, relative to the folder of this file.
-        problem: why it is not complete; null if it is.
+        problem: why it is incomplete; null if it is complete.
         warnings: caveats about the numbers.
         base: title of the network to which ratios are relative.
         points: compared networks, by published accuracy; networks without one come last.

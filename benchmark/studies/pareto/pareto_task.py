@@ -41,7 +41,7 @@ class ParetoTask:
         base: title of the network to which ratios are relative, if it is measured.
         networks: returns the exports of all networks, for a command without MODEL.
         published: returns the published figures of a model, or why it cannot be compared.
-        extra: the extra that building these networks needs besides `export`; may be empty.
+        extra: the extra that building these networks needs in addition to `export`; may be empty.
         phones: names in `PHONES` of the phones with published latencies.
     """
 

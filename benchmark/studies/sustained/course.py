@@ -23,7 +23,8 @@ from seaformer.statistics.steady_state import (
 )
 
 SHORTEST_SHARE = 0.99
-"""A run is complete if it lasted this share of the requested time: it ends with an inference."""
+"""A run is complete if it lasted this share of the requested time, which need not be a multiple of
+the duration of an inference."""
 
 
 def course(
@@ -89,7 +90,7 @@ def _median_ms(span: Span) -> float | None:
 
 
 def _steady(spans: Sequence[Span], frame_rate: float | None, seed: int) -> SteadyState | None:
-    # The last span is shorter, and its few inferences would weigh as much as those of others.
+    # The last span is shorter: its few inferences would have as much weight as those of others.
     whole = [span for span in spans[:-1] if span.durations_ns]
     first = onset([median(span.durations_ns) for span in whole])
     if first is None:

@@ -44,7 +44,7 @@ QUANTITIES = (
     Quantity("hottest sensor", "°C", 2.0, lambda one: one.temperature_c),
     Quantity("thermal status", "0 none to 6 shutdown", 1.0, lambda one: one.thermal_status, True),
 )
-"""Plots of a model, from top to bottom; those without values are left out."""
+"""Plots of a model, from top to bottom; those without values are omitted."""
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ class Moment(FrozenModel):
     """About a second of a sustained run.
 
     Attributes:
-        seconds: its end, since the start of the run.
+        seconds: time from the start of the run to its end.
         inferences: number of inferences that ended in it.
         median_ms: their median time; null without inferences. Not a latency if the device is
             emulated, like `slowest_ms`.
-        slowest_ms: the longest of them.
+        slowest_ms: the longest of their times.
         missed_frames: frames that were not processed.
         clock_khz: clock of the processor at its end; null if unknown.
         temperature_c: temperature of the hottest sensor of the processor; null if unknown.
@@ -64,22 +64,22 @@ class SustainedModel(FrozenModel):
 
     Attributes:
         id: id of the model in results.json.
-        file: path as it was given.
+        file: path of the file, as it was given.
         title: display name.
         place: chronological number of its run, from 1; null if it did not run.
         ran_s: how long it ran, in seconds.
         complete: whether it ran as long as requested.
         inferences: number of inferences.
-        first_ms: median time in its first second, the device being cool; null without inferences.
+        first_ms: median time in its first second, on a cool device; null without inferences.
         steady: null if no steady state was reached.
         arrived_frames: frames that arrived; null without a frame rate.
         missed_frames: frames that were not processed; null without a frame rate.
         throttling: null if it did not throttle, or if that cannot be known.
         reports_throttling: whether the device reports its clock or its thermal status. With a
             frame rate, only the thermal status counts: the clock also falls because of pauses.
-        wrong_output: whether its output differs from the reference; it then did not run.
+        wrong_output: whether its output differs from the reference, so that it was not measured.
         problem: why it did not run, or not to the end; may be empty.
-        curve: its course.
+        curve: latency and state of the device over time.
     """
 
     id: str

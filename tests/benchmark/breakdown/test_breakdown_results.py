@@ -133,7 +133,7 @@ def test_the_profile_is_aligned_and_checked_by_truncated_models(breakdown: Break
 def test_profiles_of_networks_whose_operators_are_fused_are_aligned(
     peer: str, size: str, suffix: str, once: Once, tmp_path: Path
 ) -> None:
-    """A square fused into its mean, a scale into its product, several slices into one split."""
+    """A square is fused into its mean, a scale into its product, several slices into one split."""
 
     def export(folder: Path) -> None:
         formats = ("--format", "tflite", "--format", "onnx")
@@ -175,7 +175,7 @@ def test_macs_are_counted_and_attributed(results: Results, breakdown: Breakdown)
     network = only(breakdown, "network")
     assert network.macs == sum(one.macs or 0 for one in breakdown.operators)
     assert sum(row.macs or 0 for row in breakdown.children("")) == network.macs
-    # The network's count has two MACs for every element of a BatchNorm; the file has none.
+    # The count of the network includes two MACs per element of a BatchNorm; the file has none.
     of_network = results.models[0].facts.macs
     assert of_network is not None
     assert network.macs is not None

@@ -137,8 +137,8 @@ def test_an_event_without_a_node_is_named(single: Path, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a,b\n1,2\n", "line 2 .* lacks a column Message"),
-        ("", "has no events of nodes.*profiling_level=detailed"),
-        ("{head}0,BACKEND,5,CYCLES,BACKEND,ROOT,{run}\n", "has no events of nodes"),
+        ("", "has no node events.*profiling_level=detailed"),
+        ("{head}0,BACKEND,5,CYCLES,BACKEND,ROOT,{run}\n", "has no node events"),
         (
             "{head}0,BACKEND,5,CYCLES,BACKEND,ROOT,{run}\n0,NODE,-5,CYCLES,BACKEND,ROOT,a\n",
             "line 3 .* has '-5' 'CYCLES' for a node",

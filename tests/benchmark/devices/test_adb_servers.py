@@ -60,10 +60,10 @@ def test_phones_of_all_servers_are_selected_and_used_through_their_own(
     with pytest.raises(NoSuchDevice, match="There is no phone 'R58M'"):
         select_devices("R58M", servers)
 
-    # A server that does not run is named, and not started in place of a distant one.
+    # A server that does not run is named; no local server is started in place of a remote one.
     partly = select_devices("all", [nobody, *servers])
     assert len(partly.devices) == 2
-    assert partly.note.startswith(f"Left out: The adb server {nobody} does not respond")
+    assert partly.note.startswith(f"Skipped: The adb server {nobody} does not respond")
     for choice in ("auto", "all", "R58M"):
         with pytest.raises(NoServer, match=rf"{nobody} does not respond .*adb start-server"):
             select_devices(choice, [nobody])
@@ -147,7 +147,7 @@ def test_the_variables_of_adb_are_followed(
     assert server.is_started == (server.host == "127.0.0.1")
 
 
-def test_a_socket_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_that_is_not_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADB_SERVER_SOCKET", "localabstract:adb")
     with pytest.raises(UsageError, match=r"ADB_SERVER_SOCKET is 'localabstract:adb'"):
         attached_phones()

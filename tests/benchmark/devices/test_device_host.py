@@ -316,10 +316,10 @@ def _conditions(status: int | None, *temperatures: Temperature) -> Conditions:
         (_conditions(None), None),
         (_conditions(0, Temperature("CPU7", "cpu", 80.0)), None),
         (_conditions(0, Temperature("skin", "skin", 34.9)), None),
-        (_conditions(0, Temperature("skin", "skin", 35.0)), "skin 35.0 °C, has to be below 35 °C"),
+        (_conditions(0, Temperature("skin", "skin", 35.0)), "skin 35.0 °C, not below 35 °C"),
         (
             _conditions(None, Temperature("b", "battery", 40.1)),
-            "battery 40.1 °C, has to be below 35",
+            "battery 40.1 °C, not below 35",
         ),
         (_conditions(2, Temperature("skin", "skin", 30.0)), r"thermal status 2 \(moderate\)"),
     ],
@@ -336,8 +336,8 @@ def test_a_device_throttled_if_it_reported_so_before_or_after() -> None:
     cool, hot, silent = _conditions(0), _conditions(3), _conditions(None)
     assert throttled(cool, cool) is None
     assert throttled(silent, silent) is None
-    assert throttled(cool, hot) == "thermal status 3 (severe) after it"
-    assert throttled(hot, cool) == "thermal status 3 (severe) before it"
+    assert throttled(cool, hot) == "thermal status 3 (severe) after the round"
+    assert throttled(hot, cool) == "thermal status 3 (severe) before the round"
 
 
 def test_a_host_without_a_thermometer_is_not_waited_for() -> None:

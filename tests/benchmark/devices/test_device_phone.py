@@ -82,7 +82,7 @@ def _printed(show: Callable[[Console], object], width: int = 200) -> str:
     return text.getvalue()
 
 
-# ---- what it is
+# ---- facts and conditions
 
 
 def test_a_phone_is_listed_with_its_facts_cores_and_conditions(
@@ -221,7 +221,7 @@ def test_another_thread_can_stop_a_program_and_the_folder_is_removed(
     assert loopback_phone.left_files() == []
 
 
-# ---- which one
+# ---- selection
 
 
 def test_a_single_phone_is_selected_and_several_need_a_choice(
@@ -374,7 +374,7 @@ def test_the_wait_for_a_hot_phone_to_cool_is_limited(
     assert len(reports) == 1
     assert reports[0].startswith("cooling down: thermal status 2 (moderate)")
     loopback_phone.set_heat(status=0, skin_c=36.2)
-    with pytest.raises(TooHot, match=r"is still too hot: skin 36.2 °C, has to be below 35 °C\."):
+    with pytest.raises(TooHot, match=r"is still too hot: skin 36.2 °C, not below 35 °C\."):
         wait_until_cool(phone, None, 0.0, pytest.fail)
 
 

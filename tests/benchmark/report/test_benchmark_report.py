@@ -152,7 +152,7 @@ def test_comparable_benchmarks_have_ratios_and_others_a_reason(tmp_path: Path) -
     faster, other = results_of(float_ms=16.0), results_of(threads=2)
     text = Page(page_of(tmp_path, results_of(), faster, other)).text
     assert re.search(r"\u00d7 0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]", text)
-    assert "C is not compared with A (“before”): threads 2, before 1." in text
+    assert "C is not compared with A (“previously”): threads 2, previously 1." in text
     assert "B is not compared" not in text
 
 
@@ -360,7 +360,7 @@ def published_candidate(number: int, variant: str, **facts: object) -> object:
     )
 
 
-def test_published_figures_are_beside_the_measured_ones(tmp_path: Path) -> None:
+def test_published_figures_are_next_to_the_measured_ones(tmp_path: Path) -> None:
     tiny, base = published_candidate(0, "tiny"), published_candidate(1, "base")
     times = {"m0": times_around(10, 1), "m1": times_around(30, 2)}
     results = make_results([tiny, base], times)  # type: ignore[list-item]
@@ -473,7 +473,7 @@ def test_a_wrong_output_has_no_verdict_but_that() -> None:
     assert doubted[2] == "The other outputs match this computer's at 120 dB."
 
 
-def test_no_latency_is_stated_of_an_emulated_device() -> None:
+def test_no_latency_is_stated_for_an_emulated_device() -> None:
     assert verdict(results_of(emulated=True))[0] == (
         "The processor is emulated, so no latency can be stated."
     )
@@ -583,9 +583,9 @@ def test_many_models_of_two_benchmarks_are_counted() -> None:
     ]
     assert regressions({"wide.tflite": changed(0.99, 1.2)}, 0.03) == [
         "No regression was found at a tolerance of 3 %.",
-        "For wide.tflite, a regression can be neither stated nor excluded: the ratio has 1.03 in "
-        "its interval, or no interval, for which there were too few rounds.",
+        "For wide.tflite, a regression can be neither stated nor excluded: the ratio's interval "
+        "contains 1.03, or there were too few rounds for an interval.",
     ]
-    assert side_by_side("B", "A", {}, ["threads 2, before 1"]) == [
-        "B cannot be compared with A: threads 2, before 1."
+    assert side_by_side("B", "A", {}, ["threads 2, previously 1"]) == [
+        "B cannot be compared with A: threads 2, previously 1."
     ]

@@ -96,7 +96,7 @@ def test_accepted_differences_and_models_without_a_partner_are_named(tmp_path: P
     new = make_results([candidate(0, "a.tflite"), candidate(1, "b.tflite")], times, threads=4)
     old = make_results([candidate(0, "a.tflite"), candidate(1, "c.tflite")], times)
     shown = Page(page_of(tmp_path, new, old)).text
-    assert "Compared although these differ. threads 4, before 1" in re.sub(r"\s+", " ", shown)
+    assert "Compared although these differ. threads 4, previously 1" in re.sub(r"\s+", " ", shown)
     assert "Only in the new benchmark: b.tflite." in shown
     assert "Only in the older benchmark: c.tflite." in shown
 

@@ -93,7 +93,7 @@ def test_a_series_follows_a_phone_and_names_what_changed() -> None:
 def test_a_creeping_slowdown_is_stated_although_no_step_is(tmp_path: Path) -> None:
     nights = [of(night, 20.0 * 1.012**night) for night in range(9)]
     stated = verdict_of(page_of(tmp_path, *nights))
-    assert "now and in the benchmark before can be stated" in stated
+    assert "now and in the previous benchmark can be stated" in stated
     assert re.search(
         r"a\.tflite on Maker Phone \(R58\) takes 1\.\d\dx \([^)]*\) as long now as in the first "
         r"benchmark\.",
@@ -107,7 +107,7 @@ def test_changes_of_many_series_are_counted_and_the_slower_ones_named(tmp_path: 
     now = [of(1, 30.0 if serial == "S3" else 20.0, serial=serial) for serial in phones]
     assert verdict_of(page_of(tmp_path, *before, *now)).strip() == (
         "Of 5 models on devices, 0 became faster and 1 slower (a.tflite on Maker Phone (S3)) than "
-        "in the benchmark before; for 4, no difference can be stated."
+        "in the previous benchmark; for 4, no difference can be stated."
     )
     first = verdict_of(page_of(tmp_path, *before))
     assert first.strip().startswith("5 latencies were measured once, from ")

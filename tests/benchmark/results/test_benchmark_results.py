@@ -237,9 +237,9 @@ def test_models_are_compared_by_file_name() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"threads": 4}, "threads 4, before 1"),
-        ({"backend": "onnxruntime"}, "backend onnxruntime, before litert"),
-        ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores f, before 80"),
+        ({"threads": 4}, "threads 4, previously 1"),
+        ({"backend": "onnxruntime"}, "backend onnxruntime, previously litert"),
+        ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores f, previously 80"),
     ],
 )
 def test_different_benchmarks_are_compared_only_if_requested(
@@ -260,9 +260,9 @@ def test_one_round_is_inconclusive() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"threads": 4}, "threads 1, before 4"),
-        ({"backend": "onnxruntime"}, "backend litert, before onnxruntime"),
-        ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores 80, before f"),
+        ({"threads": 4}, "threads 1, previously 4"),
+        ({"backend": "onnxruntime"}, "backend litert, previously onnxruntime"),
+        ({"cores": one(1, 1).cores.model_copy(update={"mask": "f"})}, "cores 80, previously f"),
         ({"emulated": True}, "no latencies to compare"),
         ({"rounds": ()}, "no individual runs"),
     ],
@@ -281,7 +281,7 @@ def test_incomparable_benchmarks_are_detected_before_measuring(
     if "before" in message:
         check(old, anyway=True)
     another = replace(old.device, serial="another")
-    with pytest.raises(UsageError, match=r"device another \(Phone\), before R58 \(Phone\)"):
+    with pytest.raises(UsageError, match=r"device another \(Phone\), previously R58 \(Phone\)"):
         require_same_device(another, None, old, anyway=False)
 
 
@@ -315,7 +315,7 @@ def test_a_lack_of_common_models_is_detected_before_measuring() -> None:
 def test_another_input_is_named() -> None:
     noise = FLOAT.input.model_copy(update={"source": "noise"})
     new = make_results([candidate(0, "float.tflite", input=noise)], {"m0": times_around(20.0, 1)})
-    with pytest.raises(UsageError, match=r"input of float\.tflite .* from noise, before .*photo"):
+    with pytest.raises(UsageError, match=r"input of float\.tflite .*noise, previously .*photo"):
         compare(new, one(20.0, 2), 0.03)
 
 
@@ -341,7 +341,7 @@ def test_runs_are_spread_evenly_over_rounds(runs: int) -> None:
 
 @given(st.integers(1, 10_000), st.floats(0.001, 100))
 def test_a_round_is_short_or_has_a_single_run(runs: int, run_s: float) -> None:
-    """Ctrl-C in a round loses its runs."""
+    """Ctrl-C loses the runs of the current round."""
     sizes = round_sizes(runs, run_s)
     assert sum(sizes) == runs
     assert max(sizes) == 1 or max(sizes) * run_s <= MAX_ROUND_S + run_s

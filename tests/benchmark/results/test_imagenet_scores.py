@@ -1,4 +1,4 @@
-"""The table of published top-1: complete, and equal to its sources as far as they are here."""
+"""The table of published top-1: complete, and equal to its sources as far as they are available."""
 
 from other_libraries import library
 

@@ -68,7 +68,7 @@ def matrix_product(weights: np.ndarray) -> onnx.ModelProto:
 
 
 def test_integers_use_the_same_kernels_as_in_python(integer_export: Path, tmp_path: Path) -> None:
-    """XNNPACK's; LiteRT's own kernels round differently, and are several times slower."""
+    """Both use XNNPACK; LiteRT's own kernels round differently, and are several times slower."""
     file = integer_export / "seaformer_tiny_shapes_256x256_int8.tflite"
     x = np.random.default_rng(0).uniform(0, 255, (1, 256, 256, 3)).astype(np.float32)
     with open_session(file) as session:
@@ -275,7 +275,7 @@ def test_a_missing_processor_is_refused(cpus: tuple[int, ...], tmp_path: Path) -
 def test_another_version_than_planned_is_refused(tmp_path: Path) -> None:
     model = add_probe(tmp_path, "onnxruntime")
     plan = basic_plan("onnxruntime", model, runtime_version="1.0.0")
-    assert_gave_up(run_plan(tmp_path, plan), Status.WRONG_RUNTIME, "planned is 1.0.0")
+    assert_gave_up(run_plan(tmp_path, plan), Status.WRONG_RUNTIME, "plan needs 1.0.0")
 
 
 def test_any_version_is_named_as_found(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_a_hanging_library_reaches_the_time_limit(tmp_path: Path) -> None:
     library = _compile_library(tmp_path, _litert_with("for (;;) pause();"))
     model = add_probe(tmp_path, "litert")
     plan = basic_plan("litert", model, library=library, time_limit_s=0.3)
-    assert_gave_up(run_plan(tmp_path, plan), Status.OUT_OF_TIME, "the time limit passed while ")
+    assert_gave_up(run_plan(tmp_path, plan), Status.OUT_OF_TIME, "limit was reached while ")
 
 
 @each_backend
@@ -359,7 +359,7 @@ def test_an_input_of_another_size_is_refused(backend: str, tmp_path: Path) -> No
     model = add_probe(tmp_path, backend)
     (tmp_path / model.input_file).write_bytes(b"123")
     done = run_plan(tmp_path, basic_plan(backend, model))
-    assert_gave_up(done, Status.BAD_PLAN, "has 3 bytes, model probe takes 120")
+    assert_gave_up(done, Status.BAD_PLAN, "has 3 bytes, but model probe expects 120")
 
 
 def test_a_model_without_a_fixed_size_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compiling the runner: for all targets, to the same bytes, and what a phone needs of the file."""
+"""Compiling the runner: for all targets, reproducibly, and as phones require it."""
 
 import os
 import shutil

@@ -95,7 +95,7 @@ def test_a_sensor_that_is_too_slow_gives_no_number() -> None:
     assert found.not_measurable.startswith("not measurable: 1 samples")
 
 
-def test_a_battery_that_is_charged_meanwhile_gives_no_number() -> None:
+def test_a_battery_that_is_charged_in_between_gives_no_number() -> None:
     spans = energy_rounds("m0")
     plugged = tuple(replace(one, battery_current=400_000) for one in spans[-50:])
     found = of_spans((*spans[:-50], *plugged))
@@ -106,5 +106,5 @@ def test_a_battery_that_is_charged_meanwhile_gives_no_number() -> None:
 def test_a_cycle_that_was_cut_off_does_not_count() -> None:
     assert len(of_spans(energy_rounds("m0")[:-60]).cycles) == 7
     assert of_spans(energy_rounds("m0", cycles=1)[:-60]).not_measurable == (
-        "no rest with its work was complete"
+        "no cycle of rest and work was complete"
     )

@@ -111,7 +111,7 @@ def test_the_front_of_measured_and_of_published_latencies_can_differ() -> None:
 
 
 @pytest.mark.parametrize("order", [("tiny", "topformer-base"), ("topformer-base", "tiny")])
-def test_ratios_are_to_seaformer_tiny_whatever_the_order(order: tuple[str, str]) -> None:
+def test_ratios_are_to_seaformer_tiny_in_any_order(order: tuple[str, str]) -> None:
     times = {"tiny": 10.0, "topformer-base": 30.0}
     found = results_of({name: times[name] for name in order})
     assert found.base == "SeaFormer-T"
@@ -213,7 +213,7 @@ def test_a_label_far_from_its_point_has_a_line_to_it() -> None:
 
 @in_a_browser
 def test_labels_are_at_their_points_and_not_clipped(tmp_path: Path) -> None:
-    """The first plot has all networks, and each of the others those of its phone."""
+    """The first plot has all networks, and each other plot has the networks of its phone."""
     names = [name.removeprefix("seaformer-") for name in FIGURES]
     times = {
         name: next(iter(FIGURES[key].latencies_ms.values()), 300.0) / 3

@@ -1,4 +1,4 @@
-"""`seaformer-benchmark pareto --task imagenet`: published top-1, what has none, and the page."""
+"""`seaformer-benchmark pareto --task imagenet`: networks with and without top-1, and the page."""
 
 import csv
 import sys
@@ -120,11 +120,11 @@ def test_what_nothing_is_published_of_has_a_latency_and_no_top_1() -> None:
     )
     reasons = {point.model: point.score_source for point in found.points[1:]}
     assert reasons == {
-        "m1": "only published for 256x256",
-        "m2": "none is published for int8",
-        "m3": "none is known",
-        "m4": "none is published for this variant",
-        "m5": "none is known",
+        "m1": "top-1 is published only for 256x256",
+        "m2": "no top-1 is published for int8",
+        "m3": "no published top-1 is known",
+        "m4": "no top-1 is published for this variant",
+        "m5": "no published top-1 is known",
     }
     for point in found.points[1:]:
         assert (point.score, point.standing, point.on_front) == (None, None, False)
@@ -203,7 +203,7 @@ def test_families_are_designs() -> None:
 
 
 @in_a_browser
-def test_thirty_names_are_beside_each_other_on_a_phone_and_on_a_screen(tmp_path: Path) -> None:
+def test_thirty_names_are_next_to_each_other_on_a_phone_and_on_a_screen(tmp_path: Path) -> None:
     found = everything()
     assert len({point.family for point in found.points}) > COLORS
     path, widths = tmp_path / f"{STEM}.html", (390, 1280)
@@ -248,7 +248,7 @@ def test_the_page_has_the_numbers_and_their_sources(tmp_path: Path) -> None:
     assert len(page.all("svg")) == 1
     for text in (
         "top-1, published", "78.298 %", "68.1 %", "5.58 M", "(2.03 G)", "1.421 G", "MobileViT-XS",
-        "cvnets_in1k at 256x256", "only published for 256x256", "random weights", "not evaluated",
+        "cvnets_in1k at 256x256", "published only for 256x256", "random weights", "not evaluated",
     ):  # fmt: skip
         assert text in page.text, text
     assert "phone" not in page.text

@@ -450,7 +450,7 @@ def test_equally_named_sets_of_images_are_distinguished_by_the_fp32_score() -> N
 
 
 def test_files_are_scored_on_the_same_scenes(tmp_path: Path) -> None:
-    """The accuracy in their metadata, of other images, is replaced."""
+    """The accuracy in their metadata, which is for other images, is replaced."""
     task = get_task("shapes")
     walls, discs = (
         write_painter(tmp_path / f"{name}.onnx", task, classes)
@@ -501,7 +501,7 @@ def test_wrong_and_emulated_times_are_not_shown_as_latency() -> None:
     assert {row[column] for row in sizes.rows} == {"-"}
 
 
-def test_published_latencies_are_beside_the_variants() -> None:
+def test_published_latencies_are_next_to_the_variants() -> None:
     shape = InputUsed(
         source="photograph", name="x", dtype="float32", shape=(1, 512, 512, 3), sha256=None
     )

@@ -48,7 +48,7 @@ def two_faults(folder: Path) -> Path:
 
 
 def constant_of_int16(folder: Path) -> Path:
-    """Write a file with an operator that crashes the GPU accelerator, after supported ones."""
+    """Write a file in which an operator crashes the GPU accelerator, after supported operators."""
     model = SmallModel()
     source, absolute = model.tensor([1, 4, 8]), model.tensor([1, 4, 8])
     model.operator("ABS", [source], [absolute])
@@ -64,7 +64,7 @@ def constant_of_int16(folder: Path) -> Path:
 
 
 def convolution_after_heads(folder: Path) -> Path:
-    """Write a file that OpenVINO 2026.3 computes wrongly, but each operator alone correctly."""
+    """Write a file that OpenVINO 2026.3 computes incorrectly, but each operator alone correctly."""
     generator = np.random.default_rng(0)
 
     def values(*shape: int) -> np.ndarray:

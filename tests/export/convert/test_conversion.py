@@ -40,7 +40,7 @@ class Tokens(nn.Module):
         tokens = x.flatten(2).permute(0, 2, 1)
         if into == "permute":
             tokens = x.permute(0, 2, 3, 1).flatten(1, 2)
-        tokens = tokens.softmax(-1) + tokens.cumsum(1) / 100  # which no axis can be confused with
+        tokens = tokens.softmax(-1) + tokens.cumsum(1) / 100  # treats every axis differently
         if back == "permute":
             return tokens.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2)
         return tokens.permute(0, 2, 1).unflatten(2, x.shape[2:])
@@ -268,7 +268,7 @@ def test_attention_of_equal_axes_has_no_extra_operators(tmp_path: Path) -> None:
 def test_stacked_keys_with_as_many_rows_as_channels(
     heads: int, key_dim: int, tmp_path: Path
 ) -> None:
-    """Keys are stacked along the tokens, in groups of four heads: a group of either is square."""
+    """Keys are stacked along the tokens, in groups of four heads that form a square matrix."""
     operators = {}
     for side in (SIDE, 24):
         folder = tmp_path / str(side)

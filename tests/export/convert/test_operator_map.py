@@ -103,7 +103,7 @@ def test_nodes_of_a_users_model() -> None:
 
 
 def metadata(folder: Path, name: str) -> dict[str, Any]:
-    """Return the metadata beside a file."""
+    """Return the metadata next to a file."""
     beside: dict[str, Any] = json.loads((folder / f"{name}.json").read_text())
     return beside
 

@@ -71,7 +71,7 @@ def write_checkpoint(path: Path, precision: str, **changes: object) -> nn.Module
 
 @pytest.fixture(scope="session")
 def learned_export(once: Once) -> Path:
-    """Files with learned ranges, beside their checkpoints."""
+    """Files with learned ranges, next to their checkpoints."""
 
     def fill(folder: Path) -> None:
         for precision, formats in (("int8", "onnx tflite"), ("int4-weights", "tflite")):
@@ -189,7 +189,7 @@ def test_the_learned_ranges_are_in_the_file(exported: Exported) -> None:
 
 
 def test_single_layers_give_the_same_integers(learned_export: Path) -> None:
-    """Of each block, the outputs of a convolution per channel and of one per group, and of a sum.
+    """The layers of a block are compared: two 1x1 convolutions, a depthwise one, and the sum.
 
     The input of every layer comes from the file, so that errors do not add up.
     """

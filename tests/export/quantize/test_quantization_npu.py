@@ -1,4 +1,4 @@
-"""Integers throughout, for NPUs: every operator at 8 bits, at 16 bits, or some at each."""
+"""Integers throughout, for NPUs: operators at 8 bits, at 16 bits, or a mix of both."""
 
 from copy import copy
 from dataclasses import dataclass

@@ -123,7 +123,7 @@ def test_interval_matches_resampled_images(averages: ImageSession, tmp_path: Pat
     random = np.random.default_rng(1)
     drawn = [difference(file, random.integers(0, 12, 12)).difference_points for _ in range(40)]
     values = np.array(drawn, dtype=float)
-    # Two of the 40 draws are expected to be outside; more than eight are once in 3000 times.
+    # Two of the 40 draws are expected outside; more than eight occur once in 3000 times.
     assert ((values < low) | (values > high)).sum() <= 8
     assert high - low < 2 * (values.max() - values.min())
     assert difference(file, np.arange(12)) == found.model_copy(update={"pictures": "drawn"})

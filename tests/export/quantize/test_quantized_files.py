@@ -230,7 +230,7 @@ def test_a_module_is_kept_in_floating_point(tmp_path: Path) -> None:
     assert "light_head.classifier" in left
     assert metadata.output.dtype == "float32"
     assert metadata.input.dtype == "int8"
-    # The search found that no other module has to be; its page is beside the file.
+    # The search found that no other module has to be kept; its page is next to the file.
     searched = Path(f"{file}.mixed-precision.json")
     assert Search.model_validate_json(searched.read_text()).found.kept_modules == ()
     assert "No module has to stay" in searched.with_suffix(".html").read_text()

@@ -28,7 +28,7 @@ def test_each_channel_is_measured_relative_to_its_own_spread() -> None:
     assert worst[2] == pytest.approx(20, abs=0.5)
 
 
-def test_small_channels_are_lost_beside_large_ones() -> None:
+def test_small_channels_are_lost_next_to_large_ones() -> None:
     """Over all channels, such an output has 45 dB."""
     spreads = np.array([100.0] * 4 + [1.0] * 4)
     warning = lost(errors_of(spreads, 0.8), tuple("abcdefgh"))

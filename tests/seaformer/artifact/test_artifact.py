@@ -404,7 +404,7 @@ def old(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_metadata_in_and_beside_an_old_file_is_read(old: Path, suffix: str) -> None:
+def test_metadata_in_and_next_to_an_old_file_is_read(old: Path, suffix: str) -> None:
     path = old.with_name(f"{old.name}{suffix}")
     inside, beside = read_metadata(path), read_beside(path)
     assert beside is not None

@@ -518,7 +518,7 @@ def test_an_apk_without_gradle_supports_only_onnx_models(
 
 
 def test_an_apk_without_gradle_needs_a_checkout(copy: Path, app: Path, tmp_path: Path) -> None:
-    """An installation by pip has no builder, and neither has a copied app folder without it."""
+    """Neither an installation by pip nor a copy of the app's folder contains the builder."""
     done = bundle(copy, "--app", app, "--apk", tmp_path / "out.apk")
     assert done.returncode == 2
     assert "--apk needs the builder of a checkout of seaformer" in done.stderr

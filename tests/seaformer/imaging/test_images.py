@@ -266,7 +266,7 @@ def test_a_file_larger_than_any_image_is_not_read(tmp_path: Path) -> None:
 
 
 def test_corruption_is_one_of_our_errors(tmp_path: Path) -> None:
-    """Overwrites bytes of small images: those that become unreadable are a SeaformerError."""
+    """Overwrites bytes of small images: if one becomes unreadable, a SeaformerError is raised."""
     path = tmp_path / "damaged"
     outcomes = set()
     for suffix in ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif"):

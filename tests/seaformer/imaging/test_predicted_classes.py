@@ -1,4 +1,4 @@
-"""PP-MobileSeg's upsampling of predicted classes, the rival of the exact mask in `bench`."""
+"""PP-MobileSeg's upsampling of predicted classes, which `bench` compares with the exact mask."""
 
 import numpy as np
 import pytest

@@ -72,7 +72,7 @@ SIZED = [name for name, peer in PEERS.items() if peer.published and peer.publish
 
 
 COUNTED_OTHERWISE = ("afformer", "ppmobileseg", "raspp")
-"""Families whose published sizes follow another convention, which tests of their own check."""
+"""Families whose published sizes follow another convention, which separate tests check."""
 
 
 @pytest.mark.parametrize(

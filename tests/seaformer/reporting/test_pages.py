@@ -71,8 +71,8 @@ VERDICTS = {
     "latency_comparison": f"{NAME} is 1.25x (LOW to HIGH) as fast now as before.",
     "emulated": "The processor is emulated, so no latency can be stated.",
     "table": "seaformer_bytes.tflite is 2.00x (LOW to HIGH) as fast as seaformer_float.tflite.",
-    "history": "Of 4 models on devices, 0 became faster and 0 slower than in the benchmark before; "
-    "for 4, no difference can be stated.",
+    "history": "Of 4 models on devices, 0 became faster and 0 slower than in the previous "
+    "benchmark; for 4, no difference can be stated.",
     "sustained": f"{NAME} settles at 20.83 ms (LOW to HIGH) after 46 s, 1.66x its first second, "
     "and then misses 14.1 % of the frames.",
     "energy": f"An inference of {NAME} takes 74.8 mJ above rest (LOW to HIGH).",

@@ -77,7 +77,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def described(make: Make, folder: Path, **changes: object) -> Path:
-    """Write the file with metadata beside it, as in an export."""
+    """Write the file with metadata next to it, as in an export."""
     path = make(folder)
     info = metadata("NHWC" if path.suffix == ".tflite" else "NCHW", **changes)
     path_beside(path).write_text(json.dumps(info))
@@ -213,7 +213,7 @@ def test_the_process_ends_with_the_command(tmp_path: Path, number: int, status: 
     )
     parent = psutil.Process(process.pid)
     busy = []
-    while not busy:  # It runs the model once it has used more CPU time than loading takes.
+    while not busy:  # A process with more CPU time than loading takes is running the model.
         assert process.poll() is None
         busy = [one for one in parent.children() if one.cpu_times().user > 2]
         time.sleep(0.05)

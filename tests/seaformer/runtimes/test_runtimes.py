@@ -92,9 +92,10 @@ def test_onnx_in_half_precision_runs(tmp_path: Path) -> None:
 def write_integer_onnx(
     path: Path, dtype: type[np.integer[Any]], scale: float | None = None, zero_point: int = 0
 ) -> Path:
-    """Write [1, 3, 64, 64] -> averages of 8 x 8, of integers; without a scale, of their values.
+    """Write a model of integers [1, 3, 64, 64] -> averages of 8 x 8 values.
 
-    Output and input have the same type, scale and zero point.
+    Input and output have the same type, scale and zero point; without a scale, they are not
+    quantized.
     """
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     pool = {"kernel_shape": [8, 8], "strides": [8, 8]}
@@ -217,7 +218,7 @@ def test_a_checkpoint_of_another_task_is_refused(checkpoint: Path) -> None:
 
 
 @pytest.mark.parametrize("beside", ["a.tflite.json", "a.json"])
-def test_metadata_may_be_beside_the_file(tmp_path: Path, tflite_file: bytes, beside: str) -> None:
+def test_metadata_may_be_next_to_the_file(tmp_path: Path, tflite_file: bytes, beside: str) -> None:
     path = written(tmp_path / "a.tflite", tflite_file)
     with open_model(path) as session:
         assert session.metadata is None
@@ -373,7 +374,7 @@ OPENERS = pytest.mark.parametrize("opened", [open_model, open_session])
 
 
 @OPENERS
-def test_weights_beside_an_onnx_are_read(tmp_path: Path, opened: Callable[[Path], Any]) -> None:
+def test_weights_next_to_an_onnx_are_read(tmp_path: Path, opened: Callable[[Path], Any]) -> None:
     (tmp_path / "parts").mkdir()
     for location in ("a.onnx.data", "parts/a.data"):
         (tmp_path / location).write_bytes(np.float32(2).tobytes())

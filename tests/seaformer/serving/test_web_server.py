@@ -1,4 +1,4 @@
-"""The server of `seaformer-bundle --serve`, asked by Python's own client and seen by a browser."""
+"""The server of `seaformer-bundle --serve`, used by Python's own client and by a browser."""
 
 import http.client
 import socket
@@ -178,7 +178,7 @@ def test_a_browser_isolates_the_page(folder: Path) -> None:
         browser.open(f"http://localhost:{port}/")
         assert browser.evaluate("crossOriginIsolated && isSecureContext")
         assert browser.evaluate("new SharedArrayBuffer(8).byteLength") == 8
-        # Loaded as a script, whose content is none.
+        # The file is sent as a script, but its content is not one.
         failure = browser.evaluate("import('/runtime/worker.mjs').catch(error => error.name)")
         assert failure == "SyntaxError"
 

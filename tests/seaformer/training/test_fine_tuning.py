@@ -84,7 +84,7 @@ def test_the_classifier_is_loaded_if_the_class_names_match(tmp_path: Path) -> No
 
 
 def official_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, task: Task) -> None:
-    """Write a file with the names of the official code to the cache."""
+    """Write a checkpoint with the tensor names of the official code to the cache."""
     monkeypatch.setenv("SEAFORMER_CACHE", str(tmp_path))
     model = TINY.build(task.kind, task.num_classes)
     path = tmp_path / "weights" / find_released(name, TINY.name, task).file_name

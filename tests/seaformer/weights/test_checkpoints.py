@@ -281,7 +281,7 @@ def test_one_name_may_lack_the_prefix(tmp_path: Path) -> None:
     assert "'module.' was removed from the names of the weights, which 1 did" in checkpoint.note
 
 
-def test_a_loss_beside_the_network_is_skipped_and_reported(
+def test_a_loss_next_to_the_network_is_skipped_and_reported(
     tmp_path: Path, tiny_state: OrderedDict[str, Tensor]
 ) -> None:
     state = {f"model.{name}": tensor for name, tensor in tiny_state.items()}

@@ -41,7 +41,7 @@ import javax.imageio.ImageIO
  *
  * Usage: EndToEnd ASSETS IMAGE.png OUTPUT [FAULT]. A FAULT selects a simulated GPU: the CPU with a
  * driver that computes a wrong output (wrong) or ends the process (crash). The NPU's libraries are
- * searched in OUTPUT. Written to the folder OUTPUT: running.txt, the accelerator in use and the rejected
+ * looked up in OUTPUT. Written to the folder OUTPUT: running.txt, the accelerator in use and the rejected
  * ones; check.txt, the result of the output check; output.bin, the model's output in its own type; for
  * segmentation mask.bin (32-bit class ids), overlay.png, and screen.png (overlay and legend); for
  * classification ranking.txt, with a class and its probability per line; for detection detections.txt,
@@ -183,7 +183,7 @@ private fun image(pixels: RgbImage): BufferedImage {
     return image
 }
 
-/** The overlay with the legend beside it. */
+/** The overlay with the legend next to it. */
 private fun screen(
     overlay: BufferedImage,
     legend: List<Pair<Color, String>>,

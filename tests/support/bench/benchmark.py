@@ -172,7 +172,7 @@ def benchmark(path: Path, folder: Path) -> tuple[Results, float]:
 
 
 def cost(path: Path, folder: Path) -> dict[str, Any]:
-    """Measure the wall time of a benchmark of 50 runs, and how much of it is inference."""
+    """Measure the wall time of a benchmark of 50 runs, and the part of it spent on inference."""
     benchmark(path, folder / "cost")  # fills the file cache
     results, wall_s = benchmark(path, folder / "cost")
     blocks = [block for one in results.rounds for block in one.blocks]

@@ -58,8 +58,8 @@ def table(results: Results) -> str:
     models = results.models
     figures = [FIGURES[f"seaformer-{variant_of(model)}"] for model in models]
     lines = [
-        f"{results.runtime.name} {results.runtime.version}: share of the latency; in brackets, of "
-        "the multiply-accumulates:",
+        f"{results.runtime.name} {results.runtime.version}: share of the latency; in parentheses, "
+        "of the multiply-accumulates:",
         "",
         f"| | {' | '.join(figure.title for figure in figures)} |",
         f"|---|{'---|' * len(models)}",

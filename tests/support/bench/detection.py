@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests/support python -m bench.detection [--document FILE] [--only WORD]
 
-Needs the extras models and npu, and a Vulkan driver (apt-get install chromium). The scenes have
-another seed than those that the weights were trained and selected on.
+Needs the extras models and npu, and a Vulkan driver (apt-get install chromium). The scenes are
+drawn from a seed that was not used for training or for selecting the weights.
 """
 
 import argparse

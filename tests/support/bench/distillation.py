@@ -48,11 +48,11 @@ TASK = get_task("shapes")
 SIZE = (128, 128)
 WEIGHTS = "shapes"
 LEARNING_RATE = 1e-3
-"""A fifth of the recipe's, which is for random weights; not tuned, and the same for all runs."""
+"""A fifth of the recipe's, which is for random weights. It was not tuned; all runs use it."""
 
 CPU = torch.device("cpu")
 SEED = 0
-"""Of the bootstrap."""
+"""Random seed of the bootstrap."""
 
 LABELS, TEACHER, LONGER = "labels alone", "labels and teacher", "labels alone, as much time"
 
@@ -179,9 +179,9 @@ def trained(
 
 
 def score(network: nn.Module, scenes: FirstScenes, task: Task) -> Counts:
-    """Return the pixels of each scene and class, [scenes, 3, classes].
+    """Count pixels by scene and class: correct, in the ground truth, and predicted.
 
-    They are those that are correct, in the ground truth, and in the prediction.
+    The counts are [scenes, 3, classes].
     """
     rows = []
     for _, truth, predicted in predictions(predict, network, scenes, task, Accelerator(cpu=True)):

@@ -1,4 +1,4 @@
-"""The description of this computer, and generated sections of documents."""
+"""Describes this computer, and writes generated sections of documents."""
 
 import platform
 import re

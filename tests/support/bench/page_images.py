@@ -1,4 +1,4 @@
-"""Take the images of pages in the documents, light and dark, from the results of `make bench`.
+"""Render the images of pages in the documents, light and dark, from the results of `make bench`.
 
     PYTHONPATH=tests/support python -m bench.page_images [--results DIR]
 
@@ -30,7 +30,7 @@ SELECTORS = {
 
 
 def main() -> None:
-    """Render the pages again, and take all images."""
+    """Render the pages again, and save all images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("build/bench"))
     results: Path = parser.parse_args().results

@@ -37,7 +37,7 @@ def main() -> None:
     torch.set_num_threads(1)
     lines = [
         "| logits | predicted classes | exact, ms | speedup over predicted classes, in C | over "
-        "predicted classes, in PyTorch | pixels that predicted classes gets wrong |",
+        "predicted classes, in PyTorch | wrong pixels of predicted classes |",
         "|---|---|---|---|---|---|",
     ]
     lines += [row(name, each, arguments.rounds) for name, each in logits_by_name().items()]

@@ -18,8 +18,8 @@ from seaformer.weights.released import RELEASED
 
 SCORES = "results-imagenet.csv"
 COSTS = "benchmark-infer-amp-nchw-pt291-cu128-4090.csv"
-"""The file with MACs of most networks; they do not depend on the machine that it measured. Those of
-networks with branches that are merged after training, such as RepViT, are of the merged network."""
+"""The file with the MACs of most networks, which do not depend on the machine that was measured.
+Where branches are merged after training, as in RepViT, it has the MACs of the merged network."""
 
 MAX_PARAMS_M = 100.0
 """Larger networks, of more than 400 MB in single precision, are not for phones."""
@@ -74,7 +74,7 @@ def of_torchvision() -> Iterator[ImagenetScore]:
 
 
 def of_timm(folder: Path) -> Iterator[ImagenetScore]:
-    """Weights that timm evaluates, at the sizes at which it does."""
+    """Weights that timm evaluates, at the sizes of timm's evaluation."""
     from timm.models import get_pretrained_cfg
 
     costs = {

@@ -2,10 +2,10 @@
 
     PYTHONPATH=tests/support python -m bench.quantization_aware [--document FILE] [--output DIR]
 
-The built-in weights of the procedural scenes: quantized with ranges from images; fine-tuned with
-the rounding of the file; and, for comparison, fine-tuned for as many steps without it. All files
-are compared with the fp32 file of the built-in weights on the same scenes, which neither training
-nor calibration used, and their latencies are interleaved in one benchmark.
+The built-in weights of the procedural scenes are quantized with ranges from images, fine-tuned with
+the rounding of the file and, for comparison, fine-tuned for as many steps without it. All files are
+compared with the fp32 file of the built-in weights on the same scenes, which neither training nor
+calibration used. They are measured in one benchmark, interleaved.
 """
 
 import argparse
@@ -32,7 +32,7 @@ class Row:
     """A file of the table.
 
     Attributes:
-        weights: how its weights were trained, for the table.
+        weights: how its weights were trained, as text for the table.
         checkpoint: name of the run that trained them, or of the built-in weights.
         precision: its precision.
         ranges: how the ranges of its activations were chosen.
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def train(folder: Path, row: Row, steps: int, learning_rate: float) -> None:
-    """Fine-tune the built-in weights, unless it is done."""
+    """Fine-tune the built-in weights, unless that has been done."""
     output = folder / f"train-{row.checkpoint}"
     if (output / "last.safetensors").exists():
         return
@@ -94,7 +94,7 @@ def train(folder: Path, row: Row, steps: int, learning_rate: float) -> None:
 
 
 def export(folder: Path, checkpoint: str) -> None:
-    """Export the files of a checkpoint, unless it is done."""
+    """Export the files of a checkpoint, unless that has been done."""
     rows = [row for row in ROWS if row.checkpoint == checkpoint]
     if all(row.file(folder).exists() for row in rows):
         return

@@ -5,9 +5,10 @@
 ADE20K's 150 classes would be more realistic, but this project contains neither its images nor
 weights trained on them. So the shapes of `seaformer.datasets.shapes` are also separated by color:
 a class is a shape with the nearest of 14 colors, or of 5 for wires and dots. The packaged network
-(12 classes at 256x256) is fine-tuned completely at 512x512, for minutes instead of hours: it
-reaches a modest mIoU, which is printed, and its logits are less confident than a fully trained
-network's. Scenes are the same on every computer; weights differ by rounding.
+(12 classes at 256x256) is fine-tuned, with all its layers, at 512x512. This takes minutes instead
+of hours, so the network reaches only a modest mIoU, which is printed, and its logits are less
+confident than a fully trained network's. Scenes are the same on every computer; weights differ by
+rounding.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from seaformer.training.loss import segmentation_loss
 
 SIZE = (512, 512)
 STEPS, BATCH, RATE, WARMUP = 220, 4, 4e-3, 20
-TRAINING, VALIDATION = 0, 1  # seeds of scenes, as ShapesDataset has them
+TRAINING, VALIDATION = 0, 1  # seeds of scenes, as in ShapesDataset
 FIRST_SCENE = 2_000_000  # the packaged weights were trained on the first million
 WEIGHTS = Path("build/bench/subclasses_tiny.pt")
 
@@ -91,7 +92,7 @@ def example(seed: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def new_network() -> nn.Module:
-    """Return the packaged network, with its classifier's rows repeated for every color."""
+    """Return the packaged network, with the rows of its classifier repeated for every color."""
     model = create_model("tiny", get_task(shapes.TASK), shapes.TASK)
     assert isinstance(model, SeaFormer)
     kinds = model.light_head.classifier
@@ -120,7 +121,7 @@ def train(report: Callable[[str], None] = print) -> nn.Module:
         examples = [example(TRAINING, first + i) for i in range(BATCH)]
         images, masks = zip(*examples, strict=True)
         batch = torch.stack(images).contiguous(memory_format=torch.channels_last)
-        # One of 8 x 8 pixels, at the center of a logit: a full-size softmax would be too slow.
+        # Only one of each 8 x 8 pixels, at the center of a logit: a full-size softmax is too slow.
         loss = segmentation_loss(model(batch), torch.stack(masks)[:, 4::8, 4::8])
         optimizer.zero_grad()
         loss.backward()

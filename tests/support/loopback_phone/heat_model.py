@@ -32,11 +32,11 @@ LOWEST = 0.3
 _STEP_S = 0.02
 _VOLT = 4.0
 _NOISE_A = 0.08
-"""Largest error of a value of the battery's gauge, which has a new one every `_GAUGE_S`."""
+"""Largest error of a reading of the battery's gauge, which has a new reading every `_GAUGE_S`."""
 _WORK_BYTES = 40
 _GAUGE_S = 0.25
 _SERVICE_S = 0.2
-"""How often Android's thermal service gets a new reading."""
+"""Period of new readings in Android's thermal service."""
 
 
 @dataclass(frozen=True)

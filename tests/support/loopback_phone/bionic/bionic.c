@@ -1,8 +1,8 @@
 /* Adapts glibc to the ABI of Android's C library (bionic, 64-bit Arm): names, sizes, numbers.
  *
- * Sources: bionic's headers (pthread.h, pthread_types.h, bits/sysconf.h, signal.h, stdio.h). Only
- * the functions are here that the runner and the runtimes import and whose ABI differs. For all
- * others, glibc has the same binary interface. */
+ * Sources: bionic's headers (pthread.h, pthread_types.h, bits/sysconf.h, signal.h, stdio.h). This
+ * file has only those functions that the runner and the runtimes import and whose ABI differs. For
+ * all others, glibc has the same binary interface. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -102,7 +102,7 @@ static int mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attribu
   return failed;
 }
 
-/* bionic's objects are smaller than glibc's, so they hold the address of one. */
+/* bionic's objects are smaller than glibc's, so each holds the address of a glibc object. */
 #define HELD(type, object) (*(type **)(object))
 static int attr_init(void *held) {
   HELD(pthread_attr_t, held) = malloc(sizeof(pthread_attr_t));

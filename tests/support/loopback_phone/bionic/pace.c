@@ -1,13 +1,13 @@
-/* The speed of the emulated processor, if a test sets it: LiteRT's inferences take a fixed number of
- * clock cycles of the core that they run on, whatever qemu needs.
+/* The speed of the emulated processor, if a test sets it: LiteRT's inferences take a fixed number
+ * of clock cycles of the core that they run on, regardless of how long qemu takes.
  *
- * /state/work has 64-bit integers, which the test maps too: nanoseconds that an inference takes at
- * the highest clock, that clock in kHz, the current clock in kHz, nanoseconds that the processor has
- * worked, and by how many millionths the cycles of an inference differ from their median at most. The
- * third is written by the model of the phone's heat, the fourth one here.
+ * /state/work has five 64-bit integers, which the test maps too: nanoseconds that an inference
+ * takes at the highest clock, that clock in kHz, the current clock in kHz, nanoseconds that the
+ * processor has worked, and the largest deviation of an inference's cycles from their median, in
+ * millionths. The third is written by the model of the phone's heat, the fourth by this file.
  *
- * A busy computer resumes a sleeping process late. The phone's monotonic clock leaves this time out,
- * so that the times of inferences do not depend on the computer's load. */
+ * A busy computer resumes a sleeping process late. The phone's monotonic clock omits this time, so
+ * that the times of inferences do not depend on the computer's load. */
 
 #define _GNU_SOURCE
 #include "pace.h"
@@ -27,7 +27,7 @@ struct work {
 static struct work *work;
 static int (*run)(void *, uint64_t, uint64_t, void *, uint64_t, void *);
 
-static int64_t late_ns; /* left out of the phone's clock */
+static int64_t late_ns; /* omitted from the phone's clock */
 
 static int64_t nanoseconds(const struct timespec *t) {
   return t->tv_sec * 1000000000ll + t->tv_nsec;

@@ -54,7 +54,7 @@ def describe(
     source, request, task = context.source, context.request, context.source.task
     format, precision = candidate.format, candidate.precision
     threshold = lowest_threshold(comparisons, precision)
-    kind: Kind = task.kind if source.contract.meaning.has_labels else FEATURES  # type: ignore[assignment]
+    kind: Kind = task.kind if source.contract.meaning.has_labels else FEATURES
     palette = task.palette if context.labels else None
     task_name = None if source.takes_features else task.name
     return Metadata(

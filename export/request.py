@@ -184,7 +184,7 @@ class ExportOptions:
 def make_request(options: ExportOptions) -> Request:
     """Check the options of a user.
 
-    If the network or the task is not given, the one that the checkpoint records is used. If it
+    If the network or the task is not given, those recorded in the checkpoint are used. If it
     records no task, the network's usual task is used.
 
     Raises:

@@ -107,7 +107,7 @@ def break_down(
         raise SeaformerError(
             f"'{profile_path}' is not a profile of '{model}': of {known + len(unknown)} named "
             f"events, {known} match nodes of the file. Give the .onnx that was profiled, or the "
-            "one that it was compiled from."
+            "file that it was compiled from."
         )
     tree = build_tree(
         [replace(one, module=blocks[one.module]) for one in graph.operators], model.stem, modules

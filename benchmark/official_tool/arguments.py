@@ -16,7 +16,7 @@ OUTPUT_FLAG = "--output_filepath"
 INPUT_FLAG = "--input_layer_value_files"
 
 FOREVER_S = 86400
-"""Without this limit, the tool stops after its default time, even with fewer runs than requested."""
+"""Without this limit, the tool stops after its default time, with fewer runs than requested."""
 
 
 @dataclass(frozen=True)

@@ -540,7 +540,7 @@ class Interface(Member):
             variant=variant,
             model=model,
             task=task.name,
-            kind=task.kind if is_classes else FEATURES,  # type: ignore[arg-type]
+            kind=task.kind if is_classes else FEATURES,
             input=Input(
                 name="image",
                 shape=(1, *size, channels) if layout == "NHWC" else (1, channels, *size),

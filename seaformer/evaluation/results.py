@@ -248,7 +248,7 @@ def collect(
     packages = {model.runtime.package for model in models}
     return Results(
         complete=skip_broken or not evaluation.broken,
-        kind=dataset.task.kind,  # type: ignore[arg-type]
+        kind=dataset.task.kind,
         task=dataset.task.name,
         definition=DETECTION_DEFINITION if is_detection else DEFINITION,
         data=str(dataset.folder),

@@ -8,13 +8,12 @@ from seaformer.errors import UsageError
 from seaformer.extras import require_module
 from seaformer.models.seaformer.variants import Variant
 from seaformer.network_names import factory_parts, in_words
-from seaformer.tasks import DEFAULT_TASKS, GRAY, Task
+from seaformer.tasks import DEFAULT_TASKS, GRAY, Kind, Task
 from seaformer.weights.builtin import find_builtin
 
 if TYPE_CHECKING:  # torch is imported only when a network is built, which keeps --help fast
     from torch import Tensor, nn
 
-Kind = Literal["segmentation", "classification", "detection"]
 Builder = Callable[[int], "nn.Module"]
 """Number of classes -> the network, initialized by torch."""
 KeyMap = Callable[[Iterable[str]], dict[str, str]]

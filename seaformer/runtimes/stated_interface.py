@@ -8,7 +8,7 @@ import numpy.typing as npt
 from seaformer.artifact.metadata import Interface, Output
 from seaformer.errors import UsageError
 from seaformer.runtimes.image_session import ImageSession
-from seaformer.tasks import Task
+from seaformer.tasks import Kind, Task
 from seaformer.tasks.normalization import PIXELS, Normalization, for_channels
 from seaformer.tasks.output_finding import find_meaning, probe_inputs
 from seaformer.tasks.output_meaning import OutputMeaning
@@ -86,7 +86,7 @@ def _foreign(
         count = _count(meaning, outputs[0], path)
         described = _named(described, tuple(f"class {place}" for place in range(count)))
         notes.append("Its classes have no names; give them with --labels.")
-    kind = "classification" if outputs[0].ndim <= 2 else "segmentation"
+    kind: Kind = "classification" if outputs[0].ndim <= 2 else "segmentation"
     interface = Interface.from_task(
         replace(described, kind=kind),
         session.layout,

@@ -17,6 +17,7 @@ from seaformer.tasks.task import (
     RESIZES,
     SCHEMA_VERSION,
     Evaluation,
+    Kind,
     Preprocessing,
     Task,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "TASKS",
     "Evaluation",
+    "Kind",
     "Preprocessing",
     "Task",
     "get_task",

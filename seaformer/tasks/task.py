@@ -5,7 +5,7 @@ import re
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from seaformer.errors import UsageError, unknown_name
 
@@ -14,7 +14,8 @@ SCHEMA_VERSION = 1
 GRAY = "GRAY"
 """One channel: the luminance of ITU-R BT.601, like Pillow's mode "L"."""
 
-KINDS = ("segmentation", "classification", "detection")
+Kind = Literal["segmentation", "classification", "detection"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 COLOR_ORDERS = ("RGB", "BGR", GRAY)
 INTERPOLATIONS = ("bilinear", "bicubic")
 RESIZES = ("stretch", "center-crop")
@@ -159,7 +160,7 @@ class Task:
 
     name: str
     title: str
-    kind: str
+    kind: Kind
     source: str
     labels: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...] | None

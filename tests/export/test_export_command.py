@@ -333,7 +333,7 @@ def test_a_signal_during_the_conversion(
         time.sleep(0.02)
         children = family.children(recursive=True)
         converting = [c for c in children if "onnx2tf_worker" in " ".join(c.cmdline())]
-    time.sleep(1.0)  # its imports take longer than this
+    time.sleep(1.0)  # less than its imports need
     assert converting[0].is_running()
     if signaled == "the command":
         process.send_signal(number)

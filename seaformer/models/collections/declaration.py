@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from seaformer.tasks import TASKS, Evaluation, Preprocessing, Task
+from seaformer.tasks import TASKS, Evaluation, Kind, Preprocessing, Task
 from seaformer.tasks.statement import IGNORED, LABEL_NOTE, OUTPUT, TASK
 from seaformer.tasks.task import unnamed_labels
 from seaformer.tasks.task_file import slug
@@ -31,7 +31,7 @@ class Classes:
 
 def declare(
     model: nn.Module,
-    kind: str,
+    kind: Kind,
     classes: Classes,
     preprocessing: Preprocessing,
     source: str,
@@ -63,7 +63,7 @@ def declare(
     return model
 
 
-def _task(kind: str, classes: Classes, preprocessing: Preprocessing, source: str) -> Task:
+def _task(kind: Kind, classes: Classes, preprocessing: Preprocessing, source: str) -> Task:
     labels = classes.labels or unnamed_labels(classes.count)
     for task in TASKS.values():
         if task.kind == kind and _are_same(task, labels, classes.ids):

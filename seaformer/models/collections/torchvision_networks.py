@@ -20,7 +20,7 @@ _ARGUMENTS = MappingProxyType(
         "inception_v3": {"transform_input": True, "aux_logits": False, "init_weights": False},
     }
 )
-"""Arguments without which a network would differ from the one that its weights were trained for."""
+"""Arguments without which a network would differ from the network of its weights."""
 
 
 def names() -> list[str]:

@@ -9,6 +9,7 @@ trained on, of Tiny with random weights of 150 classes, and noise.
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -71,16 +72,20 @@ def of_scene(task_name: str, weights: str, scene: int) -> np.ndarray:
         return model(torch.from_numpy(network_input.transpose(2, 0, 1)[None].copy()))[0].numpy()
 
 
+def by_torch_numpy(logits: torch.Tensor) -> np.ndarray:
+    """Return the mask of their method as an array."""
+    return by_torch(logits, SIZE).numpy()
+
+
 def row(name: str, each: list[np.ndarray], rounds: int) -> str:
     """Measure logits of one kind; return their row of the table, with the medians over them."""
     native, theirs = NativeArgmax(), NativePredictedClasses()
     exact_ms, in_c, in_torch, wrong, counts = [], [], [], [], []
     for logits in each:
-        tensor = torch.from_numpy(logits)
         methods: dict[str, Callable[[], np.ndarray]] = {
             EXACT: native.prepare(np.ascontiguousarray(logits.transpose(1, 2, 0)), SIZE, "HWC"),
             THEIRS: theirs.prepare(logits, SIZE),
-            THEIRS_IN_TORCH: lambda tensor=tensor: by_torch(tensor, SIZE),
+            THEIRS_IN_TORCH: partial(by_torch_numpy, torch.from_numpy(logits)),
         }
         times = interleaved(methods, rounds)
         exact_ms.append(1e3 * median(times[EXACT]))

@@ -31,12 +31,12 @@ def main() -> None:
     parser.add_argument("--document", type=Path, help="file whose section to update")
     arguments = parser.parse_args()
     with temporary_folder("bench") as folder:
-        command = prepare(folder)
+        java, *options = prepare(folder)
         files = write_logits(folder)
         parts = [str(part) for file in files for part in file]
         times: list[list[np.ndarray]] = [[] for _ in files]
         for _ in range(arguments.rounds):
-            lines = run(*command, SIDE, SIZE[0], *parts).splitlines()
+            lines = run(java, *options, SIDE, SIZE[0], *parts).splitlines()
             for one, line in zip(times, lines, strict=True):
                 one.append(np.array(line.split(), float).reshape(-1, 2).T / 1e6)
     text = table(files, times)
@@ -45,7 +45,7 @@ def main() -> None:
         write_section(arguments.document, "mask-on-java", text)
 
 
-def prepare(folder: Path) -> tuple[object, ...]:
+def prepare(folder: Path) -> tuple[Path, ...]:
     """Compile both; return the command that runs a round."""
     work = folder / "work"
     work.mkdir()

@@ -17,7 +17,7 @@ class ModelFile(Protocol):
 
     @property
     def precision(self) -> str:
-        """Name of its precision, or something else where that is unknown."""
+        """Name of its precision, or a placeholder if it is unknown."""
 
     @property
     def compilation(self) -> Compilation | None:

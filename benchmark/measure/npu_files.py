@@ -41,7 +41,8 @@ def npu_files(
     """Return the files that the NPU of a device needs; nothing is sent to it.
 
     Raises:
-        UsageError: the device has no such NPU, models are not for it, or an option is missing.
+        UsageError: the device has no such NPU, the models were compiled for another one, or an
+            option is missing.
         SeaformerError: the libraries are incompatible with each other or with the models.
     """
     if backend.runtime == "litert":

@@ -42,7 +42,7 @@ class Fault:
     @property
     def kind(self) -> str:
         """The kind of fault as text."""
-        return "computes something else" if self.failure is None else self.failure.kind
+        return "computes different values" if self.failure is None else self.failure.kind
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.difference if self.failure is None else self.failure.reason}"

@@ -35,7 +35,7 @@ def with_culprits(
         stages: shows the progress.
 
     Returns:
-        The result with a clause, such as "MUL in 'head' ([1,8] x [4,8]) computes something else:
+        The result with a clause, such as "MUL in 'head' ([1,8] x [4,8]) computes different values:
         3.1 dB".
     """
     if parity.status not in ("failed", "refused"):

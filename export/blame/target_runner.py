@@ -87,7 +87,7 @@ class Trial:
             return str(self.failure)
         if self.is_good:
             return f"the same: {self.worst}"
-        return f"computes something else: {self.worst}"
+        return f"computes different values: {self.worst}"
 
 
 class TargetRunner:

@@ -55,8 +55,8 @@ def read_model(path: Path, statement: Statement = NOTHING) -> Model:
     metadata = read_beside(path)
     if metadata is None or metadata.file is None:
         raise UsageError(
-            f"'{path}' has no '{path_beside(path).name}' beside it, which seaformer-export writes "
-            "and the app needs. Export the model, or copy that file too."
+            f"'{path}' has no '{path_beside(path).name}' beside it. seaformer-export writes it, "
+            "and the app needs it. Export the model, or copy that file too."
         )
     sha256, stored = file_sha256(path), metadata.file.sha256
     if stored != sha256:

@@ -21,7 +21,9 @@ from seaformer.network_names import SEAFORMER, name_of_variant
 SEAFORMER_README = "fudan-zvg/SeaFormer, seaformer-seg/README.md"
 FIRST_README = "fudan-zvg/SeaFormer at 10936dc, seaformer-seg/README.md, batch 16"
 TOPFORMER = "hustvl/TopFormer, README.md"
-SEAFORMER_FIGURE = "SeaFormer paper (arXiv 2301.13156), Figure 1 right, read off by pixel, +-0.05"
+SEAFORMER_FIGURE = (
+    "SeaFormer paper (arXiv 2301.13156), Figure 1 right, measured in pixels of the figure, +-0.05"
+)
 PADDLESEG_README = "PaddlePaddle/PaddleSeg, configs/pp_mobileseg/README.md"
 REPVIT_README = "THU-MIG/RepViT, segmentation/README.md"
 AFFORMER = "AFFormer paper (arXiv 2301.04648), abstract"

@@ -233,7 +233,7 @@ def press_ctrl_c(_phone: LoopbackPhone, command: Benchmark, _runner: psutil.Proc
 FAULTS = {
     "unplugged": (unplug, 1, "is disconnected", False),
     "out of the network's reach": (leave_the_network, 1, "is disconnected", False),
-    "killed by lack of memory": (end_runner(signal.SIGKILL), 1, "killed by signal 9", True),
+    "out of memory": (end_runner(signal.SIGKILL), 1, "killed by signal 9", True),
     "crashed": (end_runner(signal.SIGSEGV), 1, "killed by signal 11", True),
     "server restarted": (restart_server, 1, "adb server", True),
     "garbage in the output": (garble, 1, "damaged", True),
@@ -241,7 +241,7 @@ FAULTS = {
 }
 
 
-LONG = ("out of the network's reach", "killed by lack of memory", "crashed", "server restarted")
+LONG = ("out of the network's reach", "out of memory", "crashed", "server restarted")
 
 
 @pytest.mark.parametrize(

@@ -129,13 +129,13 @@ def test_a_file_that_is_wrong_only_on_the_gpu(tmp_path: Path) -> None:
     assert parity.status == "failed"
     assert "constant-on-batch" in done.stdout + done.stderr
     assert "gpu: " in done.stdout
-    assert "MUL ([1,128,16] x [4,1,16]) computes something else: " in (parity.reason or "")
+    assert "MUL ([1,128,16] x [4,1,16]) computes different values: " in (parity.reason or "")
     checked = run_export("--self-check", file, "--model", "heads:make", cwd=tmp_path)
     assert (checked.returncode, "failed on gpu" in checked.stderr) == (1, True)
     named = run_export(*network, "--accelerator", "cpu,gpu", "--output", "named", cwd=tmp_path)
     assert named.returncode == 1
     assert "on gpu: failed: its outputs differ from PyTorch" in named.stderr
-    assert "; MUL ([1,128,16] x [4,1,16]) computes something else: " in named.stderr
+    assert "; MUL ([1,128,16] x [4,1,16]) computes different values: " in named.stderr
     assert list((tmp_path / "named").iterdir()) == []
 
 

@@ -15,10 +15,13 @@ from seaformer.errors import SeaformerError, UsageError
 from seaformer.models.collections.declaration import Classes, declare, normalized, returning
 from seaformer.models.collections.library_errors import first_line, unknown_network
 from seaformer.models.collections.transformers_presets import PRESETS, VOC
-from seaformer.tasks import Preprocessing
+from seaformer.tasks import Kind, Preprocessing
 from seaformer.tasks.task_file import OWN
 
-_KINDS = {"ForSemanticSegmentation": "segmentation", "ForImageClassification": "classification"}
+_KINDS: Mapping[str, Kind] = {
+    "ForSemanticSegmentation": "segmentation",
+    "ForImageClassification": "classification",
+}
 USUAL_SIDE = 512
 _INTERPOLATIONS = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """Value of Pillow's enumeration, which a processor stores -> our name."""

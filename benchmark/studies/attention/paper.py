@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 SOURCE = (
     "SeaFormer paper (arXiv 2301.13156), Figure 1 left, measured in pixels of the figure: about "
-    "±0.1 ms for sides of 8 to 32, ±10 ms above. On a phone; the runtime, the width and the heads are "
-    "not stated."
+    "±0.1 ms for sides of 8 to 32, ±10 ms above. On a phone; the runtime, the width and the heads "
+    "are not stated."
 )
 
 FINE_MS, COARSE_MS = 0.1, 10.0

@@ -444,7 +444,7 @@ def test_a_changed_model_is_refused(copy: Path) -> None:
 
 def test_a_model_without_its_json_is_refused(copy: Path) -> None:
     path_beside(copy).unlink()
-    with pytest.raises(UsageError, match="beside it. seaformer-export writes it"):
+    with pytest.raises(UsageError, match="seaformer-export writes it, and the app needs it"):
         read_model(copy)
 
 

@@ -45,7 +45,7 @@ def main() -> None:
         write_section(arguments.document, "mask-on-java", text)
 
 
-def prepare(folder: Path) -> tuple[Path, ...]:
+def prepare(folder: Path) -> tuple[Path, *tuple[str, ...]]:
     """Compile both; return the command that runs a round."""
     work = folder / "work"
     work.mkdir()

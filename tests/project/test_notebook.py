@@ -7,10 +7,14 @@ import nbformat
 from locations import ROOT
 from nbclient import NotebookClient
 
+from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.runner.binaries import runner_for
+
 NOTEBOOK = ROOT / "docs/tour.ipynb"
 
 
 def test_the_notebook_runs(tmp_path: Path) -> None:
+    runner_for(Host().target)  # compiled here if it is missing, as that is reported
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not [cell for cell in cells if cell.outputs or cell.execution_count]

@@ -113,7 +113,10 @@ def test_what_is_not_for_detection_is_refused(folder: Path) -> None:
             "output.content is features, and kind is detection",
         ),
         ({"detection": DETECTION | {"max_detections": 10**9}}, "detection.max_detections"),
-        ({"labels": ["red", "green"], "palette": None}, r"Allowed: \[1, 64, 6\], by the anchors"),
+        (
+            {"labels": ["red", "green"], "palette": None},
+            r"Allowed with these anchors and labels: \[1, 64, 6\]",
+        ),
         (
             {"input": metadata()["input"] | {"resize": "center-crop", "crop_fraction": 0.9}},
             "resize is center-crop. Allowed for detection: stretch",

@@ -31,9 +31,9 @@ def wait_for(opened: Browser, condition: str) -> None:
         time.sleep(0.1)
 
 
-def start(opened: Browser, port: int) -> None:
-    """Open the page, and wait until it has checked the accelerators."""
-    opened.open(f"http://localhost:{port}/")
+def start(opened: Browser, port: int, width: int = 1280, scheme: str = "light") -> None:
+    """Open the page, see `Browser.open`, and wait until it has checked the accelerators."""
+    opened.open(f"http://localhost:{port}/", width, scheme)
     wait_for(opened, "document.readyState == 'complete' && !!document.body.dataset.ready")
 
 

@@ -101,7 +101,6 @@ class BrowserFacts(FrozenModel):
     isolated: bool
     clock_ms: NonNegativeFloat
 
-    
     def setting(self) -> str:
         """What affects latency, as text; two devices may be described alike."""
         processors = "unknown" if self.processors is None else self.processors

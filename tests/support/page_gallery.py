@@ -642,9 +642,9 @@ def mixed_precision(path: Path) -> None:
 PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
-        benchmark, benchmarks, beside_a_browser, latency_comparison, history, emulated, table, pareto, accelerators,
-        attention, attention_in_swin, sustained, energy, blame, evaluation, comparison, detection,
-        detection_comparison, training, sensitivity, mixed_precision,
+        benchmark, benchmarks, beside_a_browser, latency_comparison, history, emulated, table,
+        pareto, accelerators, attention, attention_in_swin, sustained, energy, blame, evaluation,
+        comparison, detection, detection_comparison, training, sensitivity, mixed_precision,
     )
 }  # fmt: skip
 """Name of each page -> the function that writes it."""

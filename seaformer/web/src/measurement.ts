@@ -5,6 +5,7 @@
  * it down, and a round during which it was there is not used.
  */
 
+import { messageOf } from "./elements";
 import type { Verdict } from "./golden_check";
 import type { Accelerator, Session } from "./session";
 
@@ -66,7 +67,47 @@ export async function measure(
 ): Promise<Measurement> {
   const rounds: MeasuredRound[] = [];
   const deadline = performance.now() + 1000 * TIME_LIMIT_S;
-  let last: { threads: number; verdict: Verdict } |  let excluded: string | null = null;
+  let last: { threads: number; verdict: Verdict } | null = null;
+  const end = (stoppedBy: StoppedBy, problem: string | null): Measurement => {
+    if (last === null) throw new Error(problem ?? "Nothing was measured.");
+    return { ...last, rounds, stoppedBy, problem };
+  };
+  for (;;) {
+    const used = rounds.filter((one) => one.excluded === null).length;
+    onProgress(used);
+    if (used === plan.rounds) return end("runs", null);
+    await untilVisible(signal);
+    if (signal.aborted) return end("interrupt", "It was stopped.");
+    if (performance.now() > deadline) return end("time limit", "The time limit was reached.");
+    try {
+      const { round, threads, output } = await measureRound(subject, plan, signal);
+      rounds.push(round);
+      last = { threads, verdict: subject.judge(output, plan.accelerator) };
+    } catch (error) {
+      if (signal.aborted) return end("interrupt", "It was stopped.");
+      return end("problem", messageOf(error));
+    }
+    if (!last.verdict.passed) {
+      for (const round of rounds) round.excluded = WRONG;
+      return end("problem", "The output of the model is wrong.");
+    }
+  }
+}
+
+interface RoundOutcome {
+  round: MeasuredRound;
+  threads: number;
+  /** Of the last run. */
+  output: Float32Array;
+}
+
+/** Measures a round; rejects if `signal` is aborted meanwhile. */
+async function measureRound(
+  subject: Subject,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<RoundOutcome> {
+  let excluded: string | null = null;
   let session: Session | null = null;
   const note = (): void => {
     if (document.hidden) excluded = HIDDEN;

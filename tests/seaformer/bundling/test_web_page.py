@@ -146,7 +146,9 @@ def test_a_file_without_metadata_runs_as_predict_runs_it(
         assert (
             browser_mask(opened, tmp_path) == python_mask(model, tmp_path, *STATED)
         ).mean() >= FP32
-        names = opened.evaluate("[...document.querySelectorAll('#classes td')].map(td => td.innerText)")
+        names = opened.evaluate(
+            "[...document.querySelectorAll('#classes td')].map(td => td.innerText)"
+        )
         assert set(names) & set(LABELS)
 
 

@@ -133,7 +133,9 @@ def test_a_page_that_is_closed_while_measuring_leaves_nothing_but_a_note(
     wait_for(one, SOME_ROUNDS)
     one.open("about:blank")
     start(one, port)
-    expected = "The page was closed during a measurement, so there are no results of it. Measure again."
+    expected = (
+        "The page was closed during a measurement, so there are no results of it. Measure again."
+    )
     wait_for(one, "document.getElementById('benchmark-status').textContent != ''")
     assert text_of(one, "benchmark-status") == expected
     assert one.evaluate("document.getElementById('measured').hidden")

@@ -154,7 +154,9 @@ CASES: dict[str, tuple[Any, ...]] = {
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of `CASES`, as the page writes them."""
     folder = tmp_path_factory.mktemp("results")
-    found = call(folder, "results", "value.map((one) => module.resultsOf(...one))", [*CASES.values()])
+    found = call(
+        folder, "results", "value.map((one) => module.resultsOf(...one))", [*CASES.values()]
+    )
     for name, content in zip(CASES, found, strict=True):
         (folder / f"{name}.json").write_text(json.dumps(content))
     return folder
@@ -252,7 +254,9 @@ def test_browser_and_native_are_never_mixed_silently(files: Path, tmp_path: Path
 def test_two_browsers_are_compared_only_if_they_describe_the_same(
     files: Path, tmp_path: Path
 ) -> None:
-    old, new, elsewhere = (read_results(files / f"{name}.json") for name in ("cpu", "again", "elsewhere"))
+    old, new, elsewhere = (
+        read_results(files / f"{name}.json") for name in ("cpu", "again", "elsewhere")
+    )
     (compared,) = compare(new, old, 0.03)
     assert compared.verdict == "faster"
     with pytest.raises(UsageError, match="the browser's description of the device"):

@@ -101,6 +101,7 @@ class BrowserFacts(FrozenModel):
     isolated: bool
     clock_ms: NonNegativeFloat
 
+    @property
     def setting(self) -> str:
         """What affects latency, as text; two devices may be described alike."""
         processors = "unknown" if self.processors is None else self.processors

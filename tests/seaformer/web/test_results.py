@@ -83,6 +83,7 @@ AT: dict[str, Any] = {
     "before": CONDITIONS,
     "after": CONDITIONS,
 }
+LATER = {"created_at": "2026-01-04T03:04:05.678Z"}
 RIGHT = {
     "passed": True,
     "sqnr_db": 144.9,
@@ -113,8 +114,12 @@ def measured(median_ms: float, seed: int = 0, count: int = 10) -> dict[str, Any]
 
 
 def in_another(**members: Any) -> dict[str, Any]:
-    """Return circumstances in a browser that differs in some members."""
-    return AT | {"browser": BROWSER | members}
+    """Return circumstances at another time, in a browser that differs in some members."""
+    return (
+        AT
+        | {"created_at": "2026-01-03T03:04:05.678Z", "browser": BROWSER | members}
+        | {"browser": BROWSER | members}
+    )
 
 
 def interrupted() -> dict[str, Any]:
@@ -140,8 +145,8 @@ GPU = {"accelerator": "webgpu", "threads": 4, "rounds": 10}
 SOFTWARE = {"description": "google swiftshader", "software": "SwiftShader"}
 CASES: dict[str, tuple[Any, ...]] = {
     "cpu": (measured(20.0), CPU, PAGE, AT),
-    "again": (measured(15.0, seed=1), CPU, PAGE, AT),
-    "elsewhere": (measured(15.0, seed=1), CPU, PAGE, in_another(processors=4)),
+    "again": (measured(15.0, seed=1), CPU, PAGE, in_another()),
+    "elsewhere": (measured(15.0, seed=1), CPU, PAGE, in_another(processors=4) | LATER),
     "gpu": (measured(20.0), GPU, PAGE, AT | {"gpu": {"description": "arm", "software": None}}),
     "software": (measured(20.0), GPU, PAGE, AT | {"gpu": SOFTWARE}),
     "interrupted": (interrupted(), CPU, without_metadata(), AT),

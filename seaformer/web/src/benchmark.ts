@@ -181,7 +181,7 @@ function showRunning(isRunning: boolean): void {
   if (isRunning) find("measured").hidden = true;
 }
 
-/** Tells that the page was closed during a measurement: its runs were in memory only. */
+/** Reports that the page was closed during a measurement: its runs were in memory only. */
 async function reportUnfinished(): Promise<void> {
   const held = (await navigator.locks?.query())?.held ?? [];
   if (held.some(({ name }) => name === IN_PROGRESS) || !note.isThere()) return;

@@ -66,7 +66,7 @@ interface WidelyMissing {
   getBattery?(): Promise<Battery>;
 }
 
-const told = (): WidelyMissing => navigator as unknown as WidelyMissing;
+const reported = (): WidelyMissing => navigator as unknown as WidelyMissing;
 
 /** Limit of the texts in results.json. */
 const MOST_CHARACTERS = 1000;
@@ -79,10 +79,10 @@ const SOFTWARE: readonly [RegExp, string][] = [
 ];
 
 export async function readDevice(): Promise<DeviceFacts> {
-  const more = await told()
+  const more = await reported()
     .userAgentData?.getHighEntropyValues(["model", "platformVersion"])
     .catch(() => ({}) as { model?: string; platformVersion?: string });
-  const platform = told().userAgentData?.platform;
+  const platform = reported().userAgentData?.platform;
   const system = platform
     ? [platform, more?.platformVersion].filter(Boolean).join(" ")
     : (/\(([^)]*)\)/.exec(navigator.userAgent)?.[1] ?? null);
@@ -105,7 +105,7 @@ export function readBrowser(gpu: GpuFacts | null): BrowserFacts {
     name: browserName().slice(0, MOST_CHARACTERS),
     user_agent: navigator.userAgent.slice(0, MOST_CHARACTERS),
     processors: navigator.hardwareConcurrency ?? null,
-    memory_gib: told().deviceMemory ?? null,
+    memory_gib: reported().deviceMemory ?? null,
     gpu: gpu?.description.slice(0, MOST_CHARACTERS) ?? null,
     isolated: globalThis.crossOriginIsolated,
     clock_ms: clockStep(),
@@ -113,7 +113,7 @@ export function readBrowser(gpu: GpuFacts | null): BrowserFacts {
 }
 
 export async function readConditions(): Promise<Conditions> {
-  const battery = await told()
+  const battery = await reported()
     .getBattery?.()
     .catch(() => undefined);
   return {
@@ -140,7 +140,7 @@ export async function readGpu(): Promise<GpuFacts | null> {
 }
 
 function browserName(): string {
-  const brands = told().userAgentData?.brands.filter(({ brand }) => !/not.*brand/i.test(brand)) ?? [];
+  const brands = reported().userAgentData?.brands.filter(({ brand }) => !/not.*brand/i.test(brand)) ?? [];
   const own = brands.find(({ brand }) => brand !== "Chromium") ?? brands[0];
   if (own) return `${own.brand} ${own.version}`;
   const agent = navigator.userAgent;

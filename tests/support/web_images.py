@@ -1,6 +1,6 @@
-"""Pictures of the page of `seaformer-bundle --web`, for docs/web.md.
+"""Images of the page of `seaformer-bundle --web`, for docs/web.md.
 
-`python -m web_pictures MODEL.tflite` writes them into docs/images. The model is the one with the
+`python -m web_images MODEL.tflite` writes them into docs/images. The model is the one with the
 built-in weights of the procedural scenes.
 """
 
@@ -19,10 +19,10 @@ from seaformer.datasets import shapes
 IMAGES = ROOT / "docs" / "images"
 SCENE_SIZE = (512, 512)
 COLORS = 128
-"""Colors of the pictures, so that the files are small."""
+"""Colors of the images, so that the files are small."""
 
 
-def picture(opened: Browser, name: str) -> None:
+def save_image(opened: Browser, name: str) -> None:
     """Save the whole page."""
     path = IMAGES / name
     opened.screenshot(path)
@@ -32,7 +32,7 @@ def picture(opened: Browser, name: str) -> None:
 
 
 def main() -> None:
-    """Write the pictures of the model on the command line."""
+    """Write the images of the model on the command line."""
     with tempfile.TemporaryDirectory() as folder:
         page = write_page(Path(sys.argv[1]), Path(folder) / "page")
         scene, _ = shapes.render(7, 3, SCENE_SIZE)
@@ -41,13 +41,13 @@ def main() -> None:
             start(opened, port, 390, "light")
             # A latency of a busy computer would be misread.
             opened.evaluate("document.getElementById('latency').textContent = ''")
-            picture(opened, "web_phone.png")
+            save_image(opened, "web_phone.png")
             start(opened, port, 1280, "dark")
             click(opened, "tab-benchmark")
             choose(opened, "benchmark-rounds", "5")
             click(opened, "measure")
             wait_for(opened, "!document.getElementById('measure').disabled")
-            picture(opened, "web_benchmark.png")
+            save_image(opened, "web_benchmark.png")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def statuses(opened: Browser) -> dict[str, str]:
 
 
 def text_of(opened: Browser, id: str) -> str:
-    """Return the text of an element, also of one that is hidden."""
+    """Return the text of an element, also of one which is hidden."""
     text: str = opened.evaluate(f"document.getElementById('{id}').textContent")
     return text.strip()
 

@@ -72,11 +72,16 @@ export class Benchmark {
       threads: Number(this.threads.value),
       rounds: this.rounds.valueAsNumber,
     };
-    if (navigator.locks === undefined) return this.run(plan);
-    await navigator.locks.request(IN_PROGRESS, { ifAvailable: true }, async (lock) => {
-      if (lock === null) say("Another tab measures. Wait until it has finished.");
-      else await this.run(plan);
-    });
+    showRunning(true);
+    if (navigator.locks === undefined) {
+      await this.run(plan);
+    } else {
+      await navigator.locks.request(IN_PROGRESS, { ifAvailable: true }, async (lock) => {
+        if (lock === null) say("Another tab measures. Wait until it has finished.");
+        else await this.run(plan);
+      });
+    }
+    showRunning(false);
   }
 
   private async run(plan: Plan): Promise<void> {
@@ -86,7 +91,7 @@ export class Benchmark {
     find("stop").addEventListener("click", stop);
     addEventListener("beforeunload", ask);
     this.progress.max = plan.rounds;
-    showRunning(true);
+    this.progress.value = 0;
     note.write();
     const awake = await navigator.wakeLock?.request("screen").catch(() => null);
     say("Waiting for what the page is doing");
@@ -100,7 +105,6 @@ export class Benchmark {
     });
     void awake?.release();
     note.remove();
-    showRunning(false);
     removeEventListener("beforeunload", ask);
     find("stop").removeEventListener("click", stop);
   }

@@ -64,17 +64,17 @@ def _facts_of(results: Results) -> dict[str, str]:
     }
 
 
-def _browser(told: BrowserFacts | None) -> str:
-    if told is None:
+def _browser(browser: BrowserFacts | None) -> str:
+    if browser is None:
         return "none"
     return "; ".join(
         (
-            told.user_agent,
-            f"{UNKNOWN if told.processors is None else told.processors} logical processors",
-            f"memory {UNKNOWN if told.memory_gib is None else f'{told.memory_gib:g} GiB, rounded'}",
-            f"GPU {told.gpu or UNKNOWN}",
-            f"{'' if told.isolated else 'not '}cross-origin isolated",
-            f"clock in steps of {told.clock_ms:g} ms",
+            browser.user_agent,
+            f"{UNKNOWN if browser.processors is None else browser.processors} logical processors",
+            f"memory {UNKNOWN if browser.memory_gib is None else f'{browser.memory_gib:g} GiB, rounded'}",
+            f"GPU {browser.gpu or UNKNOWN}",
+            f"{'' if browser.isolated else 'not '}cross-origin isolated",
+            f"clock in steps of {browser.clock_ms:g} ms",
         )
     )
 

@@ -166,7 +166,7 @@ def benchmarks(path: Path) -> None:
 def beside_a_browser(path: Path) -> None:
     """A benchmark of a phone, and one that a page in its browser measured, in the same report."""
     native = results_of(command=COMMAND)
-    told = BrowserFacts(
+    facts = BrowserFacts(
         name="Chromium 150", user_agent="Mozilla/5.0 (Linux; Android 10; K) Chrome/150.0.0.0",
         processors=8, memory_gib=8, gpu=None, isolated=True, clock_ms=0.005,
     )  # fmt: skip
@@ -175,7 +175,7 @@ def beside_a_browser(path: Path) -> None:
     )
     cores = CoresUsed(name="chosen by the browser", cores=(), mask="", max_khz={})
     of_page = results_of(24.0, 15.0).model_copy(
-        update={"browser": told, "device": device, "cores": cores, "backend": "litertjs-wasm"}
+        update={"browser": facts, "device": device, "cores": cores, "backend": "litertjs-wasm"}
     )
     named = {"phone/results.json": native, "page/results.json": of_page}
     write_benchmark_page(path, [Source(name, one) for name, one in named.items()])

@@ -67,11 +67,12 @@ def _facts_of(results: Results) -> dict[str, str]:
 def _browser(browser: BrowserFacts | None) -> str:
     if browser is None:
         return "none"
+    gib = browser.memory_gib
     return "; ".join(
         (
             browser.user_agent,
             f"{UNKNOWN if browser.processors is None else browser.processors} logical processors",
-            f"memory {UNKNOWN if browser.memory_gib is None else f'{browser.memory_gib:g} GiB, rounded'}",
+            f"memory {UNKNOWN if gib is None else f'{gib:g} GiB, rounded'}",
             f"GPU {browser.gpu or UNKNOWN}",
             f"{'' if browser.isolated else 'not '}cross-origin isolated",
             f"clock in steps of {browser.clock_ms:g} ms",

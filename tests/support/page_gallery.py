@@ -164,7 +164,7 @@ def benchmarks(path: Path) -> None:
 
 
 def beside_a_browser(path: Path) -> None:
-    """A benchmark of a phone, and one that a page in its browser measured, in the same report."""
+    """A benchmark of a phone, and one by a page in its browser, in the same report."""
     native = results_of(command=COMMAND)
     facts = BrowserFacts(
         name="Chromium 150", user_agent="Mozilla/5.0 (Linux; Android 10; K) Chrome/150.0.0.0",

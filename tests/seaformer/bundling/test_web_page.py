@@ -36,7 +36,7 @@ FP32, INT8 = 0.9999, 0.97
 
 LABELS = TASKS["shapes"].labels
 STATED = ("--input-range", "0..255", "--labels", ",".join(LABELS))
-"""What predict and the page have to be told about a file without metadata."""
+"""What predict and the page have to know about a file without metadata."""
 
 
 def python_mask(model: Path, folder: Path, *options: str) -> np.ndarray:

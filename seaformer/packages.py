@@ -62,6 +62,12 @@ class NodePackage:
     name: str
     version: str
 
+    @property
+    def archive(self) -> str:
+        """Name of the file that npm downloads."""
+        scope_and_name = self.name.removeprefix("@").replace("/", "-")
+        return f"{scope_and_name}-{self.version}.tgz"
+
     def __str__(self) -> str:
         return f"the npm package {self.name} {self.version}"
 

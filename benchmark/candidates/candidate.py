@@ -201,7 +201,9 @@ def open_candidate(path: Path, number: int, seed: int, accelerator: str = CPU) -
         sha256=file_sha256(path),
         title=title,
         precision=UNKNOWN_PRECISION if metadata is None else metadata.precision,
-        facts=ModelFacts() if metadata is None else _facts(metadata),
+        facts=ModelFacts()
+        if metadata is None
+        else ModelFacts(**metadata.facts, accuracy=_accuracy(metadata)),
         input=InputUsed(
             source=source,
             name=entry.name,
@@ -270,17 +272,6 @@ def _image(interface: Interface, shape: tuple[int, ...]) -> npt.NDArray[np.float
 def _class_axis(interface: Interface | None, expected: Sequence[npt.NDArray[Any]]) -> int | None:
     found = None if interface is None else interface.class_scores(expected[0])
     return None if found is None else found[1]
-
-
-def _facts(metadata: Metadata) -> ModelFacts:
-    own = ("name", "variant", "model", "task", "kind", "precision", "head", "params", "macs")
-    return ModelFacts(
-        **{key: getattr(metadata, key) for key in (*own, "content_sha256")},
-        normalization=metadata.input.normalization,
-        weights=metadata.weights.name,
-        is_random=metadata.weights.is_random,
-        accuracy=_accuracy(metadata),
-    )
 
 
 def _accuracy(metadata: Metadata) -> Accuracy | None:

@@ -64,7 +64,7 @@ class DeviceFacts:
     """Constant facts about a device; unknown values are None, never guessed.
 
     Attributes:
-        serial: as adb lists it; "host" for this computer.
+        serial: as adb lists it; "host" for this computer; "browser" if a page in one measured.
         manufacturer: manufacturer of the device, such as "Xiaomi".
         model: name of the product, such as "Mi 10"; for this computer, the name of the processor.
         soc: system on chip, such as "SM8250".

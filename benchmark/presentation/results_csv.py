@@ -28,6 +28,7 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "model": model.file,
         "sha256": model.sha256,
         "precision": model.precision,
+        "measured_by": results.measured_by,
         "device": results.device.serial,
         "device_model": results.device.model,
         "soc": results.device.soc,

@@ -92,8 +92,10 @@ def _line(text: str) -> Text:
     return Text(text, style="bold red" if text in (WRONG, NOT_MEASURED) else "")
 
 
-def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
-    """Print the verdict on every model."""
+def print_comparison(
+    console: Console, compared: Sequence[Compared], cautions: Sequence[str] = ()
+) -> None:
+    """Print the verdict on every model, and what the ratios mean."""
     title = "Compared with the older results"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("model", overflow="fold")
@@ -103,6 +105,8 @@ def print_comparison(console: Console, compared: Sequence[Compared]) -> None:
         style = {"slower": "red", "faster": "green"}.get(one.verdict, "")
         table.add_row(one.file, ratio(one.ratio), Text(one.outcome, style=style))
     console.print(table)
+    for sentence in cautions:
+        console.print(f"warning: {sentence}", style="bold yellow", soft_wrap=True)
 
 
 def print_next(console: Console, paths: Sequence[Path], results: Sequence[Results]) -> None:

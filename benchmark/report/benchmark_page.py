@@ -14,7 +14,13 @@ from seaformer.benchmark.report.drift import Drift, drift
 from seaformer.benchmark.report.frames import LEGEND, frames
 from seaformer.benchmark.report.modules import Modules, modules
 from seaformer.benchmark.report.ratios import Ratios, ratios
-from seaformer.benchmark.results.comparison import CONFIDENCE, Compared, compare, differing
+from seaformer.benchmark.results.comparison import (
+    CONFIDENCE,
+    Compared,
+    browser_cautions,
+    compare,
+    differing,
+)
 from seaformer.benchmark.results.published import CONDITIONS, PaperRow, paper_rows
 from seaformer.benchmark.results.schema import ModelResult, Results
 from seaformer.errors import SeaformerError, UsageError
@@ -124,6 +130,7 @@ def _verdict(entries: Sequence[_Entry]) -> list[str]:
             first.letter,
             _changes(one.results, first.results),
             differing(one.results, first.results),
+            browser_cautions(one.results, first.results),
         )
     ]
 

@@ -12,6 +12,9 @@ from seaformer.statistics.bootstrap import Ratio, Summary
 _LARGEST = 2
 """Number of the largest modules that are named."""
 
+_WRITER = "the computer that wrote the page"
+"""The computer whose outputs a browser's outputs are compared with."""
+
 _NAMED = 3
 """Largest number of models that are compared one by one; more are counted."""
 
@@ -22,7 +25,11 @@ def verdict(results: Results) -> list[str]:
 
 
 def side_by_side(
-    letter: str, base: str, changes: Mapping[str, Compared], differences: Sequence[str]
+    letter: str,
+    base: str,
+    changes: Mapping[str, Compared],
+    differences: Sequence[str],
+    cautions: Sequence[str] = (),
 ) -> list[str]:
     """Compare the models of one benchmark with the models of the same names in another.
 
@@ -31,12 +38,13 @@ def side_by_side(
         base: label of the other benchmark.
         changes: name of each common model -> its comparison.
         differences: why the benchmarks cannot be compared; empty if they can.
+        cautions: sentences about the meaning of their ratios.
     """
     if differences:
         return [f"{letter} cannot be compared with {base}: {'; '.join(differences)}."]
     if not changes:
         return [f"{letter} and {base} have no measured model in common."]
-    return changes_between(f"in {letter}", f"in {base}", changes)
+    return [*changes_between(f"in {letter}", f"in {base}", changes), *cautions]
 
 
 def changes_between(one: str, base: str, changes: Mapping[str, Compared]) -> list[str]:
@@ -102,7 +110,8 @@ def _latency(results: Results) -> Iterator[str]:
     elif len(times) == 1:
         (name,) = times
         model = next(one for one in results.models if one.id == ids[name])
-        yield f"{name} takes {_time(model)} per inference."
+        where = "" if results.browser is None else f" in the browser {results.browser.name}"
+        yield f"{name} takes {_time(model)} per inference{where}."
     else:
 
         def ratio(name: str, base: str) -> Ratio | None:
@@ -134,15 +143,18 @@ def _outputs(results: Results) -> Iterator[str]:
     if not right:
         return
     rest = "The other outputs match" if wrong else "Outputs match"
+    is_here = results.browser is None
+    outputs = "this computer's" if is_here else f"those of {_WRITER}"
+    classes = "this computer's classes" if is_here else f"the classes of {_WRITER}"
     levels = [one.sqnr_db for one in right if one.sqnr_db is not None and one.max_abs_error != 0]
     shares = [one.agreement for one in right if one.agreement is not None]
     if levels:
         more = " or more" * (len(levels) > 1)
-        yield f"{rest} this computer's at {min(levels):.0f} dB{more}."
+        yield f"{rest} {outputs} at {min(levels):.0f} dB{more}."
     elif shares:
-        yield f"{rest} this computer's classes at {percent(min(shares))} % of positions."
+        yield f"{rest} {classes} at {percent(min(shares))} % of positions."
     else:
-        yield f"{rest} this computer's exactly."
+        yield f"{rest} {outputs} exactly."
 
 
 def _frames(results: Results) -> Iterator[str]:

@@ -12,6 +12,7 @@ from seaformer.benchmark.results.comparison import (
     BETWEEN,
     CONFIDENCE,
     Compared,
+    browser_cautions,
     differing,
     highest_ratio,
 )
@@ -71,7 +72,11 @@ def write_comparison_page(
         ("older", old.results, [one.old.id for one in compared]),
     )
     page = ComparisonPage(
-        verdict=[*changes_between("now", "before", changes), *regressions(changes, tolerance)],
+        verdict=[
+            *changes_between("now", "before", changes),
+            *regressions(changes, tolerance),
+            *browser_cautions(new.results, old.results),
+        ],
         commands=[
             Command(new.results.command, "The new benchmark"),
             Command(old.results.command, "The older benchmark"),

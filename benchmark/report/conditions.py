@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from seaformer.benchmark.devices.device import Conditions
-from seaformer.benchmark.results.schema import Results, StoppedBy
+from seaformer.benchmark.results.schema import BrowserFacts, Results, StoppedBy
 
 UNKNOWN = "unknown"
 
@@ -31,6 +31,7 @@ def _facts_of(results: Results) -> dict[str, str]:
     groups = {one.turn for one in rounds} - {None}
     runs = f"{protocol.runs_per_round} run{'s' * (protocol.runs_per_round != 1)}"
     return {
+        "measured by": results.measured_by,
         "device": _words(device.serial, device.manufacturer, device.model),
         "processor": _words(device.soc or UNKNOWN, device.abi)
         + (", EMULATED" if device.is_emulated else ""),
@@ -46,6 +47,7 @@ def _facts_of(results: Results) -> dict[str, str]:
             results.runtime.version or "of unknown version",
             f"({results.runtime.file}, SHA-256 {results.runtime.sha256[:12]})",
         ),
+        "browser": _browser(results.browser),
         "temperature": _change(_temperature(before), _temperature(after)),
         "thermal status": _change(_thermal_status(before), _thermal_status(after)),
         "battery": _battery(before),
@@ -60,6 +62,22 @@ def _facts_of(results: Results) -> dict[str, str]:
         "programs": ", ".join(f"{name} {version}" for name, version in results.versions.items()),
         "not reported by the device": ", ".join(results.unknown) or "nothing",
     }
+
+
+def _browser(browser: BrowserFacts | None) -> str:
+    if browser is None:
+        return "none"
+    gib = browser.memory_gib
+    return "; ".join(
+        (
+            browser.user_agent,
+            f"{UNKNOWN if browser.processors is None else browser.processors} logical processors",
+            f"memory {UNKNOWN if gib is None else f'{gib:g} GiB, rounded'}",
+            f"GPU {browser.gpu or UNKNOWN}",
+            f"{'' if browser.isolated else 'not '}cross-origin isolated",
+            f"clock in steps of {browser.clock_ms:g} ms",
+        )
+    )
 
 
 def _temperature(state: Conditions | None) -> str:

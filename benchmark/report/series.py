@@ -109,13 +109,16 @@ def device_name(results: Results) -> str:
 def _conditions(results: Results, model: ModelResult) -> tuple[str, ...]:
     """Return the conditions that have to be equal within a series."""
     threads, given = results.threads_of(model), model.input
+    cores = results.cores_of(model)
+    where = f"core mask {cores.mask}" if cores.mask else str(cores)
     return (
         "EMULATED" if results.emulated else "",
         results.backend,
         results.computed_on,
         "half precision" if results.protocol.half else "",
-        f"{threads} thread{'s' * (threads != 1)} on core mask {results.cores_of(model).mask}",
+        f"{threads} thread{'s' * (threads != 1)} on {where}",
         f"input {'x'.join(map(str, given.shape))} {given.dtype}, {given.source}",
+        "" if results.browser is None else results.browser.setting,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from seaformer.benchmark.devices.device import DeviceFacts
 from seaformer.benchmark.results.rounds import run_times
-from seaformer.benchmark.results.schema import ModelResult, Results
+from seaformer.benchmark.results.schema import NATIVE, ModelResult, Results
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.statistics.bootstrap import Ratio, Verdict, unpaired_ratio
 
@@ -126,7 +126,8 @@ def require_comparable(old: Results, backend: str, threads: int, half: bool, any
             "the older benchmark has no individual runs to compare with: the official tool does "
             "not report them. Measure it again with another --backend."
         )
-    _refuse(_unequal(*_settings(backend, threads, half, old)), anyway)
+    program = ("measured by", NATIVE, old.measured_by)
+    _refuse(_unequal(program, *_settings(backend, threads, half, old)), anyway)
 
 
 def require_pair(file_names: Sequence[str], old: Results) -> None:
@@ -182,6 +183,26 @@ def _settings(backend: str, threads: int, half: bool, old: Results) -> tuple[Sid
     )
 
 
+def _described(results: Results) -> str:
+    return "none" if results.browser is None else results.browser.setting
+
+
+def browser_cautions(new: Results, old: Results) -> list[str]:
+    """Return what a ratio between two benchmarks means if a browser measured one or both."""
+    in_browser = [side.browser is not None for side in (new, old)]
+    if all(in_browser):
+        return [
+            "A browser does not identify its device: whether both benchmarks are of the same one "
+            "is unknown."
+        ]
+    if any(in_browser):
+        return [
+            "A browser measured one of the benchmarks, and a program on the device the other: the "
+            "ratio includes the difference between the browser's runtime and the device's."
+        ]
+    return []
+
+
 def _power(results: Results) -> str:
     return results.protocol.npu_power or "none"
 
@@ -201,6 +222,8 @@ def differing(new: Results, old: Results) -> list[str]:
     """Return a description of each difference that affects latency."""
     found = _other_device(new.device, old.device)
     found += _unequal(
+        ("measured by", new.measured_by, old.measured_by),
+        ("the browser's description of the device", _described(new), _described(old)),
         *_settings(new.backend, new.threads, new.protocol.half, old),
         ("cores", new.cores.mask, old.cores.mask),
         ("power mode of the NPU", _power(new), _power(old)),

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
 
 from seaformer.artifact.accelerators import ACCELERATORS, CPU, GPU, AcceleratorName
 from seaformer.benchmark.devices.cores import core_list
@@ -48,6 +48,12 @@ UNFINISHED_NAME = "unfinished.json"
 MAX_FILE_BYTES = 64 * 2**20
 """Limit for a results.json: a run takes about 20 bytes, and a model has at most 100 000 runs."""
 
+NATIVE = "a program on the device"
+"""What measured unless a browser did, as text."""
+
+Described = Annotated[str, Field(max_length=1000)]
+"""A browser's text about itself."""
+
 Purpose = Literal["check", "measure", "prefix", "sustain", "energy"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
@@ -70,13 +76,47 @@ class RuntimeUsed(FrozenModel):
     driver: str | None = None
 
 
+class BrowserFacts(FrozenModel):
+    """The browser that measured, as it describes itself.
+
+    Browsers round, limit or hide what they say about a device. A page learns nothing about
+    temperatures, clock frequencies, cores or other programs.
+
+    Attributes:
+        name: name and version, such as "Chromium 150.0".
+        user_agent: its full description of itself.
+        processors: number of logical processors that it reports; null if unknown.
+        memory_gib: size of the main memory, rounded and limited by the browser; null if unknown.
+        gpu: description of the GPU by WebGPU; null if unknown or not used.
+        isolated: whether the page was cross-origin isolated, which threads and a precise clock
+            require.
+        clock_ms: smallest step of its clock that was seen; every run is rounded to it.
+    """
+
+    name: Described
+    user_agent: Described
+    processors: NonNegativeInt | None
+    memory_gib: NonNegativeFloat | None
+    gpu: Described | None
+    isolated: bool
+    clock_ms: NonNegativeFloat
+
+    @property
+    def setting(self) -> str:
+        """What affects latency, as text; two devices may be described alike."""
+        processors = "unknown" if self.processors is None else self.processors
+        isolation = "isolated" if self.isolated else "not isolated"
+        parts = (self.user_agent, f"{processors} processors", self.gpu, isolation)
+        return ", ".join(filter(None, parts))
+
+
 class CoresUsed(FrozenModel):
     """The cores that the models ran on.
 
     Attributes:
-        name: the chosen value: "prime", "big+little", "mask c0".
-        cores: their numbers.
-        mask: bare hexadecimal, as `taskset` takes it.
+        name: the chosen value: "prime", "big+little", "mask c0"; "chosen by the browser".
+        cores: their numbers; empty if unknown.
+        mask: bare hexadecimal, as `taskset` takes it; empty if unknown.
         max_khz: core -> its highest frequency; cores that do not report it are omitted.
     """
 
@@ -87,6 +127,8 @@ class CoresUsed(FrozenModel):
 
     def __str__(self) -> str:
         """Describe the cluster, such as "big (core 4-6, up to 2.42 GHz)"."""
+        if not self.cores:
+            return f"cores {self.name}"
         speeds = sorted(set(self.max_khz.values()), reverse=True)
         gigahertz = (
             f", up to {'/'.join(f'{khz / 1e6:.2f}' for khz in speeds)} GHz" if speeds else ""
@@ -460,6 +502,8 @@ def find_ratio(ratios: Iterable[PairRatio], model: str, base: str) -> Ratio | No
 class Round(FrozenModel):
     """Raw data of one process on the device, which ran every model.
 
+    In a browser, the process is a worker of the page that loaded the runtime and the model anew.
+
     Attributes:
         index: chronological index, from 0.
         purpose: "check" for comparing the output of a single model; "measure" for latency; "prefix"
@@ -469,7 +513,7 @@ class Round(FrozenModel):
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
-        header: header of the runner's record.
+        header: header of the runner's record; null if the official tool or a browser measured.
         loaded: the models, with their load and warm-up times.
         blocks: the timed runs.
         tails: the timed runs of the post-processing, the arg-max in C.
@@ -531,6 +575,7 @@ class Results(Document):
             earlier one; empty if the device is emulated.
         rounds: raw data.
         table: the requested kind of table, see `table_kinds`; null without --table.
+        browser: the browser whose page measured; null if a program on the device did.
     """
 
     created_at: datetime
@@ -555,6 +600,7 @@ class Results(Document):
     rounds: tuple[Round, ...]
     table: TableName | None = None
     accelerator: AcceleratorName = "cpu"
+    browser: BrowserFacts | None = None
 
     @model_validator(mode="after")
     def _check_runs(self) -> Self:
@@ -576,6 +622,11 @@ class Results(Document):
             model.id: model.label if count[model.label] == 1 else model.file + model.setting
             for model in self.models
         }
+
+    @property
+    def measured_by(self) -> str:
+        """What measured, as text: a program on the device, or a page in a browser."""
+        return NATIVE if self.browser is None else f"a page in the browser {self.browser.name}"
 
     @property
     def computed_on(self) -> str:

@@ -177,16 +177,17 @@ class Block(_Exact):
         settling_ns: duration of the run before the timed ones, while caches still contain another
             model's data; None if the previous block was of the same model.
         durations_ns: duration of every timed run.
-        cpus: processor at the end of each timed run.
+        cpus: processor at the end of each timed run; empty in a browser, which does not report it.
         frequency_khz_before: clock of the processor that the block started on; None if unknown.
         frequency_khz_after: clock of the processor that the block ended on.
         temperature_c_before: temperature of the hottest of the header's sensors; None if there are
             none.
         temperature_c_after: the same, after the block.
         started_ns: start time on the device's monotonic clock.
-        page_faults: page faults of the process during the timed runs, minor and major.
+        page_faults: page faults of the process during the timed runs, minor and major; None in a
+            browser.
         context_switches: context switches of the process during the timed runs, voluntary and
-            forced.
+            forced; None in a browser.
     """
 
     model: Text
@@ -200,8 +201,8 @@ class Block(_Exact):
     temperature_c_before: Number | None
     temperature_c_after: Number | None
     started_ns: Count
-    page_faults: Count
-    context_switches: Count
+    page_faults: Count | None
+    context_switches: Count | None
 
 
 @dataclass(frozen=True)
@@ -481,6 +482,8 @@ class RecordReader:
                 raise ValueError(f"block {item.index} follows {self._blocks} blocks")
             if len(item.cpus) != len(item.durations_ns):
                 raise ValueError("the numbers of processors and runs differ")
+            if item.page_faults is None or item.context_switches is None:
+                raise ValueError("page faults and context switches are missing")
             self._blocks += 1
         if isinstance(item, Span):
             if item.index != self._spans:

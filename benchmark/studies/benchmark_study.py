@@ -13,6 +13,7 @@ from seaformer.benchmark.presentation.terminal import conditions_line, print_com
 from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.comparison_page import write_comparison_page
 from seaformer.benchmark.results.comparison import (
+    browser_cautions,
     compare,
     require_comparable,
     require_pair,
@@ -135,7 +136,7 @@ class BenchmarkStudy(Study):
             compared = compare(one.results, old.results, tolerance, self.options.compare_anyway)
         except SeaformerError as error:
             return cases_of(one.results, old.results, (), tolerance), error
-        print_comparison(console, compared)
+        print_comparison(console, compared, browser_cautions(one.results, old.results))
         if one.is_saved:
             page, new = one.path.with_name(COMPARISON_NAME), Source(FILE_NAME, one.results)
             write_comparison_page(page, new, old, compared, tolerance)

@@ -775,6 +775,17 @@ class Metadata(Interface):
     compilation: Compilation | None = None
     file: File | None = Field(default=None, exclude_if=_is_none)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The members that a results.json repeats, by their names there."""
+        own = ("name", "variant", "model", "task", "kind", "precision", "head", "params", "macs")
+        return {
+            **{key: getattr(self, key) for key in (*own, "content_sha256")},
+            "normalization": self.input.normalization,
+            "weights": self.weights.name,
+            "is_random": self.weights.is_random,
+        }
+
     def without_latency(self) -> Self:
         """Return the description without latency, identical for equal exports."""
         if self.quantization is None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ KINDS = ("segmentation", "classification")
 TENSOR_TYPES = ("float32", "int8", "uint8")
 ID_TYPES = (*TENSOR_TYPES, "int32")
 
+_LITERT_JS = NodePackage("@litertjs/core", "2.5.3")
 LITERT_JS = Package(
-    NodePackage("@litertjs/core", "2.5.3"),
+    _LITERT_JS,
     "a97660833e9e7e1063c95e12016718881240b14f7438728a2f62785e912d30fd",
     11.8,
     "Apache-2.0",
@@ -191,9 +193,13 @@ def _description(
         },
         "runtime": {
             "name": "LiteRT.js",
-            "version": LITERT_JS.source.version,
+            "version": _LITERT_JS.version,
             "license": LITERT_JS.license,
+            "archive": _LITERT_JS.archive,
+            "sha256": LITERT_JS.sha256,
         },
+        "seaformer": version("seaformer"),
+        "facts": interface.facts if isinstance(interface, Metadata) else {},
         "input": {
             **_tensor(source, (1, *_sides(session))),
             "layout": session.layout,

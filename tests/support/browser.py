@@ -60,16 +60,20 @@ class Browser:
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call a method of the protocol."""
+        id = self._send(method, arguments)
+        while (answer := self._next()).get("id") != id:
+            self._note(answer)
+        assert "error" not in answer, answer
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _send(self, method: str, arguments: dict[str, Any]) -> int:
         self._count += 1
         message = {"id": self._count, "method": method, "params": arguments}
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._commands, json.dumps(message).encode() + b"\0")
-        while (answer := self._next()).get("id") != self._count:
-            self._note(answer)
-        assert "error" not in answer, answer
-        result: dict[str, Any] = answer["result"]
-        return result
+        return self._count
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._pending:
@@ -87,6 +91,8 @@ class Browser:
             self.requests.append(params["request"]["url"])
         elif method in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
             self.complaints.append(json.dumps(params))
+        elif method == "Page.javascriptDialogOpening":  # the question whether to leave the page
+            self._send("Page.handleJavaScriptDialog", {"accept": True})
 
     def open(self, page: Path | str, width: int = 1280, scheme: str = "light") -> None:
         """Open a page, a file or an address, in a window of a width, in a color scheme."""

@@ -33,7 +33,15 @@ from seaformer.benchmark.results.blame_results import (
 )
 from seaformer.benchmark.results.comparison import compare
 from seaformer.benchmark.results.published import FIGURES
-from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results, Round
+from seaformer.benchmark.results.schema import (
+    BrowserFacts,
+    CoresUsed,
+    FrameTimes,
+    InputUsed,
+    ModelFacts,
+    Results,
+    Round,
+)
 from seaformer.benchmark.results.schema import ModelResult as BenchmarkedModel
 from seaformer.benchmark.runner.record import Header, Span
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
@@ -153,6 +161,24 @@ def benchmarks(path: Path) -> None:
     others = results_of(float_ms=16.0, command=COMMAND), results_of(threads=2, command=COMMAND)
     named = zip(("first", "second", "third"), (full, *others), strict=True)
     write_benchmark_page(path, [Source(f"{name}/results.json", one) for name, one in named])
+
+
+def beside_a_browser(path: Path) -> None:
+    """A benchmark of a phone, and one by a page in its browser, in the same report."""
+    native = results_of(command=COMMAND)
+    facts = BrowserFacts(
+        name="Chromium 150", user_agent="Mozilla/5.0 (Linux; Android 10; K) Chrome/150.0.0.0",
+        processors=8, memory_gib=8, gpu=None, isolated=True, clock_ms=0.005,
+    )  # fmt: skip
+    device = replace(
+        native.device, serial="browser", manufacturer=None, model=None, soc=None, cores=()
+    )
+    cores = CoresUsed(name="chosen by the browser", cores=(), mask="", max_khz={})
+    of_page = results_of(24.0, 15.0).model_copy(
+        update={"browser": facts, "device": device, "cores": cores, "backend": "litertjs-wasm"}
+    )
+    named = {"phone/results.json": native, "page/results.json": of_page}
+    write_benchmark_page(path, [Source(name, one) for name, one in named.items()])
 
 
 def latency_comparison(path: Path) -> None:
@@ -616,9 +642,9 @@ def mixed_precision(path: Path) -> None:
 PAGES: Mapping[str, Write] = {
     write.__name__: write
     for write in (
-        benchmark, benchmarks, latency_comparison, history, emulated, table, pareto, accelerators,
-        attention, attention_in_swin, sustained, energy, blame, evaluation, comparison, detection,
-        detection_comparison, training, sensitivity, mixed_precision,
+        benchmark, benchmarks, beside_a_browser, latency_comparison, history, emulated, table,
+        pareto, accelerators, attention, attention_in_swin, sustained, energy, blame, evaluation,
+        comparison, detection, detection_comparison, training, sensitivity, mixed_precision,
     )
 }  # fmt: skip
 """Name of each page -> the function that writes it."""

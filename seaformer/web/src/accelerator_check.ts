@@ -46,3 +46,15 @@ export async function checkAccelerator(
     return { check: { accelerator, status: "unavailable", text, verdict: null }, session: null };
   }
 }
+
+export function isUnavailable({ status }: AcceleratorCheck): boolean {
+  return status === "unavailable";
+}
+
+/** Returns the choice of an accelerator, disabled if it cannot be used at all. */
+export function optionOf(check: AcceleratorCheck): HTMLOptionElement {
+  const suffix = { right: "", wrong: " (wrong output)", unavailable: " (not available)" }[check.status];
+  const option = new Option(ACCELERATOR_TITLES[check.accelerator] + suffix, check.accelerator);
+  option.disabled = isUnavailable(check);
+  return option;
+}

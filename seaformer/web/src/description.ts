@@ -49,7 +49,12 @@ export interface PageDescription {
   kind: "segmentation" | "classification";
   precision: string | null;
   model: { path: string; name: string; sha256: string; bytes: number };
-  runtime: { name: string; version: string; license: string };
+  /** The archive is the one of the package that the runtime is taken from. */
+  runtime: { name: string; version: string; license: string; archive: string; sha256: string };
+  /** Version of the program that wrote the page. */
+  seaformer: string;
+  /** Members of `ModelFacts` in benchmark/results/schema.py; empty for a file without metadata. */
+  facts: Record<string, string | number | boolean | null>;
   input: InputDescription;
   output: OutputDescription;
   labels: string[];

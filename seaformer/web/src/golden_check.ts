@@ -5,10 +5,7 @@ import type { GoldenDescription, PageDescription, Threshold } from "./descriptio
 import { fetchBytes } from "./description";
 import type { Pixels } from "./pixels";
 import { prepare } from "./preprocessing";
-import type { Accelerator } from "./session";
-
-/** Names of the accelerators in seaformer/artifact/accelerators.py. */
-const NAMES: Readonly<Record<Accelerator, string>> = { wasm: "cpu", webgpu: "gpu" };
+import { ACCELERATOR_NAMES, type Accelerator } from "./session";
 
 const MOST_DB = 300;
 
@@ -47,7 +44,7 @@ export class GoldenCheck {
 
   judge(output: Float32Array, accelerator: Accelerator): Verdict {
     const { golden } = this.page;
-    const threshold = golden.thresholds[NAMES[accelerator]];
+    const threshold = golden.thresholds[ACCELERATOR_NAMES[accelerator]];
     if (threshold === undefined) throw new Error("page.json has no threshold for this accelerator.");
     const { length } = output;
     if (length !== this.page.output.shape.reduce((a, b) => a * b, 1)) {

@@ -1,7 +1,8 @@
 /** The page: runs the model on photos and camera frames. */
 
-import { type AcceleratorCheck, checkAccelerator } from "./accelerator_check";
+import { type AcceleratorCheck, checkAccelerator, optionOf } from "./accelerator_check";
 import { type RankedClass, maskOf, rankingOf, sharesOf } from "./analysis";
+import { Benchmark } from "./benchmark";
 import { Camera } from "./camera";
 import { inWords, showClasses } from "./class_table";
 import { type PageDescription, fetchBytes, readDescription } from "./description";
@@ -12,6 +13,7 @@ import { drawOverlay, maskFile } from "./overlay";
 import { frameOf, readPhoto } from "./photographs";
 import { withoutAlpha } from "./pixels";
 import { prepare, seenSize } from "./preprocessing";
+import { save } from "./saving";
 import {
   ACCELERATOR_TITLES,
   type Accelerator,
@@ -73,6 +75,9 @@ class Page {
       this.addAccelerator(check);
     }
     await this.work;
+    const { page, model, golden } = this;
+    const exclusively = (job: () => Promise<void>): Promise<void> => this.exclusively(job);
+    new Benchmark({ page, model, golden, checks, exclusively });
     if (this.session === null) throw new Error("The model cannot be used in this browser.");
     document.body.dataset.ready = "true";
   }
@@ -93,7 +98,7 @@ class Page {
       ["Output", `${page.output.content}, ${page.output.dtype} ${page.output.shape.join(" x ")}`],
       ["Weights", page.weights === null ? "not recorded" : `${page.weights.name}: ${page.weights.source}`],
       ["Expected output", page.golden.reference],
-      ["Runtime", `${page.runtime.name} ${page.runtime.version}, ${page.runtime.license}`],
+      ["Runtime", runtimeText(page)],
       ["Threads", threadNote()],
     ];
     for (const [name, text] of facts) find("facts").append(element("dt", name), element("dd", text));
@@ -125,12 +130,11 @@ class Page {
     this.threads.disabled = threadsAvailable() === 1;
   }
 
-  private addAccelerator({ accelerator, status }: AcceleratorCheck): void {
-    const suffix = { right: "", wrong: " (wrong output)", unavailable: " (not available)" }[status];
-    const option = new Option(ACCELERATOR_TITLES[accelerator] + suffix, accelerator);
-    option.disabled = status !== "right";
+  private addAccelerator(check: AcceleratorCheck): void {
+    const option = optionOf(check);
+    option.disabled = check.status !== "right";
     this.accelerators.append(option);
-    if (this.session?.accelerator === accelerator) option.selected = true;
+    if (this.session?.accelerator === check.accelerator) option.selected = true;
     this.showThreads();
   }
 
@@ -233,11 +237,22 @@ class Page {
   private async saveMask(): Promise<void> {
     await this.inOrder(async () => {
       if (this.shown?.mask == null) return;
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(await maskFile(this.shown.mask));
-      link.download = "mask.png";
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      save(await maskFile(this.shown.mask), "mask.png");
+    });
+  }
+
+  /** Does something while photos and the camera wait. */
+  private exclusively(job: () => Promise<void>): Promise<void> {
+    return this.inOrder(async () => {
+      this.stopCamera();
+      find("panel-try").inert = true;
+      say("A benchmark is running");
+      try {
+        await job();
+      } finally {
+        find("panel-try").inert = false;
+        say("Ready");
+      }
     });
   }
 
@@ -266,6 +281,10 @@ function showCheck(check: AcceleratorCheck): void {
   row.dataset.status = check.status;
   find("verdicts").append(row);
   if (check.status === "wrong") warn(check.text);
+}
+
+function runtimeText({ runtime }: PageDescription): string {
+  return `${runtime.name} ${runtime.version}, ${runtime.license}; SHA-256 of ${runtime.archive} ${runtime.sha256}`;
 }
 
 function threadNote(): string {

@@ -11,6 +11,12 @@ export const ACCELERATOR_TITLES: Readonly<Record<Accelerator, string>> = {
   webgpu: "GPU",
 };
 
+/** Names in seaformer/artifact/accelerators.py. */
+export const ACCELERATOR_NAMES: Readonly<Record<Accelerator, "cpu" | "gpu">> = {
+  wasm: "cpu",
+  webgpu: "gpu",
+};
+
 /** Scale of a quantized tensor: real value = (integer - zero_point) * scale. */
 export interface Scale {
   scale: number;

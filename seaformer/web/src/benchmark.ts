@@ -94,7 +94,7 @@ export class Benchmark {
     this.progress.value = 0;
     note.write();
     const awake = await navigator.wakeLock?.request("screen").catch(() => null);
-    say("Waiting for what the page is doing");
+    say("Waiting for the current task");
     await this.context.exclusively(async () => {
       try {
         await this.measured(plan, interruption.signal);

@@ -32,6 +32,9 @@ SHORTEST_S = 5.0
 LONGEST_S = 2 * 3600.0
 """Longest one: every inference is recorded, and an output has a limit."""
 
+CAMERA_LOAD = "camera-load"
+"""Value of --beside for the work of a camera instead of a model."""
+
 PATH = click.Path(path_type=Path)
 
 
@@ -219,6 +222,13 @@ class Options:
         type=Parsed(parse_frame_size),
         help="Also measure whole camera frames, with separate times for preparation, inference and "
         f"post-processing. [without a size: {USUAL_FRAME}]",
+    )
+    beside: str | None = _option(
+        "--beside",
+        metavar=f"MODEL|{CAMERA_LOAD}",
+        help="Also measure every model while this one runs back to back on other cores, with the "
+        f"same number of threads; or, with {CAMERA_LOAD}, while one thread converts and resizes 30 "
+        "frames of 1280x720 per second. Reports the ratio to the latency alone.",
     )
     sustain_s: float | None = _option(
         "--sustain",

@@ -22,6 +22,7 @@ from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver, TimedOut
 from seaformer.benchmark.devices.heat import throttled
 from seaformer.benchmark.measure.backends import Backend
+from seaformer.benchmark.measure.beside_load import CAMERA
 from seaformer.benchmark.measure.coverage import coverage_of
 from seaformer.benchmark.measure.device_files import accelerator_files
 from seaformer.benchmark.measure.npu_faults import find_npu_fault
@@ -39,7 +40,7 @@ from seaformer.benchmark.results.schema import (
 )
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
-from seaformer.benchmark.runner.plan import Plan, PlannedActivity, PlannedModel
+from seaformer.benchmark.runner.plan import Plan, PlannedActivity, PlannedLoad, PlannedModel
 from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Span, Status
 from seaformer.errors import SeaformerError, UsageError
@@ -70,6 +71,7 @@ ADVICE: Mapping[int, str] = {
     Status.NO_MODEL: "Check whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
     Status.NO_ACCELERATOR: "Measure on the CPU with --backend {}.",
+    Status.NO_LOAD: "Give another load to --beside.",
     Status.NO_OUTPUT: "Free some space on the device.",
 }
 
@@ -161,13 +163,36 @@ class RunnerSession(Session):
             workspace.write(path.planned.levels_file, path.levels)
         if self._frame_paths:
             workspace.write(FRAME_FILE, self._frame.tobytes())
+        if self.load is not None:
+            workspace.write(f"{self.load.id}.input", self.load.tensor)
+            self._check_load(self.load)
         count = len(self.candidates)
         good = [one for place, one in enumerate(self.candidates) if self._check(one, count - place)]
         if not good:
             return "runs"
-        expected = None if self.request.runs is None else self.request.runs * len(good)
+        expected = None
+        if self.request.runs is not None:
+            expected = self.request.runs * len(good) * self._halves
         self.progress.expect(self.device.serial, expected)
         return self._measure(good)
+
+    def _check_load(self, load: Candidate) -> None:
+        """Compare the output of the load alone; raise RunnerError unless it is correct."""
+        if self._check(load, len(self.candidates) + 1):
+            return
+        why = self._failures.pop(load.id, None) or "its output is wrong"
+        raise RunnerError(f"'{load.path}' cannot run beside the models: {why}")
+
+    @property
+    def _halves(self) -> int:
+        """Number of blocks of a model in a pass: alone, and beside the load."""
+        return 1 if self.load_setting is None else 2
+
+    def _planned_load(self) -> PlannedLoad | None:
+        if (setting := self.load_setting) is None:
+            return None
+        what = CAMERA if self.load is None else self._planned([self.load])[0]
+        return PlannedLoad(setting.cores.cores, setting.threads, what)
 
     def _check(self, candidate: Candidate, left: int) -> bool:
         """Run one model alone and compare its output; `left` models, including this, are unchecked.
@@ -232,7 +257,7 @@ class RunnerSession(Session):
         groups: dict[Setting, list[Candidate]] = {}
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
-        run_s = self._run_s(groups.values())
+        run_s = [self._halves * seconds for seconds in self._run_s(groups.values())]
         # Enough for all models of a round to warm the processor up, without the first inference.
         needed = math.ceil(WARM_UP_MS / max(1e3 * min(run_s), 1e-6))
         self.warmup_runs = 1 + min(needed, MAX_WARMUP_RUNS)
@@ -279,6 +304,7 @@ class RunnerSession(Session):
                 runs_per_block=size,
                 profile_runs=PROFILE_RUNS if self._profilings and not self._is_on_gpu else 0,
                 turn=number,
+                load=self._planned_load(),
             )
             done.append(one)
             if not one.used:
@@ -355,6 +381,7 @@ class RunnerSession(Session):
         turn: int | None = None,
         limit_s: float | None = None,
         activity: PlannedActivity | None = None,
+        load: PlannedLoad | None = None,
     ) -> Round:
         """Run the runner once and store its record, even if it failed."""
         plan = Plan(
@@ -377,6 +404,7 @@ class RunnerSession(Session):
             options=self._accelerator.options,
             frame=planned_frame(self._frame) if self._frame_paths else None,
             activity=activity,
+            load=load,
         )
         reader = RecordReader()
 
@@ -461,7 +489,7 @@ class RunnerSession(Session):
             complete=record.complete,
             header=record.header,
             loaded=record.models,
-            blocks=record.blocks,
+            blocks=tuple(one for one in record.blocks if not one.is_beside),
             tails=record.post_processing,
             peak_memory_bytes=record.peak_memory_bytes,
             conditions_after=conditions,
@@ -470,6 +498,8 @@ class RunnerSession(Session):
             coverage=coverage_of(record, stderr) if purpose == "check" else None,
             frames=record.frames,
             spans=record.spans,
+            beside=tuple(one for one in record.blocks if one.is_beside),
+            load=record.load,
         )
 
     def _throttled(self, record: Record, after: Conditions | None) -> str | None:

@@ -72,6 +72,16 @@ def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
         )
 
 
+def unproven_loads(models: Sequence[ModelResult]) -> Iterator[str]:
+    """Name the models during whose runs the load completed nothing."""
+    for model in models:
+        if model.beside is not None and not model.beside.load_count:
+            yield (
+                f"{model.file}: the load completed nothing during its runs, so no ratio is stated: "
+                "request more --runs, or another --beside"
+            )
+
+
 def wide_intervals(models: Sequence[ModelResult], until: float) -> Iterator[str]:
     """Name the models whose intervals are wider than requested, relative to the median."""
     for model in models:

@@ -22,6 +22,11 @@ def times_by_round(rounds: Sequence[Round], model: str) -> ByRound:
     return gather(rounds, lambda one: (b.durations_ns for b in one.blocks if b.model == model))
 
 
+def beside_by_round(rounds: Sequence[Round], model: str) -> ByRound:
+    """Return the timed runs of a model beside the load, in the rounds that are used."""
+    return gather(rounds, lambda one: (b.durations_ns for b in one.beside if b.model == model))
+
+
 def run_times(rounds: Sequence[Round], model: str) -> list[npt.NDArray[np.float64]]:
     """Return the timed runs of a model, an array for each round that is used."""
     return list(times_by_round(rounds, model).values())

@@ -28,6 +28,7 @@ from seaformer.benchmark.runner.record import (
     FrameRuns,
     Header,
     LoadedModel,
+    LoadProcess,
     PostProcessingRun,
     Span,
 )
@@ -94,6 +95,63 @@ class CoresUsed(FrozenModel):
         return f"{self.name} (core {core_list(self.cores)}{gigahertz})"
 
 
+class CameraFrames(FrozenModel):
+    """The frames of the load of a camera, which are converted from YUV 4:2:0 to RGB and resized.
+
+    Attributes:
+        frame_size: width and height of a frame.
+        size: width and height after resizing.
+        rate_per_s: frames that arrive in a second.
+    """
+
+    frame_size: tuple[int, int]
+    size: tuple[int, int]
+    rate_per_s: float
+
+
+class LoadUsed(FrozenModel):
+    """The load that ran beside the models during half of the runs, in a process of its own.
+
+    Attributes:
+        kind: a "model" that runs back to back, or a "camera".
+        threads: number of threads.
+        cores: the cores that it ran on, none of which the models ran on.
+        file: path of the model as it was given; null for a camera.
+        sha256: SHA-256 of the model; null for a camera.
+        camera: the frames of the camera; null for a model.
+    """
+
+    kind: Literal["model", "camera"]
+    threads: int
+    cores: CoresUsed
+    file: str | None
+    sha256: str | None
+    camera: CameraFrames | None
+
+    @property
+    def title(self) -> str:
+        """Display name."""
+        if self.file is None:
+            return "the load of a camera"
+        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def unit(self) -> str:
+        """What it counts."""
+        return "frames" if self.kind == "camera" else "inferences"
+
+    def __str__(self) -> str:
+        """Describe it with threads and cores."""
+        what = f"{self.title}, back to back"
+        if (camera := self.camera) is not None:
+            sizes = ["x".join(map(str, size)) for size in (camera.frame_size, camera.size)]
+            what = (
+                f"{self.title}: {camera.rate_per_s:g} frames of {sizes[0]} per second, converted "
+                f"from YUV to RGB and resized to {sizes[1]}"
+            )
+        return f"{what}, {self.threads} thread{'s' * (self.threads > 1)} on {self.cores}"
+
+
 class Protocol(FrozenModel):
     """How it was measured.
 
@@ -113,6 +171,7 @@ class Protocol(FrozenModel):
             operator.
         npu_power: power mode of the NPU, as given to --npu-power; null elsewhere.
         frame_size: width and height of the measured camera frames; null if none were measured.
+        load: what ran beside the models during half of the runs; null without --beside.
     """
 
     runs: int | None
@@ -127,6 +186,7 @@ class Protocol(FrozenModel):
     npu_power: str | None = None
     requires_full_acceleration: bool = False
     frame_size: tuple[int, int] | None = None
+    load: LoadUsed | None = None
 
     @property
     def frame_text(self) -> str:
@@ -280,6 +340,25 @@ class FrameTimes(FrozenModel):
         return {name: summary for name, summary in found if summary is not None}
 
 
+class BesideTimes(FrozenModel):
+    """The latency of a model beside the load, in the rounds in which it was also measured alone.
+
+    Attributes:
+        run: latency of one inference.
+        ratio: that latency / the latency alone; null if the load completed nothing meanwhile, so
+            that it is not proven to have run.
+        load_count: inferences or frames that the load completed during these runs.
+        load_per_s: the same per second.
+        load_cores: cores on which it completed them.
+    """
+
+    run: Summary
+    ratio: Ratio | None
+    load_count: int
+    load_per_s: float
+    load_cores: tuple[int, ...]
+
+
 class Times(FrozenModel):
     """The times of a model.
 
@@ -292,6 +371,7 @@ class Times(FrozenModel):
             if the model does not return logits.
         mask: the same at the size of the input.
         frame: latency of whole frames; null if they were not requested.
+        beside: latency beside the load; null without --beside.
     """
 
     run: Summary | None
@@ -301,6 +381,7 @@ class Times(FrozenModel):
     classes: Summary | None = None
     mask: Summary | None = None
     frame: FrameTimes | None = None
+    beside: BesideTimes | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -425,6 +506,11 @@ class ModelResult(FrozenModel):
         return None if self.times is None else self.times.frame
 
     @property
+    def beside(self) -> BesideTimes | None:
+        """The latency beside the load, real or emulated; None if it was not measured."""
+        return None if self.times is None else self.times.beside
+
+    @property
     def added_peak_bytes(self) -> int | None:
         """Peak memory that it adds to a process; None if unknown."""
         return None if self.memory is None else self.memory.peak_bytes
@@ -478,6 +564,8 @@ class Round(FrozenModel):
             computed within each group. Null if every round has all the models.
         frames: the timed runs of whole frames.
         spans: the inferences of a run of minutes with the state of the device, at regular moments.
+        beside: the timed runs beside the load; `blocks` has those alone.
+        load: the process of the load; null without --beside.
     """
 
     index: int
@@ -496,6 +584,8 @@ class Round(FrozenModel):
     coverage: Coverage | None = None
     frames: tuple[FrameRuns, ...] = ()
     spans: tuple[Span, ...] = ()
+    beside: tuple[Block, ...] = ()
+    load: LoadProcess | None = None
 
 
 class Results(Document):

@@ -60,6 +60,7 @@ class Status(IntEnum):
     NO_OUTPUT = 7  # a line or a file cannot be written
     OUT_OF_TIME = 8  # the plan's time limit was reached; the lines so far are valid
     NO_ACCELERATOR = 9  # the accelerator, its driver or its library is missing or fails
+    NO_LOAD = 10  # the process of the load cannot be started, failed or was killed
 
 
 class _Exact:
@@ -185,6 +186,10 @@ class Block(_Exact):
         page_faults: page faults of the process during the timed runs, minor and major.
         context_switches: context switches of the process during the timed runs, voluntary and
             forced.
+        is_beside: whether the load ran on other processors.
+        load_count: inferences or frames that the load completed during the timed runs; None
+            without a load, and in records of earlier runners.
+        load_cpus: processors on which it completed them.
     """
 
     model: Text
@@ -200,6 +205,24 @@ class Block(_Exact):
     started_ns: Count
     page_faults: Count
     context_switches: Count
+    is_beside: StrictBool = False
+    load_count: Count | None = None
+    load_cpus: tuple[Count, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoadProcess(_Exact):
+    """The process of the load, which ends with the runner.
+
+    Attributes:
+        pid: process on the device.
+        threads: threads of an inference.
+        cpus: processors that it may use.
+    """
+
+    pid: Count
+    threads: Count
+    cpus: tuple[Count, ...]
 
 
 @dataclass(frozen=True)
@@ -361,6 +384,7 @@ class _End(_Exact):
 _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "header": TypeAdapter(Header),
     "model": TypeAdapter(LoadedModel),
+    "load": TypeAdapter(LoadProcess),
     "block": TypeAdapter(Block),
     "post-processing": TypeAdapter(PostProcessingRun),
     "frames": TypeAdapter(FrameRuns),
@@ -371,7 +395,9 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "end": TypeAdapter(_End),
 }
 
-Item = Header | LoadedModel | Block | PostProcessingRun | FrameRuns | Span | ProfileEvent
+Item = (
+    Header | LoadProcess | LoadedModel | Block | PostProcessingRun | FrameRuns | Span | ProfileEvent
+)
 
 
 @dataclass(frozen=True)
@@ -379,6 +405,7 @@ class Record:
     """The record of one run of the runner, or its valid part; items are in order of their lines."""
 
     header: Header | None  # None if it did not arrive
+    load: LoadProcess | None  # None without a load
     models: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
     post_processing: tuple[PostProcessingRun, ...]
@@ -435,6 +462,7 @@ class RecordReader:
         memory = next(self._all(_Memory), None)
         return Record(
             header=next(self._all(Header), None),
+            load=next(self._all(LoadProcess), None),
             models=tuple(self._all(LoadedModel)),
             blocks=tuple(self._all(Block)),
             post_processing=tuple(self._all(PostProcessingRun)),

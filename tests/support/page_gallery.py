@@ -20,6 +20,8 @@ from broken_down_results import PARTS, broken_down, results_of, row, warmed
 
 from seaformer.artifact.accelerators import CPU, GPU, NPU
 from seaformer.artifact.metadata import Accuracy, Latency
+from seaformer.benchmark.measure.beside_load import load_used
+from seaformer.benchmark.measure.summary import beside_times
 from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.benchmark_page import write_report as write_benchmark_page
 from seaformer.benchmark.report.blame_page import write_blame_page
@@ -33,7 +35,14 @@ from seaformer.benchmark.results.blame_results import (
 )
 from seaformer.benchmark.results.comparison import compare
 from seaformer.benchmark.results.published import FIGURES
-from seaformer.benchmark.results.schema import FrameTimes, InputUsed, ModelFacts, Results, Round
+from seaformer.benchmark.results.schema import (
+    CoresUsed,
+    FrameTimes,
+    InputUsed,
+    ModelFacts,
+    Results,
+    Round,
+)
 from seaformer.benchmark.results.schema import ModelResult as BenchmarkedModel
 from seaformer.benchmark.runner.record import Header, Span
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
@@ -87,6 +96,10 @@ MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG = "models/seaformer_tiny_with_a_long_name_ade20k_512x512_fp32_argmax.tflite"
 COMMAND = f"seaformer-benchmark {LONG} --device R58 --threads 4 --runs 500 --output build/out"
 
+OTHER_CORES = CoresUsed(
+    name="big", cores=(4, 5, 6), mask="70", max_khz=dict.fromkeys((4, 5, 6), 2419200)
+)
+
 Write = Callable[[Path], None]
 
 
@@ -116,6 +129,37 @@ def whole_frames(results: Results) -> Results:
     return results.model_copy(update={"models": models, "protocol": protocol})
 
 
+def beside_load(results: Results, slowdowns: Mapping[str, float | None]) -> Results:
+    """Give models a latency beside the load of a camera; None: it is not proven to have run."""
+    protocol = results.protocol.model_copy(update={"load": load_used(None, OTHER_CORES, 1)})
+    rounds = []
+    for one in results.rounds:
+        beside = tuple(
+            replace(
+                block,
+                is_beside=True,
+                durations_ns=tuple(int((slowdown or 1.0) * ns) for ns in block.durations_ns),
+                load_count=3 if slowdown else 0,
+                load_cpus=(4,) if slowdown else (),
+            )
+            for block in one.blocks
+            if block.model in slowdowns
+            for slowdown in [slowdowns[block.model]]
+        )
+        rounds.append(one.model_copy(update={"beside": beside}))
+
+    def with_beside(model: BenchmarkedModel) -> BenchmarkedModel:
+        if model.latency is None or model.id not in slowdowns:
+            return model
+        latency = model.latency.model_copy(update={"beside": beside_times(rounds, model.id, 0)})
+        return model.model_copy(update={"latency": latency})
+
+    models = tuple(map(with_beside, results.models))
+    return results.model_copy(
+        update={"models": models, "protocol": protocol, "rounds": tuple(rounds)}
+    )
+
+
 def started_anew(results: Results) -> Results:
     """Let every round be a process that loads its first model anew."""
     header = Header(
@@ -139,11 +183,12 @@ def _many() -> Results:
     times = {one.id: times_around(20.0 + 2 * place, place) for place, one in enumerate(candidates)}
     parts = [row(f"part{number}", 0.9, title=f"part {number}") for number in range(22)]
     results = make_results(candidates, times, parities={"m7": WRONG}, command=COMMAND)
-    return whole_frames(warmed(broken_down(started_anew(results), *parts)))
+    slowed = {f"m{number}": 1.0 + 0.1 * number for number in range(6)} | {"m6": None}
+    return beside_load(whole_frames(warmed(broken_down(started_anew(results), *parts))), slowed)
 
 
 def benchmark(path: Path) -> None:
-    """Eight models, one of them with wrong output, with whole frames and modules."""
+    """Eight models, one of them with wrong output, with whole frames, a load and modules."""
     write_benchmark_page(path, [Source("build/benchmark/results.json", _many())])
 
 

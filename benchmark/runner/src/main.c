@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "load.h"
 #include "measure.h"
 #include "platform.h"
 #include "plan.h"
@@ -71,12 +72,15 @@ int main(int argc, char **argv) {
     const runtime *with = find_runtime(planned.backend);
     guard(planned.time_limit_ms);
     if (planned.activity.cycles > 0) watch_thermal_status();
+    load_start(&planned, find_runtime);
     bind_to_cpus(&planned);
     find_sensors(planned.sysfs);
     const int64_t start = clock_ns();
     const char *version = with->open(&planned);
     write_header(&planned, version, clock_ns() - start, process_start_ms);
+    load_describe(&planned);
     measure(&planned, with);
+    load_end();
     stop_watching();
     report_end();
     /* Not exit(): the runtimes no longer need to clean up. */

@@ -31,6 +31,14 @@ typedef struct {
 } planned_activity;
 
 typedef struct {
+    int threads, cpu_count; /* 0 processors: no load */
+    int cpus[MAX_CPUS];
+    const char *file, *input; /* a model, or */
+    int64_t period_ns;        /* a camera, if it is above 0 */
+    int32_t frame_height, frame_width, height, width;
+} planned_load;
+
+typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
     const char *frame; /* may be NULL */
     int32_t frame_height, frame_width;
@@ -42,6 +50,7 @@ typedef struct {
         time_limit_ms;
     const char *plugin; /* library of the accelerator; NULL if built into the runtime */
     planned_activity activity;
+    planned_load load;
     int option_count;
     accelerator_option options[MAX_OPTIONS];
     int model_count;

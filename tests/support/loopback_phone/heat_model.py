@@ -33,7 +33,7 @@ _STEP_S = 0.02
 _VOLT = 4.0
 _NOISE_A = 0.08
 """Largest error of a value of the battery's gauge, which has a new one every `_GAUGE_S`."""
-_WORK_BYTES = 40
+_WORK_BYTES = 112
 _GAUGE_S = 0.25
 _SERVICE_S = 0.2
 """How often Android's thermal service gets a new reading."""
@@ -46,6 +46,7 @@ class HeatModel:
     Attributes:
         inference_ms: median time of an inference at the highest clock.
         spread: largest deviation of its clock cycles from the median, as a share; uniform.
+        contention: by which share it takes longer while another core works too.
         idle_w: power of the phone without inferences.
         active_w: power of a core that works at the highest clock.
         ambient_c: temperature of the room.
@@ -57,6 +58,7 @@ class HeatModel:
 
     inference_ms: float = 20.0
     spread: float = 0.05
+    contention: float = 0.0
     idle_w: float = 0.4
     active_w: float = 4.0
     ambient_c: float = 25.0
@@ -104,7 +106,9 @@ class WarmPhone:
         self._work_file = (root / "state/work").open("r+b")
         self._work = mmap.mmap(self._work_file.fileno(), _WORK_BYTES)
         struct.pack_into("<qq", self._work, 0, round(1e6 * model.inference_ms), HIGHEST_KHZ)
-        struct.pack_into("<q", self._work, 32, round(1e6 * model.spread))
+        struct.pack_into(
+            "<qq", self._work, 32, round(1e6 * model.spread), round(1e6 * model.contention)
+        )
         zone = root / "sys/class/thermal/thermal_zone0"
         zone.mkdir(parents=True)
         (zone / "type").write_text("cpu-1-7-usr\n")

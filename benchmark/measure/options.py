@@ -230,6 +230,11 @@ class Options:
         f"same number of threads; or, with {CAMERA_LOAD}, while one thread converts and resizes 30 "
         "frames of 1280x720 per second. Reports the ratio to the latency alone.",
     )
+    cold_start: bool = _flag(
+        "--cold-start",
+        "Also start each model in 10 new processes without and 10 with the runtime's compilation "
+        "cache, where it has one, interleaved, and report the steps of a start.",
+    )
     sustain_s: float | None = _option(
         "--sustain",
         metavar="DURATION",

@@ -101,6 +101,10 @@ def make_request(
                 f"{backend.name}."
             )
     _check_beside(options, backend)
+    if options.cold_start:
+        require_our_runner(options, "--cold-start")
+        if options.table is not None:
+            raise UsageError("--table cannot be combined with --cold-start. Omit one of them.")
     if options.energy_s is not None and options.sustain_s is not None:
         raise UsageError("--energy cannot be combined with --sustain. Omit one of them.")
     if options.frame_rate is not None and options.sustain_s is None:

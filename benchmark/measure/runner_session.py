@@ -40,7 +40,13 @@ from seaformer.benchmark.results.schema import (
 )
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
-from seaformer.benchmark.runner.plan import Plan, PlannedActivity, PlannedLoad, PlannedModel
+from seaformer.benchmark.runner.plan import (
+    CacheUse,
+    Plan,
+    PlannedActivity,
+    PlannedLoad,
+    PlannedModel,
+)
 from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Span, Status
 from seaformer.errors import SeaformerError, UsageError
@@ -53,6 +59,10 @@ PLAN = "plan"
 CHECK_WARMUP_RUNS = 3
 TRUNCATED_WARMUP_RUNS = 2
 """Warm-up runs of truncated models, which warm the processor up together."""
+START_RUNS = 2
+"""Runs of a cold start: the first and the second inference."""
+COLD_STARTS = 10
+"""Processes of a model without, and with, a compilation cache."""
 WARM_UP_MS = 50.0
 """A clock governor needs tens of milliseconds of load to choose the highest frequency."""
 MAX_WARMUP_RUNS = 20
@@ -174,7 +184,10 @@ class RunnerSession(Session):
         if self.request.runs is not None:
             expected = self.request.runs * len(good) * self._halves
         self.progress.expect(self.device.serial, expected)
-        return self._measure(good)
+        stopped_by = self._measure(good)
+        if self.options.cold_start:
+            self._measure_starts(good)
+        return stopped_by
 
     def _check_load(self, load: Candidate) -> None:
         """Compare the output of the load alone; raise RunnerError unless it is correct."""
@@ -320,6 +333,43 @@ class RunnerSession(Session):
                 name = f"{self.file_name(profiling.candidate)}{NPU_PROFILE}"
                 profiling.add_npu_profile(self._workspace.read(name, NPU_PROFILE_LIMIT))
 
+    def _measure_starts(self, candidates: Sequence[Candidate]) -> None:
+        """Start every model in processes of its own, without and with the compilation cache."""
+        self.progress.describe(self.device.serial, "measuring cold starts")
+        starts: list[tuple[Candidate, CacheUse]] = [(one, "none") for one in candidates]
+        if self.request.backend.cache:
+            filled = [(one, self._start(one, "fill")) for one in candidates]
+            starts += [(one, "use") for one, done in filled if done.loaded[0].cache_bytes]
+        shuffled = random.Random(self.options.seed)
+        for turn in range(COLD_STARTS):
+            for one, use in shuffled.sample(starts, len(starts)):
+                self._start(one, use, turn)
+
+    def _start(self, candidate: Candidate, use: CacheUse, turn: int | None = None) -> Round:
+        """Run a model twice in a new process; with a cache, compare its output.
+
+        Raises ModelError if that is wrong.
+        """
+        output = None if use == "none" else f"{candidate.id}.output"
+        done = self._round(
+            "fill" if use == "fill" else "start",
+            self._planned([candidate], output),
+            self._setting_of(candidate),
+            START_RUNS,
+            blocks=0,
+            turn=turn,
+            cache=use,
+        )
+        if output is None:
+            return done
+        answer = self._workspace.read(output, candidate.output_bytes)
+        if not candidate.verify(answer, self.computes_half).passed:
+            raise ModelError(
+                f"'{candidate.path}' has a wrong output with the compilation cache of "
+                f"{self.request.backend.title}. Omit --cold-start, and do not use this cache."
+            )
+        return done
+
     def _measure_truncated(self, candidates: list[Candidate], size: int) -> bool:
         """Run the truncated models of each model in a process; return whether it throttled."""
         is_hot = False
@@ -382,6 +432,7 @@ class RunnerSession(Session):
         limit_s: float | None = None,
         activity: PlannedActivity | None = None,
         load: PlannedLoad | None = None,
+        cache: CacheUse = "none",
     ) -> Round:
         """Run the runner once and store its record, even if it failed."""
         plan = Plan(
@@ -405,6 +456,7 @@ class RunnerSession(Session):
             frame=planned_frame(self._frame) if self._frame_paths else None,
             activity=activity,
             load=load,
+            cache=cache,
         )
         reader = RecordReader()
 

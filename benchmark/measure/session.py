@@ -210,6 +210,7 @@ class Session(ABC):
                 requires_full_acceleration=self.options.require_full_acceleration,
                 frame_size=self.options.frame_size,
                 load=self._load_used(),
+                cache=self._cache,
             ),
             conditions_before=self._conditions_before,
             conditions_after=None,
@@ -300,6 +301,12 @@ class Session(ABC):
         all_models = (*self.candidates, *filter(None, [self.load]))
         models = [(one.path, self.file_name(one), False) for one in all_models]
         return self.own_files() + list(dict.fromkeys(models))
+
+    @property
+    def _cache(self) -> str:
+        """The compilation cache of cold starts, or why there is none."""
+        backend = self.request.backend
+        return (backend.cache or backend.no_cache) if self.options.cold_start else ""
 
     def _load_used(self) -> schema.LoadUsed | None:
         if (setting := self.load_setting) is None:

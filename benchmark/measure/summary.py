@@ -90,7 +90,12 @@ def _times(rounds: Sequence[Round], model: str, seed: int | None) -> Times | Non
     runs = run_times(rounds, model)
     if not runs:
         return None
-    loaded = [one for round in rounds for one in round.loaded if one.id == model]
+    loaded = [
+        one
+        for round in rounds
+        for one in round.loaded
+        if one.id == model and one.cache_bytes is None
+    ]
     return Times(
         run=summarize(runs, seed),
         load_ms=median(one.load_ms for one in loaded),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seaformer.benchmark.presentation import beside_table
+from seaformer.benchmark.presentation.cold_start import STEPS, ColdStart, cold_starts
 from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
 from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
 from seaformer.benchmark.report.beside_plot import beside_plot
-from seaformer.benchmark.report.cold_start import STEPS, ColdStart, cold_starts
 from seaformer.benchmark.report.conditions import conditions
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift

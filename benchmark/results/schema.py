@@ -49,7 +49,7 @@ UNFINISHED_NAME = "unfinished.json"
 MAX_FILE_BYTES = 64 * 2**20
 """Limit for a results.json: a run takes about 20 bytes, and a model has at most 100 000 runs."""
 
-Purpose = Literal["check", "measure", "prefix", "sustain", "energy"]
+Purpose = Literal["check", "measure", "prefix", "sustain", "energy", "fill", "start"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
 
@@ -172,6 +172,8 @@ class Protocol(FrozenModel):
         npu_power: power mode of the NPU, as given to --npu-power; null elsewhere.
         frame_size: width and height of the measured camera frames; null if none were measured.
         load: what ran beside the models during half of the runs; null without --beside.
+        cache: the runtime's compilation cache, with and without which cold starts were measured, or
+            why there is none; empty without --cold-start.
     """
 
     runs: int | None
@@ -187,6 +189,7 @@ class Protocol(FrozenModel):
     requires_full_acceleration: bool = False
     frame_size: tuple[int, int] | None = None
     load: LoadUsed | None = None
+    cache: str = ""
 
     @property
     def frame_text(self) -> str:
@@ -547,7 +550,8 @@ class Round(FrozenModel):
         purpose: "check" for the process of a single model whose output was compared; "measure"; or
             "prefix" for truncated-model timing, with the truncated models of one model and the
             complete model, under separate ids; "sustain" for one model that ran for minutes; or
-            "energy" for a model that rested and ran alternately.
+            "energy" for a model that rested and ran alternately; "fill" for one that wrote the
+            compilation cache of its only model; or "start" for a cold start.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.

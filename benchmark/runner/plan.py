@@ -34,6 +34,10 @@ FORMAT = 2
 BACKENDS = ("litert", "onnxruntime")
 ACCELERATORS = {"litert": ("cpu", "gpu", "npu"), "onnxruntime": ("cpu", "npu")}
 """Backend of the runner -> its accelerators."""
+CacheUse = Literal["none", "fill", "use"]
+"""Whether a process compiles models without the runtime's compilation cache, writes the cache, or
+reads it."""
+
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
 MAX_INPUTS = 2**20
@@ -313,6 +317,9 @@ class Plan:
         activity: what to do with the only model after its blocks; None for nothing.
         load: what runs on other processors during half of the blocks; None for nothing. Every
             model then has two blocks in a pass, alone and beside the load, in random order.
+        cache: whether models are compiled with the runtime's compilation cache. The cache of a
+            model is a file next to it, or several, whose names begin with that of the model and
+            ".cache".
     """
 
     backend: str
@@ -336,6 +343,7 @@ class Plan:
     frame: PlannedFrame | None = None
     activity: PlannedActivity | None = None
     load: PlannedLoad | None = None
+    cache: CacheUse = "none"
 
     def __post_init__(self) -> None:
         if self.activity is not None and len(self.models) != 1:
@@ -399,6 +407,7 @@ class Plan:
             *(() if self.frame is None else (self.frame.line(),)),
             *(() if self.activity is None else (self.activity.line(),)),
             *(() if self.load is None else self.load.lines()),
+            f"cache {self.cache}",
             *(line for model in self.models for line in model.lines()),
             "end",
         ]

@@ -151,6 +151,8 @@ class LoadedModel(_Exact):
             runners.
         operators_on_cpu: number of operators that the CPU runs instead of the accelerator; None if
             unknown, and in records of earlier runners.
+        cache_bytes: size of its compilation cache after the warm-up, 0 if the runtime wrote none;
+            None without a cache, and in records of earlier runners.
     """
 
     id: Text
@@ -164,6 +166,7 @@ class LoadedModel(_Exact):
     compiled_bytes: Count | None = None
     operators_on_cpu: Count | None = None
     compile_ms: Milliseconds | None = None
+    cache_bytes: Count | None = None
 
 
 @dataclass(frozen=True)

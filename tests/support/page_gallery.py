@@ -177,6 +177,30 @@ def started_anew(results: Results) -> Results:
     return results.model_copy(update={"rounds": tuple(rounds)})
 
 
+def cached_starts(results: Results, factor: float) -> Results:
+    """Add 10 pairs of cold starts of the first model; with a cache, loading takes less time."""
+    rounds = list(results.rounds)
+    for turn in range(10):
+        (first, *_) = rounds[turn].loaded
+        for cached in (False, True):
+            one = replace(
+                first,
+                load_ms=first.load_ms * (factor if cached else 1.0),
+                compile_ms=None,
+                cache_bytes=1_500_000 if cached else None,
+            )
+            update = {
+                "purpose": "start",
+                "turn": turn,
+                "loaded": (one,),
+                "blocks": (),
+                "beside": (),
+            }
+            rounds.append(rounds[turn].model_copy(update=update | {"index": len(rounds)}))
+    protocol = results.protocol.model_copy(update={"cache": "a file with weights"})
+    return results.model_copy(update={"rounds": tuple(rounds), "protocol": protocol})
+
+
 def _many() -> Results:
     files = [LONG, *(f"models/network{number}.tflite" for number in range(1, 7)), "wrong.tflite"]
     candidates = [candidate(number, file) for number, file in enumerate(files)]
@@ -184,7 +208,9 @@ def _many() -> Results:
     parts = [row(f"part{number}", 0.9, title=f"part {number}") for number in range(22)]
     results = make_results(candidates, times, parities={"m7": WRONG}, command=COMMAND)
     slowed = {f"m{number}": 1.0 + 0.1 * number for number in range(6)} | {"m6": None}
-    return beside_load(whole_frames(warmed(broken_down(started_anew(results), *parts))), slowed)
+    return beside_load(
+        whole_frames(warmed(broken_down(cached_starts(started_anew(results), 0.4), *parts))), slowed
+    )
 
 
 def benchmark(path: Path) -> None:

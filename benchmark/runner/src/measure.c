@@ -84,6 +84,7 @@ static void set_input(subject *s, const runtime *with) {
 
 static void load(subject *s, const plan *planned, const runtime *with) {
     int64_t *warmup = allocate((size_t)planned->warmup_runs, sizeof *warmup);
+    char cache[200];
     now("loading a model", STATUS_NO_MODEL, damaged);
     const int64_t start = clock_ns();
     with->load(s->planned->file, 0, &s->loaded);
@@ -109,6 +110,8 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     line_count("resident_bytes", resident_bytes());
     line_count("compiled_bytes", compiled_bytes);
     line_count("operators_on_cpu", s->loaded.on_cpu);
+    cache_name(cache, sizeof cache, s->planned->file);
+    line_count("cache_bytes", planned->cache == NO_CACHE ? -1 : bytes_of_files(cache));
     line_end();
     free(warmup);
     if (s->planned->mask_height > 0)

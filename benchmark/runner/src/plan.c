@@ -174,6 +174,8 @@ static int read_of_run(plan *to, const char *key, char *value) {
     else if (strcmp(key, "sysfs") == 0) to->sysfs = value;
     else if (strcmp(key, "threads") == 0) to->threads = (int)integer(key, value, 1, 256);
     else if (strcmp(key, "seed") == 0) to->seed = (uint64_t)integer(key, value, 0, INT64_MAX);
+    else if (strcmp(key, "cache") == 0)
+        to->cache = choice(key, &value, (const char *[]){"none", "fill", "use"}, 3);
     else if (strcmp(key, "cpus") == 0)
         to->cpu_count = strcmp(value, "any") == 0 ? 0 : read_cpus(to->cpus, value);
     else if (strcmp(key, "load-cpus") == 0) to->load.cpu_count = read_cpus(to->load.cpus, value);

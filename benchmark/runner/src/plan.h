@@ -38,6 +38,9 @@ typedef struct {
     int32_t frame_height, frame_width, height, width;
 } planned_load;
 
+/* Of the compilation cache of the runtime. */
+typedef enum { NO_CACHE, FILL_CACHE, USE_CACHE } cache_use;
+
 typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
     const char *frame; /* may be NULL */
@@ -48,6 +51,7 @@ typedef struct {
     uint64_t seed;
     int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, full_acceleration,
         time_limit_ms;
+    int cache; /* a `cache_use` */
     const char *plugin; /* library of the accelerator; NULL if built into the runtime */
     planned_activity activity;
     planned_load load;

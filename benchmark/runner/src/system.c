@@ -72,6 +72,23 @@ void write_file(const char *path, const void *bytes, size_t size, int fresh) {
         fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
 }
 
+int64_t bytes_of_files(const char *prefix) {
+    int64_t sum = 0;
+    DIR *listed = opendir(".");
+    struct dirent *entry;
+    while (listed != NULL && (entry = readdir(listed)) != NULL) {
+        const int file = strncmp(entry->d_name, prefix, strlen(prefix)) == 0
+                             ? open(entry->d_name, O_RDONLY | O_CLOEXEC)
+                             : -1;
+        if (file < 0) continue;
+        const off_t end = lseek(file, 0, SEEK_END);
+        if (end > 0) sum += end;
+        close(file);
+    }
+    if (listed != NULL) closedir(listed);
+    return sum;
+}
+
 /* Reads the beginning of a system file; returns 0 on failure. */
 static int read_small(const char *path, char *to, size_t size) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);

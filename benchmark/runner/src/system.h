@@ -27,6 +27,9 @@ char *read_file(const char *path, size_t *size);
 /* Appends to a file, which is truncated first if `fresh`; or fails. */
 void write_file(const char *path, const void *bytes, size_t size, int fresh);
 
+/* Sum of the sizes of the files in this folder whose names begin with `prefix`. */
+int64_t bytes_of_files(const char *prefix);
+
 /* ---- Processors ---- */
 
 /* Binds the process to the planned processors, or fails. Must be called before threads start. */

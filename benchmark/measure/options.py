@@ -256,7 +256,7 @@ class Options:
         flag_value="30s",
         type=Parsed(partial(parse_duration, "--energy")),
         help="Instead of latency: the energy of an inference, from the battery of an unplugged "
-        "phone, in rounds of rest and work of this length. [without a value, at the end: 30s]",
+        "phone and from its power rails, in rounds of rest and work of this length. [without a value, at the end: 30s]",
     )
     blame: str | None = _option(
         "--blame",

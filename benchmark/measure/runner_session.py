@@ -550,6 +550,7 @@ class RunnerSession(Session):
             coverage=coverage_of(record, stderr) if purpose == "check" else None,
             frames=record.frames,
             spans=record.spans,
+            sensors=record.sensors,
             beside=tuple(one for one in record.blocks if one.is_beside),
             load=record.load,
         )

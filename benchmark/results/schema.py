@@ -30,6 +30,7 @@ from seaformer.benchmark.runner.record import (
     LoadedModel,
     LoadProcess,
     PostProcessingRun,
+    PowerSensors,
     Span,
 )
 from seaformer.errors import SeaformerError, quoted
@@ -132,7 +133,7 @@ class LoadUsed(FrozenModel):
     def title(self) -> str:
         """Display name."""
         if self.file is None:
-            return "the load of a camera"
+            return "the work of a camera"
         return self.file.replace("\\", "/").rsplit("/", 1)[-1]
 
     @property
@@ -550,8 +551,8 @@ class Round(FrozenModel):
         purpose: "check" for the process of a single model whose output was compared; "measure"; or
             "prefix" for truncated-model timing, with the truncated models of one model and the
             complete model, under separate ids; "sustain" for one model that ran for minutes; or
-            "energy" for a model that rested and ran alternately; "fill" for one that wrote the
-            compilation cache of its only model; or "start" for a cold start.
+            "energy" for a model that rested and ran alternately; "fill" for a process that
+            wrote the compilation cache of its only model; or "start" for a cold start.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
@@ -568,6 +569,8 @@ class Round(FrozenModel):
             computed within each group. Null if every round has all the models.
         frames: the timed runs of whole frames.
         spans: the inferences of a run of minutes with the state of the device, at regular moments.
+        sensors: the sensors of power that the spans have readings of; null without spans, and in
+            files of earlier versions.
         beside: the timed runs beside the load; `blocks` has those alone.
         load: the process of the load; null without --beside.
     """
@@ -588,6 +591,7 @@ class Round(FrozenModel):
     coverage: Coverage | None = None
     frames: tuple[FrameRuns, ...] = ()
     spans: tuple[Span, ...] = ()
+    sensors: PowerSensors | None = None
     beside: tuple[Block, ...] = ()
     load: LoadProcess | None = None
 

@@ -282,6 +282,24 @@ class FrameRuns(_Exact):
 
 
 @dataclass(frozen=True)
+class PowerSensors(_Exact):
+    """The sensors of power that spans read.
+
+    Attributes:
+        battery: what reports the battery: files of the "kernel", or Android's "service"; None if
+            nothing does.
+        refused: why the kernel's files cannot be read, with the path; None if they can.
+        rails_from: what reports the power rails (ODPM); None if nothing does.
+        rails: names of the rails.
+    """
+
+    battery: Literal["kernel", "service"] | None
+    refused: Text | None
+    rails_from: Literal["kernel", "service"] | None
+    rails: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
 class Span(_Exact):
     """The time between two readings of the sensors while a model runs, or while nothing runs.
 
@@ -301,6 +319,11 @@ class Span(_Exact):
         battery_current: current of the battery as the kernel reports it, by its documentation in
             microampere; None if it cannot be read.
         battery_voltage: its voltage, likewise in microvolt.
+        battery_charge: its charge as Android's service reports it, in microampere-hours; None if it
+            was not asked.
+        rails_uws: energy that each power rail has used since the start of the phone, in
+            microwatt-seconds, in the order of `PowerSensors.rails`.
+        rails_ms: when each of these was measured, in milliseconds, on any clock.
     """
 
     model: Text
@@ -316,6 +339,9 @@ class Span(_Exact):
     thermal_status: Count | None
     battery_current: StrictInt | None
     battery_voltage: Count | None
+    battery_charge: Count | None = None
+    rails_uws: tuple[Count, ...] = ()
+    rails_ms: tuple[Count, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ended_ns <= self.started_ns:
@@ -391,6 +417,7 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "block": TypeAdapter(Block),
     "post-processing": TypeAdapter(PostProcessingRun),
     "frames": TypeAdapter(FrameRuns),
+    "sensors": TypeAdapter(PowerSensors),
     "span": TypeAdapter(Span),
     "event": TypeAdapter(ProfileEvent),
     "memory": TypeAdapter(_Memory),
@@ -399,7 +426,15 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
 }
 
 Item = (
-    Header | LoadProcess | LoadedModel | Block | PostProcessingRun | FrameRuns | Span | ProfileEvent
+    Header
+    | LoadProcess
+    | LoadedModel
+    | Block
+    | PostProcessingRun
+    | FrameRuns
+    | PowerSensors
+    | Span
+    | ProfileEvent
 )
 
 
@@ -413,6 +448,7 @@ class Record:
     blocks: tuple[Block, ...]
     post_processing: tuple[PostProcessingRun, ...]
     frames: tuple[FrameRuns, ...]
+    sensors: PowerSensors | None  # None without an activity
     spans: tuple[Span, ...]
     events: tuple[ProfileEvent, ...]
     library_memory_bytes: int | None  # of the process, before any model
@@ -470,6 +506,7 @@ class RecordReader:
             blocks=tuple(self._all(Block)),
             post_processing=tuple(self._all(PostProcessingRun)),
             frames=tuple(self._all(FrameRuns)),
+            sensors=next(self._all(PowerSensors), None),
             spans=tuple(self._all(Span)),
             events=tuple(self._all(ProfileEvent)),
             library_memory_bytes=memory and memory.library_bytes,

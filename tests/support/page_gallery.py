@@ -44,7 +44,7 @@ from seaformer.benchmark.results.schema import (
     Round,
 )
 from seaformer.benchmark.results.schema import ModelResult as BenchmarkedModel
-from seaformer.benchmark.runner.record import Header, Span
+from seaformer.benchmark.runner.record import Header, PowerSensors, Span
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
 from seaformer.benchmark.studies.accelerators.accelerators_results import (
     AcceleratorResults,
@@ -134,11 +134,14 @@ def beside_load(results: Results, slowdowns: Mapping[str, float | None]) -> Resu
     protocol = results.protocol.model_copy(update={"load": load_used(None, OTHER_CORES, 1)})
     rounds = []
     for one in results.rounds:
+        drift = 1 + 0.005 * ((7 * one.index) % 5 - 2)
         beside = tuple(
             replace(
                 block,
                 is_beside=True,
-                durations_ns=tuple(int((slowdown or 1.0) * ns) for ns in block.durations_ns),
+                durations_ns=tuple(
+                    int((slowdown or 1.0) * drift * ns) for ns in block.durations_ns
+                ),
                 load_count=3 if slowdown else 0,
                 load_cpus=(4,) if slowdown else (),
             )
@@ -406,7 +409,12 @@ def sustained(path: Path) -> None:
 
 
 def energy_rounds(
-    model: str, period_s: float = 0.5, unit: float = 1.0, cycles: int = 8, seed: int = 1
+    model: str,
+    period_s: float = 0.5,
+    unit: float = 1.0,
+    cycles: int = 8,
+    seed: int = 1,
+    rails: bool = False,
 ) -> tuple[Span, ...]:
     """Return readings of a phone with 2 W at rest and 5 W at work, at 40 inferences per second.
 
@@ -416,11 +424,14 @@ def energy_rounds(
         unit: one microampere in the unit of the sensor.
         cycles: rounds of 10 s of rest and 10 s of work.
         seed: seed of the noise.
+        rails: whether it has two power rails, which use 80 and 20 %.
     """
     random, spans, current, at = np.random.default_rng(seed), [], 0, 0
+    used_uws = 10**9
     for cycle in range(cycles):
         for is_idle in (True, False):
             for place in range(100):
+                used_uws += 200_000 if is_idle else 500_000
                 if place % round(10 * period_s) == 0:
                     current = round(-unit * ((5e5 if is_idle else 1.25e6) + random.normal(0, 2e4)))
                 spans.append(
@@ -430,6 +441,8 @@ def energy_rounds(
                         durations_ns=() if is_idle else (25_000_000,) * 4, missed_frames=0,
                         frequency_khz=None, temperature_c=None, thermal_status=0,
                         battery_current=current, battery_voltage=4_000_000,
+                        rails_uws=(used_uws * 8 // 10, used_uws * 2 // 10) if rails else (),
+                        rails_ms=(at // 10**6,) * 2 if rails else (),
                     )
                 )  # fmt: skip
                 at += 10**8
@@ -440,9 +453,15 @@ def energy(path: Path) -> None:
     """A model with an energy, and one whose sensor is too slow."""
     candidates = [candidate(0, LONG), candidate(1, "models/other.tflite")]
     results = make_results(candidates, {one.id: times_around(20.0, 0) for one in candidates})
+    sensors = PowerSensors("kernel", None, "service", ("S2M_VDD_CPUCL2", "S5S_VDDQ_MEM"))
     rounds = [
-        results.rounds[0].model_copy(update={"purpose": "energy", "spans": spans})
-        for spans in (energy_rounds("m0"), energy_rounds("m1", period_s=5.0))
+        results.rounds[0].model_copy(
+            update={"purpose": "energy", "spans": spans, "sensors": sensors}
+        )
+        for spans in (
+            energy_rounds("m0", rails=True),
+            energy_rounds("m1", period_s=5.0, rails=True),
+        )
     ]
     write_energy_page(
         path,

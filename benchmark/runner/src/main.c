@@ -11,6 +11,7 @@
 #include "measure.h"
 #include "platform.h"
 #include "plan.h"
+#include "power.h"
 #include "report.h"
 #include "runtime.h"
 #include "system.h"
@@ -71,7 +72,10 @@ int main(int argc, char **argv) {
     plan_read(enter_folder(argv[1]), &planned);
     const runtime *with = find_runtime(planned.backend);
     guard(planned.time_limit_ms);
-    if (planned.activity.cycles > 0) watch_thermal_status();
+    if (planned.activity.cycles > 0) {
+        watch_thermal_status();
+        power_start(planned.sysfs, planned.activity.idle_ns > 0);
+    }
     load_start(&planned, find_runtime);
     bind_to_cpus(&planned);
     find_sensors(planned.sysfs);
@@ -82,6 +86,7 @@ int main(int argc, char **argv) {
     measure(&planned, with);
     load_end();
     stop_watching();
+    power_end();
     report_end();
     /* Not exit(): the runtimes no longer need to clean up. */
     _exit(STATUS_DONE);

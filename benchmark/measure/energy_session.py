@@ -61,6 +61,6 @@ class EnergySession(LongSession):
             )
         if conditions.is_charging:
             raise RunnerError(
-                f"{self.device} is charging, so the current of its battery is not what it uses. "
-                f"{WIRELESS}"
+                f"{self.device} is charging, or full and connected to a charger, so the current of "
+                f"its battery is not what it uses. {WIRELESS}"
             )

@@ -256,7 +256,8 @@ class Options:
         flag_value="30s",
         type=Parsed(partial(parse_duration, "--energy")),
         help="Instead of latency: the energy of an inference, from the battery of an unplugged "
-        "phone and from its power rails, in rounds of rest and work of this length. [without a value, at the end: 30s]",
+        "phone and its power rails, in rounds of rest and work of this length. [without a value, "
+        "at the end: 30s]",
     )
     blame: str | None = _option(
         "--blame",

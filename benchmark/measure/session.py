@@ -351,6 +351,7 @@ class Session(ABC):
         if self.options.breakdown:
             yield from warnings.missing_breakdowns(models)
         yield from warnings.disturbances(self.rounds)
+        yield from warnings.sleeps(self.rounds)
         yield from warnings.unproven_loads(models)
         if self.options.until is not None:
             yield from warnings.wide_intervals(models, self.options.until)

@@ -321,6 +321,8 @@ class Span(_Exact):
         battery_voltage: its voltage, likewise in microvolt.
         battery_charge: its charge as Android's service reports it, in microampere-hours; None if it
             was not asked.
+        asleep_ns: how long the device had slept since its start when the span ended; the monotonic
+            clock stands still then. None in records of earlier runners.
         rails_uws: energy that each power rail has used since the start of the phone, in
             microwatt-seconds, in the order of `PowerSensors.rails`.
         rails_ms: when each of these was measured, in milliseconds, on any clock.
@@ -340,6 +342,7 @@ class Span(_Exact):
     battery_current: StrictInt | None
     battery_voltage: Count | None
     battery_charge: Count | None = None
+    asleep_ns: Count | None = None
     rails_uws: tuple[Count, ...] = ()
     rails_ms: tuple[Count, ...] = ()
 

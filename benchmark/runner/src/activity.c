@@ -35,6 +35,7 @@ static void write_span(span *s, const planned_model *of) {
     line_flag("is_idle", s->is_idle);
     line_integer("started_ns", s->started_ns);
     line_integer("ended_ns", ended_ns);
+    line_integer("asleep_ns", asleep_ns());
     line_integers("durations_ns", s->durations, s->count);
     line_integer("missed_frames", s->missed);
     line_count("frequency_khz", frequency_khz(current_cpu()));

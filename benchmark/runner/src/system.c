@@ -22,6 +22,11 @@ static int64_t nanoseconds(clockid_t clock) {
 
 int64_t clock_ns(void) { return nanoseconds(CLOCK_MONOTONIC); }
 
+int64_t asleep_ns(void) {
+    const int64_t asleep = nanoseconds(CLOCK_BOOTTIME) - clock_ns();
+    return asleep < 0 ? 0 : asleep;
+}
+
 int64_t unix_ms(void) { return nanoseconds(CLOCK_REALTIME) / 1000000; }
 
 void sleep_until(int64_t at_ns) {

@@ -9,6 +9,9 @@
 /* Nanoseconds on the monotonic clock. */
 int64_t clock_ns(void);
 
+/* How long the device has slept since it started: the monotonic clock stands still then. */
+int64_t asleep_ns(void);
+
 /* Milliseconds since 1970. */
 int64_t unix_ms(void);
 

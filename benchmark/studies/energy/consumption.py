@@ -1,12 +1,14 @@
 """Energy of an inference, from readings of sensors during rest and work."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
+from seaformer.benchmark.devices.power import STAY_AWAKE
+from seaformer.benchmark.results.rounds import ASLEEP_S, slept_s
 from seaformer.benchmark.results.schema import ModelResult, Round
 from seaformer.benchmark.runner.record import PowerSensors, Span
 from seaformer.benchmark.studies.energy.energy_results import (
@@ -74,9 +76,13 @@ def consumption(model: ModelResult, rounds: Sequence[Round], seed: int) -> Energ
     cycles: tuple[Cycle, ...] = ()
     if spans:
         gauge, why = _battery(spans, sensors)
+        if (asleep := slept_s(spans)) > ASLEEP_S:
+            gauge = None
+            why = f"the phone slept for {asleep:.1f} s meanwhile. {STAY_AWAKE.rstrip('.')}"
         if gauge is not None:
             sensor, why, cycles = _measured(gauge, sensors.battery, spans, phases)
-        rails = _rails(sensors, spans, phases, seed)
+        if asleep <= ASLEEP_S:
+            rails = _rails(sensors, spans, phases, seed)
     return EnergyModel(
         id=model.id,
         file=model.file,
@@ -104,7 +110,7 @@ def _battery(spans: Sequence[Span], sensors: PowerSensors) -> tuple[Gauge | None
         if len({current > 0 for current in currents if current}) == 2:
             return None, "the current changed its direction: the battery was charged meanwhile"
         return CurrentGauge.of(spans), ""
-    if any(later > earlier for earlier, later in itertools.pairwise(charges)):
+    if any(later > earlier for earlier, later in pairwise(charges)):
         return None, "the charge of the battery rose: it was charged meanwhile"
     return ChargeGauge.of(spans), ""
 

@@ -35,7 +35,7 @@ _NOISE_A = 0.08
 """Largest error of a value of the battery's gauge, which has a new one every `_GAUGE_S`."""
 RAILS = {"S2M_VDD_CPUCL2": (0.05, 0.8), "S5S_VDDQ_MEM": (0.1, 0.15), "L9S_GNSS_CORE": (0.0, 0.0)}
 """Power rail -> its power at rest in watt, and its share of the power of a core that works."""
-_WORK_BYTES = 112
+_WORK_BYTES = 128
 _GAUGE_S = 0.25
 _SERVICE_S = 0.2
 """How often Android's thermal service gets a new reading."""
@@ -165,6 +165,14 @@ class WarmPhone:
             os.close(self._current)
         self._work.close()
         self._work_file.close()
+
+    def sleep(self, seconds: float) -> None:
+        """Let it sleep: its clocks for which that matters go on by this time at once."""
+        struct.pack_into("<q", self._work, 48, round(1e9 * seconds))
+
+    def set_wall_clock(self, seconds: float) -> None:
+        """Let its time of day jump, relative to the true one."""
+        struct.pack_into("<q", self._work, 56, round(1e9 * seconds))
 
     @property
     def _busy_s(self) -> float:

@@ -4,8 +4,8 @@
  * /state/work has 64-bit integers, which the test maps too: nanoseconds that an inference takes at
  * the highest clock, that clock in kHz, the current clock in kHz, nanoseconds that the processor has
  * worked, by how many millionths the cycles of an inference differ from their median at most, by how
- * many millionths it takes longer while another core works too, and when each core worked last. The
- * third is written by the model of the phone's heat, the fourth and the last ones here.
+ * many millionths it takes longer while another core works too, for how long the phone has slept, how
+ * far its wall clock has jumped, and when each core worked last. The third is written by the model of the phone's heat, the fourth and the last ones here.
  *
  * A busy computer resumes a sleeping process late. The phone's monotonic clock leaves this time out,
  * so that the times of inferences do not depend on the computer's load. */
@@ -25,7 +25,8 @@
 enum { CORES = 8, JUST_NOW_NS = 15000000 };
 
 struct work {
-  volatile int64_t inference_ns, highest_khz, khz, busy_ns, spread_ppm, contention_ppm;
+  volatile int64_t inference_ns, highest_khz, khz, busy_ns, spread_ppm, contention_ppm,
+      asleep_ns, wall_jump_ns;
   volatile int64_t worked_ns[CORES]; /* by the computer's monotonic clock */
 };
 
@@ -44,7 +45,10 @@ static struct timespec time_of(int64_t ns) {
 
 int phone_clock(clockid_t clock, struct timespec *to) {
   const int failed = clock_gettime(clock, to);
-  if (!failed && clock == CLOCK_MONOTONIC) *to = time_of(nanoseconds(to) - late_ns);
+  if (failed) return failed;
+  if (clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME) *to = time_of(nanoseconds(to) - late_ns);
+  if (work && clock == CLOCK_BOOTTIME) *to = time_of(nanoseconds(to) + work->asleep_ns);
+  if (work && clock == CLOCK_REALTIME) *to = time_of(nanoseconds(to) + work->wall_jump_ns);
   return failed;
 }
 

@@ -5,7 +5,8 @@
  * the highest clock, that clock in kHz, the current clock in kHz, nanoseconds that the processor has
  * worked, by how many millionths the cycles of an inference differ from their median at most, by how
  * many millionths it takes longer while another core works too, for how long the phone has slept, how
- * far its wall clock has jumped, and when each core worked last. The third is written by the model of the phone's heat, the fourth and the last ones here.
+ * far its wall clock has jumped, and when each core worked last. The third is written by the model of
+ * the phone's heat, the fourth and the last ones here.
  *
  * A busy computer resumes a sleeping process late. The phone's monotonic clock leaves this time out,
  * so that the times of inferences do not depend on the computer's load. */

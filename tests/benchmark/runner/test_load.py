@@ -54,12 +54,14 @@ def assert_alternates(done: Done, plan: Plan) -> None:
 @two_processors
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_model_runs_beside_another_in_half_of_the_blocks(backend: str, tmp_path: Path) -> None:
-    plan = plan_beside(tmp_path, backend, blocks=6, runs_per_block=3000)
+    plan = plan_beside(tmp_path, backend, blocks=20, runs_per_block=3000)
     done = run_plan(tmp_path, plan)
     assert_alternates(done, plan)
     beside = [block for block in done.record.blocks if block.is_beside]
-    assert all(block.load_count for block in beside)
-    assert all(block.load_cpus == (CPUS[-1],) for block in beside)
+    # A busy computer may leave it no time during single blocks.
+    assert sum(block.load_count or 0 for block in beside) > 0
+    for block in beside:
+        assert block.load_cpus == ((CPUS[-1],) if block.load_count else ())
     # The order of the halves is random.
     assert {block.is_beside for block in done.record.blocks[::2]} == {False, True}
 

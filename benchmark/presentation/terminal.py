@@ -209,8 +209,12 @@ def _print_beside(console: Console, results: Results) -> None:
     console.print(f"beside {results.protocol.load}:", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for place, heading in enumerate(beside_table.headings(results)):
-        side, width = ("right", None) if place else ("left", 16)
-        table.add_column(heading, justify=side, overflow="fold", min_width=width)
+        table.add_column(
+            heading,
+            justify="right" if place else "left",
+            overflow="fold",
+            min_width=None if place else 16,
+        )
     names = results.names
     for id, cells in beside_table.rows(results):
         table.add_row(names[id], *map(Text, cells))

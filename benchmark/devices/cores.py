@@ -101,6 +101,30 @@ def choose_cores(cores: Sequence[Core], text: str | None, threads: int) -> CoreC
     return choice
 
 
+def choose_beside(
+    cores: Sequence[Core], text: str | None, threads: int, load_threads: int
+) -> tuple[CoreChoice, CoreChoice]:
+    """Select separate cores: to run on, as `choose_cores` does, and for a load beside that.
+
+    The load gets the fastest classes of the other cores. Without `text`, if too few are left, as on
+    computers whose cores are alike, the models get only as many cores as they have threads.
+
+    Raises:
+        UsageError: as `choose_cores`, or no cores are left for the load.
+    """
+    choice = choose_cores(cores, text, threads)
+    if text is None and len(cores) - len(choice.cores) < load_threads:
+        choice = _masked(choice.cores[:threads])
+    others = [core for core in cores if core.index not in choice.cores]
+    if len(others) < load_threads:
+        raise UsageError(
+            f"--beside needs {load_threads} core(s) besides those of the models "
+            f"({core_list(choice.cores)}), but {len(others)} are left. Use fewer --threads or "
+            f"--cores; {_what_there_is(cores)}"
+        )
+    return choice, _fastest(others, load_threads)
+
+
 def core_list(cores: Iterable[int]) -> str:
     """Format numbers of cores compactly: (0, 1, 2, 7) is "0-2,7"."""
     runs: list[list[int]] = []
@@ -144,7 +168,11 @@ def _asked(cores: Sequence[Core], text: str) -> CoreChoice:
     if missing or not chosen:
         what = f"core {core_list(missing)}, which does not exist" if missing else "no core"
         raise UsageError(f"--cores '{text}' selects {what}: {_what_there_is(cores)}")
-    choice = CoreChoice("", tuple(sorted(chosen)))
+    return _masked(chosen)
+
+
+def _masked(cores: Iterable[int]) -> CoreChoice:
+    choice = CoreChoice("", tuple(sorted(cores)))
     return CoreChoice(f"mask {choice.mask}", choice.cores)
 
 

@@ -14,6 +14,11 @@ WAKE = (
     "while the screen is off."
 )
 
+STAY_AWAKE = (
+    "Set a longer screen timeout, for example with 'adb shell settings put system "
+    "screen_off_timeout 1800000'."
+)
+
 
 def slowed_by_power(now: Conditions) -> Iterator[tuple[str, str]]:
     """Yield each such state of a device, with advice."""

@@ -8,6 +8,7 @@ from seaformer.artifact.accelerators import ACCELERATORS, CPU
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.errors import DeviceError
 from seaformer.benchmark.devices.selection import select_one
+from seaformer.benchmark.devices.server import AdbServer
 from seaformer.benchmark.inference.device_inference import (
     DEFAULT,
     Inference,
@@ -92,13 +93,16 @@ def opener_on(
     accelerator: str,
     settings: Settings = DEFAULT,
     describe: Callable[[str], None] = lambda _: None,
+    adb_servers: Sequence[AdbServer] = (),
 ) -> Callable[[Path], DeviceSession]:
     """Select the single device of --device; return a function that opens files on its accelerator.
+
+    `adb_servers` are the servers whose phones are used; empty for this computer's.
 
     Raises:
         DeviceError: it does not exist, or is not ready.
     """
-    selection = select_one(choice, "A model and its reference")
+    selection = select_one(choice, "A model and its reference", adb_servers)
     if selection.note:
         describe(selection.note)
     (device,) = selection.devices

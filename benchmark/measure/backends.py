@@ -27,6 +27,8 @@ class Backend:
         has_half: whether it can compute floating-point files in half precision (--half).
         falls_back: whether the CPU runs operators that the accelerator does not support, unless
             --require-full-acceleration is given.
+        cache: the runtime's compilation cache, which makes later starts faster; empty without one.
+        no_cache: that there is none, and why.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Backend:
     accelerator: AcceleratorName = CPU
     has_half: bool = False
     falls_back: bool = False
+    cache: str = ""
+    no_cache: str = ""
 
 
 _ROWS = (
@@ -51,6 +55,7 @@ _ROWS = (
         "The default for .tflite: LiteRT's C API with XNNPACK on the CPU.",
         runtime="litert",
         has_half=True,
+        cache="XNNPACK's weight cache: a file with the weights in the order of its kernels",
     ),
     Backend(
         "onnxruntime",
@@ -60,6 +65,8 @@ _ROWS = (
         True,
         "The default for .onnx: ONNX Runtime's C API with the CPU execution provider.",
         runtime="onnxruntime",
+        cache="the model with ONNX Runtime's optimizations, saved by an earlier start, and loaded "
+        "without optimizing again",
     ),
     Backend(
         "litert-gpu",
@@ -73,6 +80,7 @@ _ROWS = (
         accelerator=GPU,
         has_half=True,
         falls_back=True,
+        cache="LiteRT's serialized GPU programs and weights",
     ),
     Backend(
         "onnxruntime-qnn",
@@ -85,6 +93,7 @@ _ROWS = (
         runtime="onnxruntime",
         accelerator=NPU,
         falls_back=True,
+        cache="the QNN context binary, the compiled model inside an .onnx",
     ),
     Backend(
         "litert-npu",
@@ -97,6 +106,7 @@ _ROWS = (
         runtime="litert",
         accelerator=NPU,
         falls_back=True,
+        no_cache="none, because the file is compiled for its chip already",
     ),
     Backend(
         OFFICIAL_TOOL,
@@ -106,6 +116,7 @@ _ROWS = (
         False,
         "TensorFlow Lite's tool, classic or LiteRT's newer one. It does not report individual "
         "runs, so there is no interval, and models are not interleaved.",
+        no_cache="none, because our runner does not run it",
     ),
 )
 BACKENDS: Mapping[str, Backend] = MappingProxyType({row.name: row for row in _ROWS})

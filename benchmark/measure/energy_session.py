@@ -61,6 +61,6 @@ class EnergySession(LongSession):
             )
         if conditions.is_charging:
             raise RunnerError(
-                f"{self.device} is charging, so its battery's current is not its consumption. "
-                f"{WIRELESS}"
+                f"{self.device} is charging, or full and connected to a charger, so its "
+                f"battery's current is not its consumption. {WIRELESS}"
             )

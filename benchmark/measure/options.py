@@ -32,6 +32,9 @@ SHORTEST_S = 5.0
 LONGEST_S = 2 * 3600.0
 """Longest sustained run: every inference is recorded, and the size of the record is limited."""
 
+CAMERA_LOAD = "camera-load"
+"""Value of --beside for the work of a camera instead of a model."""
+
 PATH = click.Path(path_type=Path)
 
 
@@ -220,6 +223,18 @@ class Options:
         help="Also measure whole camera frames, with separate times for preparation, inference and "
         f"post-processing. [without a size: {USUAL_FRAME}]",
     )
+    beside: str | None = _option(
+        "--beside",
+        metavar=f"MODEL|{CAMERA_LOAD}",
+        help="Also measure every model while this one runs back to back on other cores, with the "
+        f"same number of threads; or, with {CAMERA_LOAD}, while one thread converts and resizes 30 "
+        "frames of 1280x720 per second. Reports the ratio to the latency alone.",
+    )
+    cold_start: bool = _flag(
+        "--cold-start",
+        "Also start each model in 10 new processes without and 10 with the runtime's compilation "
+        "cache, where it has one, interleaved, and report the steps of a start.",
+    )
     sustain_s: float | None = _option(
         "--sustain",
         metavar="DURATION",
@@ -241,8 +256,8 @@ class Options:
         flag_value="30s",
         type=Parsed(partial(parse_duration, "--energy")),
         help="Instead of latency: measure the energy of an inference, from the battery of an "
-        "unplugged phone, in alternating phases of rest and work of this length. [without a value, "
-        "at the end of the command: 30s]",
+        "unplugged phone and its power rails, in alternating phases of rest and work of this "
+        "length. [without a value, at the end of the command: 30s]",
     )
     blame: str | None = _option(
         "--blame",

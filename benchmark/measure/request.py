@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from seaformer.artifact.accelerators import CPU
 from seaformer.benchmark.measure.backends import (
     BACKENDS,
     OFFICIAL_TOOL,
@@ -15,7 +16,7 @@ from seaformer.benchmark.measure.backends import (
     Backend,
     backend_for,
 )
-from seaformer.benchmark.measure.options import Options, bad_frame_size
+from seaformer.benchmark.measure.options import CAMERA_LOAD, Options, bad_frame_size
 from seaformer.benchmark.measure.power_modes import BURST
 from seaformer.benchmark.results.schema import CSV_NAME, FILE_NAME, REPORT_NAME, UNFINISHED_NAME
 from seaformer.benchmark.results.table_kinds import TableName
@@ -51,6 +52,7 @@ class Request:
     runs: int | None  # timed runs per model; None to measure until the requested precision
     output: Path  # folder for the results
     table: TableName | None = None  # kind of table to measure
+    load: Path | str | None = None  # file or network that runs beside the models
 
     @property
     def models_folder(self) -> Path:
@@ -68,7 +70,9 @@ def make_request(
         SeaformerError: a file is missing or cannot be used.
     """
     models = tuple(map(resolve_model, options.models))
-    if files := tuple(model for model in models if isinstance(model, Path)):
+    beside = options.beside
+    load = None if beside is None or beside == CAMERA_LOAD else resolve_model(Path(beside))
+    if files := tuple(model for model in (*models, load) if isinstance(model, Path)):
         backend = backend_for(files, options.backend)
     else:
         backend = look_up(BACKENDS, "backend", options.backend or DEFAULT_BACKEND)
@@ -96,6 +100,11 @@ def make_request(
                 f"{option} is for --backend {' and '.join(ON_NPU)}, but the backend is "
                 f"{backend.name}."
             )
+    _check_beside(options, backend)
+    if options.cold_start:
+        require_our_runner(options, "--cold-start")
+        if options.table is not None:
+            raise UsageError("--table cannot be combined with --cold-start. Omit one of them.")
     if options.energy_s is not None and options.sustain_s is not None:
         raise UsageError("--energy cannot be combined with --sustain. Omit one of them.")
     if options.frame_rate is not None and options.sustain_s is None:
@@ -116,6 +125,7 @@ def make_request(
         runs=None if options.until is not None else options.runs or usual_runs,
         output=options.output or Path("build", "benchmark", f"{datetime.now():%Y%m%d-%H%M%S}"),
         table=table,
+        load=load,
     )
 
 
@@ -139,6 +149,19 @@ def require_our_runner(options: Options, study: str) -> None:
         raise UsageError(
             f"{study} needs our runner, which interleaves models, not {OFFICIAL_TOOL}: omit "
             "--backend and --binary."
+        )
+
+
+def _check_beside(options: Options, backend: Backend) -> None:
+    if options.beside is None:
+        return
+    require_our_runner(options, "--beside")
+    if options.table is not None:
+        raise UsageError("--table cannot be combined with --beside. Omit one of them.")
+    if backend.accelerator != CPU:
+        raise UsageError(
+            f"--beside is for models on the CPU, but the backend is {backend.name}. Omit one of "
+            "them."
         )
 
 

@@ -22,6 +22,7 @@ from seaformer.benchmark.devices.device import Conditions, Finished, Workspace
 from seaformer.benchmark.devices.errors import ProgramKilled, TakenOver, TimedOut
 from seaformer.benchmark.devices.heat import throttled
 from seaformer.benchmark.measure.backends import Backend
+from seaformer.benchmark.measure.beside_load import CAMERA
 from seaformer.benchmark.measure.coverage import coverage_of
 from seaformer.benchmark.measure.device_files import accelerator_files
 from seaformer.benchmark.measure.npu_faults import find_npu_fault
@@ -39,7 +40,13 @@ from seaformer.benchmark.results.schema import (
 )
 from seaformer.benchmark.runner.binaries import runner_for
 from seaformer.benchmark.runner.libraries import library_for
-from seaformer.benchmark.runner.plan import Plan, PlannedActivity, PlannedModel
+from seaformer.benchmark.runner.plan import (
+    CacheUse,
+    Plan,
+    PlannedActivity,
+    PlannedLoad,
+    PlannedModel,
+)
 from seaformer.benchmark.runner.plan_check import plan_mismatch
 from seaformer.benchmark.runner.record import Block, Record, RecordReader, Span, Status
 from seaformer.errors import SeaformerError, UsageError
@@ -52,6 +59,10 @@ PLAN = "plan"
 CHECK_WARMUP_RUNS = 3
 TRUNCATED_WARMUP_RUNS = 2
 """Warm-up runs of each truncated model; all of them together warm up the processor."""
+START_RUNS = 2
+"""Runs of a cold start: the first and the second inference."""
+COLD_STARTS = 10
+"""Processes of a model without, and with, a compilation cache."""
 WARM_UP_MS = 50.0
 """A clock governor needs tens of milliseconds of load to choose the highest frequency."""
 MAX_WARMUP_RUNS = 20
@@ -70,6 +81,7 @@ ADVICE: Mapping[int, str] = {
     Status.NO_MODEL: "Check whether it runs here (seaformer-predict), and export it again.",
     Status.NO_AFFINITY: "Choose other cores with --cores.",
     Status.NO_ACCELERATOR: "Measure on the CPU with --backend {}.",
+    Status.NO_LOAD: "Give another load to --beside.",
     Status.NO_OUTPUT: "Free some space on the device.",
 }
 
@@ -161,13 +173,39 @@ class RunnerSession(Session):
             workspace.write(path.planned.levels_file, path.levels)
         if self._frame_paths:
             workspace.write(FRAME_FILE, self._frame.tobytes())
+        if self.load is not None:
+            workspace.write(f"{self.load.id}.input", self.load.tensor)
+            self._check_load(self.load)
         count = len(self.candidates)
         good = [one for place, one in enumerate(self.candidates) if self._check(one, count - place)]
         if not good:
             return "runs"
-        expected = None if self.request.runs is None else self.request.runs * len(good)
+        expected = None
+        if self.request.runs is not None:
+            expected = self.request.runs * len(good) * self._halves
         self.progress.expect(self.device.serial, expected)
-        return self._measure(good)
+        stopped_by = self._measure(good)
+        if self.options.cold_start:
+            self._measure_starts(good)
+        return stopped_by
+
+    def _check_load(self, load: Candidate) -> None:
+        """Compare the output of the load alone; raise RunnerError unless it is correct."""
+        if self._check(load, len(self.candidates) + 1):
+            return
+        why = self._failures.pop(load.id, None) or "its output is wrong"
+        raise RunnerError(f"'{load.path}' cannot run beside the models: {why}")
+
+    @property
+    def _halves(self) -> int:
+        """Number of blocks of a model in a pass: alone, and beside the load."""
+        return 1 if self.load_setting is None else 2
+
+    def _planned_load(self) -> PlannedLoad | None:
+        if (setting := self.load_setting) is None:
+            return None
+        what = CAMERA if self.load is None else self._planned([self.load])[0]
+        return PlannedLoad(setting.cores.cores, setting.threads, what)
 
     def _check(self, candidate: Candidate, left: int) -> bool:
         """Run one model alone and compare its output; `left` models, with this one, are unchecked.
@@ -233,7 +271,7 @@ class RunnerSession(Session):
         groups: dict[Setting, list[Candidate]] = {}
         for one in candidates:
             groups.setdefault(self._setting_of(one), []).append(one)
-        run_s = self._run_s(groups.values())
+        run_s = [self._halves * seconds for seconds in self._run_s(groups.values())]
         # The models of a round warm up the processor together, not counting first inferences.
         needed = math.ceil(WARM_UP_MS / max(1e3 * min(run_s), 1e-6))
         self.warmup_runs = 1 + min(needed, MAX_WARMUP_RUNS)
@@ -280,6 +318,7 @@ class RunnerSession(Session):
                 runs_per_block=size,
                 profile_runs=PROFILE_RUNS if self._profilings and not self._is_on_gpu else 0,
                 turn=number,
+                load=self._planned_load(),
             )
             done.append(one)
             if not one.used:
@@ -294,6 +333,43 @@ class RunnerSession(Session):
             if profiling.candidate in candidates:
                 name = f"{self.file_name(profiling.candidate)}{NPU_PROFILE}"
                 profiling.add_npu_profile(self._workspace.read(name, NPU_PROFILE_LIMIT))
+
+    def _measure_starts(self, candidates: Sequence[Candidate]) -> None:
+        """Start every model in processes of its own, without and with the compilation cache."""
+        self.progress.describe(self.device.serial, "measuring cold starts")
+        starts: list[tuple[Candidate, CacheUse]] = [(one, "none") for one in candidates]
+        if self.request.backend.cache:
+            filled = [(one, self._start(one, "fill")) for one in candidates]
+            starts += [(one, "use") for one, done in filled if done.loaded[0].cache_bytes]
+        shuffled = random.Random(self.options.seed)
+        for turn in range(COLD_STARTS):
+            for one, use in shuffled.sample(starts, len(starts)):
+                self._start(one, use, turn)
+
+    def _start(self, candidate: Candidate, use: CacheUse, turn: int | None = None) -> Round:
+        """Run a model twice in a new process; with a cache, compare its output.
+
+        Raises ModelError if that is wrong.
+        """
+        output = None if use == "none" else f"{candidate.id}.output"
+        done = self._round(
+            "fill" if use == "fill" else "start",
+            self._planned([candidate], output),
+            self._setting_of(candidate),
+            START_RUNS,
+            blocks=0,
+            turn=turn,
+            cache=use,
+        )
+        if output is None:
+            return done
+        answer = self._workspace.read(output, candidate.output_bytes)
+        if not candidate.verify(answer, self.computes_half).passed:
+            raise ModelError(
+                f"'{candidate.path}' has a wrong output with the compilation cache of "
+                f"{self.request.backend.title}. Omit --cold-start, and do not use this cache."
+            )
+        return done
 
     def _measure_truncated(self, candidates: list[Candidate], size: int) -> bool:
         """Run the truncated models of each model in a process; return whether a round throttled."""
@@ -356,6 +432,8 @@ class RunnerSession(Session):
         turn: int | None = None,
         limit_s: float | None = None,
         activity: PlannedActivity | None = None,
+        load: PlannedLoad | None = None,
+        cache: CacheUse = "none",
     ) -> Round:
         """Run the runner once and store its record, even if it failed."""
         plan = Plan(
@@ -378,6 +456,8 @@ class RunnerSession(Session):
             options=self._accelerator.options,
             frame=planned_frame(self._frame) if self._frame_paths else None,
             activity=activity,
+            load=load,
+            cache=cache,
         )
         reader = RecordReader()
 
@@ -462,7 +542,7 @@ class RunnerSession(Session):
             complete=record.complete,
             header=record.header,
             loaded=record.models,
-            blocks=record.blocks,
+            blocks=tuple(one for one in record.blocks if not one.is_beside),
             tails=record.post_processing,
             peak_memory_bytes=record.peak_memory_bytes,
             conditions_after=conditions,
@@ -471,6 +551,9 @@ class RunnerSession(Session):
             coverage=coverage_of(record, stderr) if purpose == "check" else None,
             frames=record.frames,
             spans=record.spans,
+            sensors=record.sensors,
+            beside=tuple(one for one in record.blocks if one.is_beside),
+            load=record.load,
         )
 
     def _throttled(self, record: Record, after: Conditions | None) -> str | None:

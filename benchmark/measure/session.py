@@ -19,11 +19,12 @@ from pathlib import Path
 
 from seaformer.artifact.accelerators import ACCELERATORS, NPU
 from seaformer.benchmark.candidates.candidate import Candidate
-from seaformer.benchmark.devices.cores import CoreChoice, Setting, choose_cores
+from seaformer.benchmark.devices.cores import CoreChoice, Setting
 from seaformer.benchmark.devices.device import Conditions, Device, DeviceFacts, Workspace
 from seaformer.benchmark.devices.errors import Canceled, ProgramKilled
 from seaformer.benchmark.devices.heat import wait_until_cool
 from seaformer.benchmark.measure import warnings
+from seaformer.benchmark.measure.beside_load import choose, load_used
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request, round_sizes
 from seaformer.benchmark.measure.summary import model_result
@@ -65,11 +66,13 @@ class Session(ABC):
         candidates: Sequence[Candidate],
         progress: Progress,
         save: Save,
+        load: Candidate | None = None,
     ) -> None:
         self.device = device
         self.request = request
         self.options = request.options
         self.candidates = candidates  # a model with several settings is included once for each
+        self.load = load  # the model that runs beside them
         self.progress = progress
         self.rounds: list[schema.Round] = []  # raw data so far
         self.warmup_runs = 0  # untimed runs of a model at the start of a round
@@ -92,7 +95,7 @@ class Session(ABC):
         self.progress.describe(self.device.serial, "inspecting the device")
         self._created_at = datetime.now(UTC)
         self._facts = self.device.facts()
-        self._cores = choose_cores(self._facts.cores, self.options.cores, self.options.threads)
+        self._cores, self.load_setting = choose(self._facts.cores, self.options)
         limit_s = self.limit_s
         stopped_by: schema.StoppedBy = "runs"
         problem: str | None = None
@@ -206,6 +209,8 @@ class Session(ABC):
                 npu_power=self.options.npu_power if self._is_on_npu else None,
                 requires_full_acceleration=self.options.require_full_acceleration,
                 frame_size=self.options.frame_size,
+                load=self._load_used(),
+                cache=self._cache,
             ),
             conditions_before=self._conditions_before,
             conditions_after=None,
@@ -293,8 +298,20 @@ class Session(ABC):
         return left
 
     def _files(self) -> list[tuple[Path, str, bool]]:
-        models = [(one.path, self.file_name(one), False) for one in self.candidates]
+        all_models = (*self.candidates, *filter(None, [self.load]))
+        models = [(one.path, self.file_name(one), False) for one in all_models]
         return self.own_files() + list(dict.fromkeys(models))
+
+    @property
+    def _cache(self) -> str:
+        """The compilation cache of cold starts, or why there is none."""
+        backend = self.request.backend
+        return (backend.cache or backend.no_cache) if self.options.cold_start else ""
+
+    def _load_used(self) -> schema.LoadUsed | None:
+        if (setting := self.load_setting) is None:
+            return None
+        return load_used(self.load, _cores_used(setting.cores, self._facts), setting.threads)
 
     def _key(self) -> str:
         """Return a folder name derived from its content, so that a rerun finds files of --keep."""
@@ -334,6 +351,8 @@ class Session(ABC):
         if self.options.breakdown:
             yield from warnings.missing_breakdowns(models)
         yield from warnings.disturbances(self.rounds)
+        yield from warnings.sleeps(self.rounds)
+        yield from warnings.unproven_loads(models)
         if self.options.until is not None:
             yield from warnings.wide_intervals(models, self.options.until)
 

@@ -5,9 +5,10 @@ from statistics import median
 
 from seaformer.benchmark.candidates.candidate import Candidate
 from seaformer.benchmark.results.breakdown import Breakdown
-from seaformer.benchmark.results.rounds import gather, run_times
+from seaformer.benchmark.results.rounds import beside_by_round, gather, run_times, times_by_round
 from seaformer.benchmark.results.schema import (
     AddedMemory,
+    BesideTimes,
     CoresUsed,
     FrameTimes,
     ModelResult,
@@ -16,7 +17,7 @@ from seaformer.benchmark.results.schema import (
     Times,
 )
 from seaformer.benchmark.runner.record import FrameRuns
-from seaformer.statistics.bootstrap import Summary, summarize
+from seaformer.statistics.bootstrap import Summary, paired_ratio, summarize
 
 
 def model_result(
@@ -89,7 +90,12 @@ def _times(rounds: Sequence[Round], model: str, seed: int | None) -> Times | Non
     runs = run_times(rounds, model)
     if not runs:
         return None
-    loaded = [one for round in rounds for one in round.loaded if one.id == model]
+    loaded = [
+        one
+        for round in rounds
+        for one in round.loaded
+        if one.id == model and one.cache_bytes is None
+    ]
     return Times(
         run=summarize(runs, seed),
         load_ms=median(one.load_ms for one in loaded),
@@ -97,6 +103,28 @@ def _times(rounds: Sequence[Round], model: str, seed: int | None) -> Times | Non
         classes=_post_processing(rounds, model, "classes", seed),
         mask=_post_processing(rounds, model, "mask", seed),
         frame=_frame_times(rounds, model, seed),
+        beside=beside_times(rounds, model, seed),
+    )
+
+
+def beside_times(rounds: Sequence[Round], model: str, seed: int | None) -> BesideTimes | None:
+    """Summarize the runs of a model beside the load; None without any.
+
+    `seed` is for the bootstrap; None to omit intervals.
+    """
+    alone, beside = times_by_round(rounds, model), beside_by_round(rounds, model)
+    common = sorted(alone.keys() & beside.keys())
+    if not common:
+        return None
+    runs = [beside[key] for key in common]
+    blocks = [block for one in rounds if one.used for block in one.beside if block.model == model]
+    count = sum(block.load_count or 0 for block in blocks)
+    return BesideTimes(
+        run=summarize(runs, seed),
+        ratio=paired_ratio(runs, [alone[key] for key in common], seed) if count else None,
+        load_count=count,
+        load_per_s=1e9 * count / sum(sum(block.durations_ns) for block in blocks),
+        load_cores=tuple(sorted({cpu for block in blocks for cpu in block.load_cpus})),
     )
 
 

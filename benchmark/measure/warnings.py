@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from seaformer.artifact.precisions import PRECISIONS
 from seaformer.benchmark.devices.device import Conditions
-from seaformer.benchmark.devices.power import slowed_by_power
-from seaformer.benchmark.results.rounds import foreign_load, throttled_rounds
+from seaformer.benchmark.devices.power import STAY_AWAKE, slowed_by_power
+from seaformer.benchmark.results.rounds import ASLEEP_S, foreign_load, slept_s, throttled_rounds
 from seaformer.benchmark.results.schema import ModelResult, PairRatio, Round, find_ratio
 
 BUSY = 0.25
@@ -71,6 +71,27 @@ def disturbances(rounds: Sequence[Round]) -> Iterator[str]:
             f"other programs kept {load:.1f} of this computer's processors busy during the "
             "measurement: latencies are higher and less certain; ratios are affected less"
         )
+
+
+def unproven_loads(models: Sequence[ModelResult]) -> Iterator[str]:
+    """Name the models during whose runs the load completed nothing."""
+    for model in models:
+        if model.beside is not None and not model.beside.load_count:
+            yield (
+                f"{model.file}: the load completed nothing during its runs, so no ratio is stated: "
+                "request more --runs, or another --beside"
+            )
+
+
+def sleeps(rounds: Sequence[Round]) -> Iterator[str]:
+    """Report that the device slept during a run of minutes."""
+    for one in rounds:
+        seconds = slept_s(one.spans)
+        if seconds > ASLEEP_S:
+            yield (
+                f"the device slept for {seconds:.1f} s while a model ran, which is not part of its "
+                f"curve, but lets it cool down. {STAY_AWAKE}"
+            )
 
 
 def wide_intervals(models: Sequence[ModelResult], until: float) -> Iterator[str]:

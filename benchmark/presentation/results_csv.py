@@ -4,7 +4,14 @@ from dataclasses import fields
 from typing import Any
 
 from seaformer.benchmark.presentation.csv_text import csv_text, ends, median_cells
-from seaformer.benchmark.results.schema import STAGES, FrameTimes, ModelResult, Results, Times
+from seaformer.benchmark.results.schema import (
+    STAGES,
+    BesideTimes,
+    FrameTimes,
+    ModelResult,
+    Results,
+    Times,
+)
 from seaformer.statistics.bootstrap import Summary
 
 
@@ -49,6 +56,7 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "wrong_output": model.is_wrong,
         "input": model.input.source,
         "frame_size": results.protocol.frame_text or None,
+        "load": results.protocol.load and str(results.protocol.load),
         "input_shape": "x".join(map(str, model.input.shape)),
         "file_bytes": model.bytes,
         "params": model.facts.params,
@@ -60,6 +68,7 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
     for name, is_emulated in (("latency", False), ("emulated", True)):
         values = columns if is_emulated == results.emulated else empty
         row |= {f"{name}_{column}": value for column, value in values.items()}
+    row |= _beside(None if results.emulated else model.beside)
     return row | {
         "ratio_to_first": ratio and ratio.value,
         **ends("ratio", ratio.interval if ratio else None),
@@ -78,6 +87,16 @@ def _row(results: Results, model: ModelResult) -> dict[str, Any]:
         "temperature_after_c": after and after.temperature_c,
         "thermal_status_before": before.thermal_status,
         "thermal_status_after": after and after.thermal_status,
+    }
+
+
+def _beside(beside: BesideTimes | None) -> dict[str, Any]:
+    ratio = beside and beside.ratio
+    return {
+        **median_cells("beside", beside.run if beside else None),
+        "beside_ratio": ratio and ratio.value,
+        **ends("beside_ratio", ratio.interval if ratio else None),
+        "load_per_s": beside and beside.load_per_s,
     }
 
 

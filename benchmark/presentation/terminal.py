@@ -11,6 +11,8 @@ from rich.text import Text
 
 from seaformer.artifact.accelerators import CPU
 from seaformer.artifact.metadata import FEATURES
+from seaformer.benchmark.presentation import beside_table
+from seaformer.benchmark.presentation.cold_start import cold_starts
 from seaformer.benchmark.presentation.paper_table import (
     NOT_MEASURED,
     WRONG,
@@ -54,6 +56,12 @@ def print_results(console: Console, results: Results) -> None:
     if any(model.frame is not None for model in results.models):
         console.print()
         console.print(_frames_table(results))
+    if results.protocol.load is not None:
+        console.print()
+        _print_beside(console, results)
+    if results.protocol.cache:
+        console.print()
+        _print_cold_starts(console, results)
     notes = (f"{model.file_name}: {model.note}" for model in results.models if model.note)
     for note in dict.fromkeys(notes):
         console.print(note, soft_wrap=True)
@@ -198,6 +206,38 @@ def _frames_table(results: Results) -> Table:
             for name, stage in frame.stages.items():
                 table.add_row(f"  {name}", median(stage), _range(stage))
     return table
+
+
+def _print_beside(console: Console, results: Results) -> None:
+    """Print the load, and latency and ratio beside it for each model."""
+    console.print(f"beside {results.protocol.load}:", soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(beside_table.headings(results)):
+        table.add_column(
+            heading,
+            justify="right" if place else "left",
+            overflow="fold",
+            min_width=None if place else 16,
+        )
+    names = results.names
+    for id, cells in beside_table.rows(results):
+        table.add_row(names[id], *map(Text, cells))
+    console.print(table)
+
+
+def _print_cold_starts(console: Console, results: Results) -> None:
+    """Print how long a start takes, with and without the compilation cache."""
+    console.print(f"cold start, cache: {results.protocol.cache}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    unit = EMULATED if results.emulated else "ms [95 %]"
+    headings = ("model", "cache", f"until the second result, {unit}", "with / without [95 %]")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", overflow="fold")
+    names = results.names
+    for one in cold_starts(results):
+        cache = "with" if one.with_cache else "without"
+        table.add_row(names[one.model], cache, Text(one.total), Text(one.ratio))
+    console.print(table)
 
 
 def _facts_table(results: Results) -> Table:

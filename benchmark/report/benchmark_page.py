@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seaformer.benchmark.presentation import beside_table
+from seaformer.benchmark.presentation.cold_start import STEPS, ColdStart, cold_starts
 from seaformer.benchmark.presentation.paper_table import PaperTable, paper_table
 from seaformer.benchmark.presentation.terminal import parity_text
 from seaformer.benchmark.report.benchmark_verdict import side_by_side, verdict
-from seaformer.benchmark.report.cold_start import STEPS, ColdStart, cold_starts
+from seaformer.benchmark.report.beside_plot import beside_plot
 from seaformer.benchmark.report.conditions import conditions
 from seaformer.benchmark.report.distribution import distribution
 from seaformer.benchmark.report.drift import Drift, drift
@@ -57,6 +59,9 @@ class _Entry:
     ratios: Ratios | None
     modules: Modules | None
     frames: Rows | None
+    beside: Rows | None
+    beside_headings: tuple[str, ...]
+    beside_rows: list[tuple[str, tuple[str, ...]]]
     cold_starts: tuple[ColdStart, ...]
     paper: tuple[PaperRow, ...]
     table: PaperTable | None
@@ -149,6 +154,9 @@ def _entry(place: int, source: Source, count: int) -> _Entry:
         ratios=ratios(results),
         modules=modules(results),
         frames=frames(results),
+        beside=beside_plot(results),
+        beside_headings=beside_table.headings(results),
+        beside_rows=beside_table.rows(results),
         cold_starts=cold_starts(results),
         paper=paper_rows(results),
         table=paper_table(results),

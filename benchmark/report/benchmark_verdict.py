@@ -21,7 +21,13 @@ _NAMED = 3
 
 def verdict(results: Results) -> list[str]:
     """State which model is fastest, whether outputs are correct, and where the time is spent."""
-    return [*_latency(results), *_outputs(results), *_frames(results), *_modules(results)]
+    return [
+        *_latency(results),
+        *_outputs(results),
+        *_frames(results),
+        *_beside(results),
+        *_modules(results),
+    ]
 
 
 def side_by_side(
@@ -171,6 +177,26 @@ def _frames(results: Results) -> Iterator[str]:
     else:
         first, *_, last = sorted(frames, key=lambda name: frames[name].median_ms)
         yield f"A whole frame takes from {times[first]} to {times[last]}."
+
+
+def _beside(results: Results) -> Iterator[str]:
+    load = results.protocol.load
+    if load is None or results.emulated:
+        return
+    ratios = {
+        results.names[model.id]: model.beside.ratio
+        for model in results.models
+        if model.beside is not None and model.beside.ratio is not None and not model.is_wrong
+    }
+    if len(ratios) <= _NAMED:
+        for name, ratio in ratios.items():
+            yield changed_latency(name, f"beside {load.title}", "alone", ratio, 0.0)
+    else:
+        values = [ratio.value for ratio in ratios.values()]
+        yield (
+            f"Beside {load.title}, the {len(values)} models take {min(values):.2f}x to "
+            f"{max(values):.2f}x as long as alone."
+        )
 
 
 def _modules(results: Results) -> Iterator[str]:

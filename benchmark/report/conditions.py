@@ -20,7 +20,8 @@ STOPPED_AFTER: dict[StoppedBy, str] = {
 def conditions(all_results: Sequence[Results]) -> dict[str, list[str]]:
     """Return the name of each condition -> its value in each benchmark."""
     columns = [_facts_of(results) for results in all_results]
-    return {title: [column[title] for column in columns] for title in columns[0]}
+    rows = {title: [column[title] for column in columns] for title in columns[0]}
+    return {title: values for title, values in rows.items() if any(values)}
 
 
 def _facts_of(results: Results) -> dict[str, str]:
@@ -42,6 +43,7 @@ def _facts_of(results: Results) -> dict[str, str]:
         "system": device.os or UNKNOWN,
         "threads": results.all_threads,
         "cores": results.all_cores,
+        "load beside the models": "" if protocol.load is None else str(protocol.load),
         "runtime": _words(
             results.runtime.name,
             results.runtime.version or "of unknown version",

@@ -8,7 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from seaformer.benchmark.results.schema import PairRatio, Round
+from seaformer.benchmark.runner.record import Span
 from seaformer.statistics.bootstrap import paired_ratio
+
+ASLEEP_S = 0.5
+"""Shorter times asleep are differences between the readings of two clocks."""
 
 Durations = Iterable[tuple[int, ...]]
 """Timed runs in nanoseconds, block by block."""
@@ -20,6 +24,11 @@ ByRound = dict[int, npt.NDArray[np.float64]]
 def times_by_round(rounds: Sequence[Round], model: str) -> ByRound:
     """Return the timed runs of a model in the rounds that are used."""
     return gather(rounds, lambda one: (b.durations_ns for b in one.blocks if b.model == model))
+
+
+def beside_by_round(rounds: Sequence[Round], model: str) -> ByRound:
+    """Return the timed runs of a model beside the load, in the rounds that are used."""
+    return gather(rounds, lambda one: (b.durations_ns for b in one.beside if b.model == model))
 
 
 def run_times(rounds: Sequence[Round], model: str) -> list[npt.NDArray[np.float64]]:
@@ -56,6 +65,12 @@ def foreign_load(rounds: Sequence[Round]) -> float | None:
     states = [one.conditions_after for one in rounds if one.purpose == "measure"]
     loads = [state.foreign_load for state in states if state and state.foreign_load is not None]
     return median(loads) if loads else None
+
+
+def slept_s(spans: Sequence[Span]) -> float:
+    """Return how long the device slept between the first and the last span, in seconds."""
+    known = [one.asleep_ns for one in spans if one.asleep_ns is not None]
+    return (known[-1] - known[0]) / 1e9 if known else 0.0
 
 
 def throttled_rounds(rounds: Sequence[Round]) -> list[Round]:

@@ -28,7 +28,9 @@ from seaformer.benchmark.runner.record import (
     FrameRuns,
     Header,
     LoadedModel,
+    LoadProcess,
     PostProcessingRun,
+    PowerSensors,
     Span,
 )
 from seaformer.errors import SeaformerError, quoted
@@ -54,7 +56,7 @@ NATIVE = "a program on the device"
 Described = Annotated[str, Field(max_length=1000)]
 """A browser's text about itself."""
 
-Purpose = Literal["check", "measure", "prefix", "sustain", "energy"]
+Purpose = Literal["check", "measure", "prefix", "sustain", "energy", "fill", "start"]
 StoppedBy = Literal["runs", "precision", "time limit", "problem", "interrupt"]
 
 
@@ -136,6 +138,63 @@ class CoresUsed(FrozenModel):
         return f"{self.name} (core {core_list(self.cores)}{gigahertz})"
 
 
+class CameraFrames(FrozenModel):
+    """The frames of the load of a camera, which are converted from YUV 4:2:0 to RGB and resized.
+
+    Attributes:
+        frame_size: width and height of a frame.
+        size: width and height after resizing.
+        rate_per_s: frames that arrive in a second.
+    """
+
+    frame_size: tuple[int, int]
+    size: tuple[int, int]
+    rate_per_s: float
+
+
+class LoadUsed(FrozenModel):
+    """The load that ran beside the models during half of the runs, in a process of its own.
+
+    Attributes:
+        kind: a "model" that runs back to back, or a "camera".
+        threads: number of threads.
+        cores: the cores that it ran on, none of which the models ran on.
+        file: path of the model as it was given; null for a camera.
+        sha256: SHA-256 of the model; null for a camera.
+        camera: the frames of the camera; null for a model.
+    """
+
+    kind: Literal["model", "camera"]
+    threads: int
+    cores: CoresUsed
+    file: str | None
+    sha256: str | None
+    camera: CameraFrames | None
+
+    @property
+    def title(self) -> str:
+        """Display name."""
+        if self.file is None:
+            return "the work of a camera"
+        return self.file.replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def unit(self) -> str:
+        """What it counts."""
+        return "frames" if self.kind == "camera" else "inferences"
+
+    def __str__(self) -> str:
+        """Describe it with threads and cores."""
+        what = f"{self.title}, back to back"
+        if (camera := self.camera) is not None:
+            sizes = ["x".join(map(str, size)) for size in (camera.frame_size, camera.size)]
+            what = (
+                f"{self.title}: {camera.rate_per_s:g} frames of {sizes[0]} per second, converted "
+                f"from YUV to RGB and resized to {sizes[1]}"
+            )
+        return f"{what}, {self.threads} thread{'s' * (self.threads > 1)} on {self.cores}"
+
+
 class Protocol(FrozenModel):
     """How it was measured.
 
@@ -155,6 +214,9 @@ class Protocol(FrozenModel):
             operator.
         npu_power: power mode of the NPU, as given to --npu-power; null elsewhere.
         frame_size: width and height of the measured camera frames; null if none were measured.
+        load: what ran beside the models during half of the runs; null without --beside.
+        cache: the runtime's compilation cache, with and without which cold starts were measured, or
+            why there is none; empty without --cold-start.
     """
 
     runs: int | None
@@ -169,6 +231,8 @@ class Protocol(FrozenModel):
     npu_power: str | None = None
     requires_full_acceleration: bool = False
     frame_size: tuple[int, int] | None = None
+    load: LoadUsed | None = None
+    cache: str = ""
 
     @property
     def frame_text(self) -> str:
@@ -323,6 +387,25 @@ class FrameTimes(FrozenModel):
         return {name: summary for name, summary in found if summary is not None}
 
 
+class BesideTimes(FrozenModel):
+    """The latency of a model beside the load, in the rounds in which it was also measured alone.
+
+    Attributes:
+        run: latency of one inference.
+        ratio: that latency / the latency alone; null if the load completed nothing meanwhile, so
+            that it is not proven to have run.
+        load_count: inferences or frames that the load completed during these runs.
+        load_per_s: the same per second.
+        load_cores: cores on which it completed them.
+    """
+
+    run: Summary
+    ratio: Ratio | None
+    load_count: int
+    load_per_s: float
+    load_cores: tuple[int, ...]
+
+
 class Times(FrozenModel):
     """The times of a model.
 
@@ -337,6 +420,7 @@ class Times(FrozenModel):
             if the model does not return logits.
         mask: the same at the size of the input.
         frame: latency of whole frames; null if they were not requested.
+        beside: latency beside the load; null without --beside.
     """
 
     run: Summary | None
@@ -346,6 +430,7 @@ class Times(FrozenModel):
     classes: Summary | None = None
     mask: Summary | None = None
     frame: FrameTimes | None = None
+    beside: BesideTimes | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -471,6 +556,11 @@ class ModelResult(FrozenModel):
         return None if self.times is None else self.times.frame
 
     @property
+    def beside(self) -> BesideTimes | None:
+        """The latency beside the load, real or emulated; None if it was not measured."""
+        return None if self.times is None else self.times.beside
+
+    @property
     def added_peak_bytes(self) -> int | None:
         """Peak memory that it adds to a process; None if unknown."""
         return None if self.memory is None else self.memory.peak_bytes
@@ -509,7 +599,8 @@ class Round(FrozenModel):
         purpose: "check" for comparing the output of a single model; "measure" for latency; "prefix"
             for truncated-model timing, with the truncated models of one model and the complete
             model, under separate ids; "sustain" for one model that ran for minutes; "energy" for
-            one model with alternating phases of rest and work.
+            one model with alternating phases of rest and work; "fill" for writing the compilation
+            cache of one model; "start" for a cold start.
         used: whether its blocks are used; blocks of checks and throttled blocks are not.
         throttled: evidence that the device throttled; null if it did not.
         complete: whether the runner finished and all its lines arrived intact.
@@ -527,6 +618,10 @@ class Round(FrozenModel):
         frames: the timed runs of whole frames.
         spans: for a sustained run or a measurement of energy, the inferences and the state of the
             device, about every second or more often.
+        sensors: the sensors of power that the spans have readings of; null without spans, and in
+            files of earlier versions.
+        beside: the timed runs beside the load; `blocks` has those alone.
+        load: the process of the load; null without --beside.
     """
 
     index: int
@@ -545,6 +640,9 @@ class Round(FrozenModel):
     coverage: Coverage | None = None
     frames: tuple[FrameRuns, ...] = ()
     spans: tuple[Span, ...] = ()
+    sensors: PowerSensors | None = None
+    beside: tuple[Block, ...] = ()
+    load: LoadProcess | None = None
 
 
 class Results(Document):

@@ -51,10 +51,11 @@ FLAGS = (
 BIONIC = {
     "libc.so": """
         __errno __libc_init alarm atoi calloc chdir clock_gettime clock_nanosleep close closedir
-        dup2 execv fcntl fork free getpid getrusage lseek malloc memchr memcmp memcpy memmove memset
-        open opendir pipe posix_memalign read readdir realloc sched_getaffinity sched_getcpu
-        sched_setaffinity setenv setitimer signal snprintf strchr strcmp strcpy strcspn strdup
-        strerror strlen strrchr strspn strstr strtod strtoll unlink vsnprintf waitpid write _exit
+        dup2 execv fcntl fork free getpid getppid getrusage lseek malloc memchr memcmp memcpy
+        memmove memset mmap open opendir pipe poll posix_memalign prctl read readdir realloc
+        sched_getaffinity sched_getcpu sched_setaffinity setenv setitimer signal snprintf strchr
+        strcmp strcpy strcspn strdup strerror strlen strncmp strrchr strspn strstr strtod strtoll
+        unlink vsnprintf waitpid write _exit
     """,
     "libdl.so": "dlerror dlopen dlsym",
 }

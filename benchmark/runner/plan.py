@@ -9,6 +9,9 @@ file names in it are generated.
     library libLiteRt.so
     frame camera.frame 720 1280
     activity 1 0 600000000000 1000000000 33333333
+    load-cpus 4 5 6
+    load-threads 1
+    load-camera 720 1280 512 512 33333333
     ...
     model a
     file a.tflite
@@ -31,6 +34,10 @@ FORMAT = 2
 BACKENDS = ("litert", "onnxruntime")
 ACCELERATORS = {"litert": ("cpu", "gpu", "npu"), "onnxruntime": ("cpu", "npu")}
 """Backend of the runner -> its accelerators."""
+CacheUse = Literal["none", "fill", "use"]
+"""Whether a process compiles models without the runtime's compilation cache, writes the cache, or
+reads it."""
+
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 MAX_MODELS = 1024
 MAX_INPUTS = 2**20
@@ -214,6 +221,67 @@ class PlannedModel:
         return lines
 
 
+@dataclass(frozen=True)
+class PlannedCamera:
+    """The load of a camera: on one thread, every frame is converted from YUV to RGB and resized.
+
+    Attributes:
+        frame_size: height and width of a frame, even numbers; it is YUV 4:2:0 (NV21) and full of
+            noise.
+        size: height and width after the bilinear resize.
+        rate: frames per second; of those that arrive during the work on one, none is processed.
+    """
+
+    frame_size: tuple[int, int] = (720, 1280)
+    size: tuple[int, int] = (512, 512)
+    rate: float = 30.0
+
+    def __post_init__(self) -> None:
+        _require_sides("frame_size", self.frame_size, MAX_FRAME_SIDE)
+        _require_sides("size", self.size, MAX_FRAME_SIDE)
+        low, high = ACTIVITY_LIMITS["frame_rate"]
+        if not low <= self.rate <= high:
+            raise UsageError(f"rate is {self.rate}. Allowed: {low} to {high}.")
+
+    def line(self) -> str:
+        """Return its line of the plan."""
+        return "load-camera {} {} {} {} {}".format(
+            *self.frame_size, *self.size, round(1e9 / self.rate)
+        )
+
+
+@dataclass(frozen=True)
+class PlannedLoad:
+    """What a second process does on other processors during half of the blocks.
+
+    Attributes:
+        cpus: processors that all its threads are bound to.
+        threads: number of threads of an inference.
+        what: the camera, or a model with its input, which runs back to back.
+    """
+
+    cpus: tuple[int, ...]
+    threads: int
+    what: "PlannedCamera | PlannedModel"
+
+    def __post_init__(self) -> None:
+        _require_cpus(self.cpus)
+        low, high = LIMITS["threads"]
+        if not low <= self.threads <= high:
+            raise UsageError(f"threads is {self.threads}. Allowed: {low} to {high}.")
+
+    def lines(self) -> list[str]:
+        """Return its lines of the plan."""
+        what = self.what
+        return [
+            f"load-cpus {' '.join(map(str, sorted(set(self.cpus))))}",
+            f"load-threads {self.threads}",
+            what.line()
+            if isinstance(what, PlannedCamera)
+            else f"load-model {what.file} {what.input_file}",
+        ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """One run of the runner, called a round.
@@ -247,6 +315,11 @@ class Plan:
         options: options for the NPU, by the runtime's own names.
         frame: frame for models with a `preparation`; None if no model has one.
         activity: what to do with the only model after its blocks; None for nothing.
+        load: what runs on other processors during half of the blocks; None for nothing. Every
+            model then has two blocks in a pass, alone and beside the load, in random order.
+        cache: whether models are compiled with the runtime's compilation cache. The cache of a
+            model is a file next to it, or several, whose names begin with that of the model and
+            ".cache".
     """
 
     backend: str
@@ -269,6 +342,8 @@ class Plan:
     options: Mapping[str, str] = field(default_factory=dict)
     frame: PlannedFrame | None = None
     activity: PlannedActivity | None = None
+    load: PlannedLoad | None = None
+    cache: CacheUse = "none"
 
     def __post_init__(self) -> None:
         if self.activity is not None and len(self.models) != 1:
@@ -295,10 +370,10 @@ class Plan:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise UsageError(f"{name} is {value}. Allowed: {low} to {high}.")
-        if self.cpus is not None and (
-            not self.cpus or not all(0 <= cpu < MAX_CPUS for cpu in self.cpus)
-        ):
-            raise UsageError(f"cpus are {self.cpus}. Allowed: one or more of 0 to {MAX_CPUS - 1}.")
+        if self.cpus is not None:
+            _require_cpus(self.cpus)
+        if self.load is not None and (self.accelerator != "cpu" or self.activity is not None):
+            raise UsageError("a load runs beside models on the CPU, and not during an activity.")
         if not 1 <= len(self.models) <= MAX_MODELS:
             raise UsageError(f"there are {len(self.models)} models. Allowed: 1 to {MAX_MODELS}.")
         _require_distinct("ids of the models", [one.id for one in self.models])
@@ -331,10 +406,17 @@ class Plan:
             *(f"option {key} {value}" for key, value in self.options.items()),
             *(() if self.frame is None else (self.frame.line(),)),
             *(() if self.activity is None else (self.activity.line(),)),
+            *(() if self.load is None else self.load.lines()),
+            f"cache {self.cache}",
             *(line for model in self.models for line in model.lines()),
             "end",
         ]
         return "".join(f"{line}\n" for line in lines)
+
+
+def _require_cpus(cpus: Sequence[int]) -> None:
+    if not cpus or not all(0 <= cpu < MAX_CPUS for cpu in cpus):
+        raise UsageError(f"cpus are {cpus}. Allowed: one or more of 0 to {MAX_CPUS - 1}.")
 
 
 def _require_path(what: str, path: str) -> None:

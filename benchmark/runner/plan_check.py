@@ -20,6 +20,9 @@ def plan_mismatch(plan: Plan, record: Record) -> str | None:
     }
     if plan.cpus is not None:
         compared["processors"] = (sorted(header.cpus), sorted(set(plan.cpus)))
+    if record.load is not None:
+        planned = None if plan.load is None else sorted(set(plan.load.cpus))
+        compared["processors of the load"] = (sorted(record.load.cpus), planned)
     for one in record.models:
         compared[f"warm-up runs of {one.id}"] = (len(one.warmup_ns), plan.warmup_runs)
     for block in record.blocks:
@@ -33,9 +36,13 @@ def plan_mismatch(plan: Plan, record: Record) -> str | None:
     compared["cycles"] = (sorted(active), list(range(len(active) if active else 0)))
     if record.complete:
         compared["number of cycles"] = (len(active), cycles)
+        compared["a load"] = (record.load is not None, plan.load is not None)
         compared["models"] = ([one.id for one in record.models], ids)
-        counts = Counter(block.model for block in record.blocks)
-        compared |= {f"blocks of {model}": (counts[model], plan.blocks) for model in ids}
+        places = {False: "blocks of", True: "blocks beside the load of"}
+        for is_beside, what in places.items():
+            counts = Counter(one.model for one in record.blocks if one.is_beside == is_beside)
+            number = 0 if is_beside and plan.load is None else plan.blocks
+            compared |= {f"{what} {model}": (counts[model], number) for model in ids}
         counts = Counter(frames.model for frames in record.frames)
         compared |= {
             f"blocks with frames of {one.id}": (
@@ -44,7 +51,7 @@ def plan_mismatch(plan: Plan, record: Record) -> str | None:
             )
             for one in plan.models
         }
-    for what, (found, planned) in compared.items():
-        if found != planned:
-            return f"{what}: {found}, planned: {planned}"
+    for what, (found, wanted) in compared.items():
+        if found != wanted:
+            return f"{what}: {found}, planned: {wanted}"
     return None

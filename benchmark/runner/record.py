@@ -60,6 +60,7 @@ class Status(IntEnum):
     NO_OUTPUT = 7  # a line or a file cannot be written
     OUT_OF_TIME = 8  # the plan's time limit was reached; the lines so far are valid
     NO_ACCELERATOR = 9  # the accelerator, its driver or its library is missing or fails
+    NO_LOAD = 10  # the process of the load cannot be started, failed or was killed
 
 
 class _Exact:
@@ -151,6 +152,8 @@ class LoadedModel(_Exact):
             runners.
         operators_on_cpu: number of operators that the CPU runs instead of the accelerator; None if
             unknown, and in records of earlier runners.
+        cache_bytes: size of its compilation cache after the warm-up, 0 if the runtime wrote none;
+            None without a cache, and in records of earlier runners.
     """
 
     id: Text
@@ -164,6 +167,7 @@ class LoadedModel(_Exact):
     compiled_bytes: Count | None = None
     operators_on_cpu: Count | None = None
     compile_ms: Milliseconds | None = None
+    cache_bytes: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,10 @@ class Block(_Exact):
             browser.
         context_switches: context switches of the process during the timed runs, voluntary and
             forced; None in a browser.
+        is_beside: whether the load ran on other processors.
+        load_count: inferences or frames that the load completed during the timed runs; None
+            without a load, and in records of earlier runners.
+        load_cpus: processors on which it completed them.
     """
 
     model: Text
@@ -203,6 +211,24 @@ class Block(_Exact):
     started_ns: Count
     page_faults: Count | None
     context_switches: Count | None
+    is_beside: StrictBool = False
+    load_count: Count | None = None
+    load_cpus: tuple[Count, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoadProcess(_Exact):
+    """The process of the load, which ends with the runner.
+
+    Attributes:
+        pid: process on the device.
+        threads: threads of an inference.
+        cpus: processors that it may use.
+    """
+
+    pid: Count
+    threads: Count
+    cpus: tuple[Count, ...]
 
 
 @dataclass(frozen=True)
@@ -260,6 +286,24 @@ class FrameRuns(_Exact):
 
 
 @dataclass(frozen=True)
+class PowerSensors(_Exact):
+    """The sensors of power that spans read.
+
+    Attributes:
+        battery: what reports the battery: files of the "kernel", or Android's "service"; None if
+            nothing does.
+        refused: why the kernel's files cannot be read, with the path; None if they can.
+        rails_from: what reports the power rails (ODPM); None if nothing does.
+        rails: names of the rails.
+    """
+
+    battery: Literal["kernel", "service"] | None
+    refused: Text | None
+    rails_from: Literal["kernel", "service"] | None
+    rails: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
 class Span(_Exact):
     """The time between two readings of the sensors while a model runs, or while nothing runs.
 
@@ -279,6 +323,13 @@ class Span(_Exact):
         battery_current: current of the battery as the kernel reports it, in microamperes according
             to the kernel's documentation; None if it cannot be read.
         battery_voltage: voltage of the battery, likewise in microvolts.
+        battery_charge: charge of the battery as Android's service reports it, in microampere-hours; None if it
+            was not asked.
+        asleep_ns: how long the device had slept since its start when the span ended; the monotonic
+            clock stands still then. None in records of earlier runners.
+        rails_uws: energy that each power rail has used since the start of the phone, in
+            microwatt-seconds, in the order of `PowerSensors.rails`.
+        rails_ms: when each of these was measured, in milliseconds, on any clock.
     """
 
     model: Text
@@ -294,6 +345,10 @@ class Span(_Exact):
     thermal_status: Count | None
     battery_current: StrictInt | None
     battery_voltage: Count | None
+    battery_charge: Count | None = None
+    asleep_ns: Count | None = None
+    rails_uws: tuple[Count, ...] = ()
+    rails_ms: tuple[Count, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ended_ns <= self.started_ns:
@@ -365,9 +420,11 @@ class _End(_Exact):
 _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "header": TypeAdapter(Header),
     "model": TypeAdapter(LoadedModel),
+    "load": TypeAdapter(LoadProcess),
     "block": TypeAdapter(Block),
     "post-processing": TypeAdapter(PostProcessingRun),
     "frames": TypeAdapter(FrameRuns),
+    "sensors": TypeAdapter(PowerSensors),
     "span": TypeAdapter(Span),
     "event": TypeAdapter(ProfileEvent),
     "memory": TypeAdapter(_Memory),
@@ -375,7 +432,17 @@ _TYPES: Mapping[str, TypeAdapter[Any]] = {
     "end": TypeAdapter(_End),
 }
 
-Item = Header | LoadedModel | Block | PostProcessingRun | FrameRuns | Span | ProfileEvent
+Item = (
+    Header
+    | LoadProcess
+    | LoadedModel
+    | Block
+    | PostProcessingRun
+    | FrameRuns
+    | PowerSensors
+    | Span
+    | ProfileEvent
+)
 
 
 @dataclass(frozen=True)
@@ -383,10 +450,12 @@ class Record:
     """The record of one run of the runner, or its valid part; items are in order of their lines."""
 
     header: Header | None  # None if it did not arrive
+    load: LoadProcess | None  # None without a load
     models: tuple[LoadedModel, ...]
     blocks: tuple[Block, ...]
     post_processing: tuple[PostProcessingRun, ...]
     frames: tuple[FrameRuns, ...]
+    sensors: PowerSensors | None  # None without an activity
     spans: tuple[Span, ...]
     events: tuple[ProfileEvent, ...]
     library_memory_bytes: int | None  # of the process, before any model
@@ -439,10 +508,12 @@ class RecordReader:
         memory = next(self._all(_Memory), None)
         return Record(
             header=next(self._all(Header), None),
+            load=next(self._all(LoadProcess), None),
             models=tuple(self._all(LoadedModel)),
             blocks=tuple(self._all(Block)),
             post_processing=tuple(self._all(PostProcessingRun)),
             frames=tuple(self._all(FrameRuns)),
+            sensors=next(self._all(PowerSensors), None),
             spans=tuple(self._all(Span)),
             events=tuple(self._all(ProfileEvent)),
             library_memory_bytes=memory and memory.library_bytes,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from seaformer.benchmark.devices.cores import Setting, choose_cores
+from seaformer.benchmark.devices.cores import Setting
 from seaformer.benchmark.devices.device import Device
+from seaformer.benchmark.measure.beside_load import choose
 from seaformer.benchmark.measure.options import Options
 from seaformer.benchmark.measure.request import Request, make_request
 from seaformer.benchmark.presentation.junit import to_junit
@@ -23,7 +24,7 @@ from seaformer.benchmark.results.gate import Case, cases_of, exit_status, summar
 from seaformer.benchmark.results.schema import COMPARISON_NAME, FILE_NAME
 from seaformer.benchmark.results.table_kinds import KINDS
 from seaformer.benchmark.studies.baselines import baseline_of, read_baselines
-from seaformer.benchmark.studies.study import Finished, Measured, Planned, Study
+from seaformer.benchmark.studies.study import Finished, Measured, Planned, Study, as_source
 from seaformer.console import Console
 from seaformer.errors import SeaformerError, UsageError
 from seaformer.files import refuse_existing, write_text
@@ -60,7 +61,7 @@ class BenchmarkStudy(Study):
         old = baseline_of(device.facts(), self._old) if self._old else None
         if old is not None:
             asked = self.options
-            cores = choose_cores(device.facts().cores, asked.cores, asked.threads).mask
+            cores = choose(device.facts().cores, asked)[0].mask
             is_one = asked.table is None
             anyway = asked.compare_anyway
             require_same_device(device.facts(), cores if is_one else None, old.results, anyway)
@@ -78,8 +79,9 @@ class BenchmarkStudy(Study):
         return make_request(options)
 
     def plan(self) -> Sequence[Planned]:
-        """Return the given models."""
-        return [Planned(self.given_models())]
+        """Return the given models, and the load of --beside."""
+        load = self.request.load
+        return [Planned(self.given_models(), load=None if load is None else as_source(load))]
 
     def render(self, console: Console, finished: Finished) -> int:
         """Print the comparison with older results, write its files, and print what to do next."""

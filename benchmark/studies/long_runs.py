@@ -77,6 +77,8 @@ def _refuse_options_of_rounds(options: Options, study: str) -> None:
         ("--compare", options.compare is not None),
         ("--breakdown", options.breakdown),
         ("--frame", options.frame_size is not None),
+        ("--beside", options.beside is not None),
+        ("--cold-start", options.cold_start),
     ):
         if is_given:
             raise UsageError(f"{option} cannot be combined with {study}. Omit one of them.")

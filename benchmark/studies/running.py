@@ -1,8 +1,9 @@
 """Running a study: exports, benchmarks on one or several devices at once, files, exit status."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from seaformer.benchmark.candidates.candidate import Candidate, open_candidate
 from seaformer.benchmark.devices.device import Device
 from seaformer.benchmark.devices.selection import Selection, select_devices, select_one
+from seaformer.benchmark.measure.beside_load import LOAD_ID
 from seaformer.benchmark.measure.progress_display import Progress
 from seaformer.benchmark.measure.request import Request, check_output
 from seaformer.benchmark.report.benchmark_page import Source
@@ -143,7 +145,7 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     if len(devices) > 1:
         for folder in chain.from_iterable(folders):
             check_output(folder.path, study.options.force, study.file_names)
-    models = dict.fromkeys(model for one in plan for model in one.models)
+    models = dict.fromkeys(model for one in plan for model in (*one.models, one.load))
     exports = [model for model in models if isinstance(model, Export)]
     with Progress(console) as progress:
         files_by_export, left_out = export_all(
@@ -154,7 +156,7 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
     problems: list[str] = []
     interrupted = False
     for planned, places in zip(plan, folders, strict=True):
-        files = _files(planned, files_by_export)
+        files = _files(planned.models, files_by_export)
         if not files:
             continue
         request = planned.request or study.request
@@ -163,8 +165,9 @@ def run(study: Study, devices: Sequence[Device], console: Console) -> Finished:
                 with Progress(console) as progress:
                     with heeded():
                         candidates, damaged = _open(study, request, files, progress)
+                        load = _open_load(planned.load, study.options.seed, files_by_export)
                     saves = [place.save for place in places]
-                    outcome = measure(request, candidates, at_settings, progress, saves)
+                    outcome = measure(request, candidates, at_settings, progress, saves, load)
                 problems += [*damaged, *outcome.problems]
                 for number, results in outcome.results:
                     problems += _problems(results)
@@ -230,10 +233,12 @@ def _show_stage(show: Callable[[str], None], export: Export, stage: str) -> None
     show(f"{export.title}: {stage}")
 
 
-def _files(planned: Planned, files_by_export: Mapping[Export, tuple[Path, ...]]) -> list[Path]:
+def _files(
+    models: Iterable[Path | Export], files_by_export: Mapping[Export, tuple[Path, ...]]
+) -> list[Path]:
     """The files of a benchmark that could be exported."""
     files: list[Path] = []
-    for model in planned.models:
+    for model in models:
         files += (model,) if isinstance(model, Path) else files_by_export.get(model, ())
     return files
 
@@ -258,6 +263,22 @@ def _open(
     if not opened:
         raise SeaformerError(" ".join(problems))
     return study.arrange(opened, partial(progress.describe, EXPORTING)), problems
+
+
+def _open_load(
+    load: Path | Export | None, seed: int, files_by_export: Mapping[Export, tuple[Path, ...]]
+) -> Candidate | None:
+    """Open the model that runs beside the others.
+
+    Raises:
+        SeaformerError: it cannot be exported or opened.
+    """
+    if load is None:
+        return None
+    files = _files([load], files_by_export)
+    if not files:
+        raise SeaformerError("the model of --beside cannot be exported. Give a file.")
+    return replace(open_candidate(files[0], 0, seed), id=LOAD_ID)
 
 
 def _written(

@@ -44,8 +44,11 @@ def measure(
     devices: Sequence[tuple[Device, Sequence[Setting]]],
     progress: Progress,
     saves: Sequence[Save],
+    load: Candidate | None = None,
 ) -> Outcome:
     """Measure models on every device, with the settings of a single model if it has several.
+
+    `load` is the model that runs beside them, if one does.
 
     Call it in `interrupts.deferred`, so that an interrupt cannot discard measurements before they
     are saved. `saves`, one for each device, get the results so far after every round.
@@ -56,7 +59,7 @@ def measure(
     """
     kind = _kind(request)
     sessions = [
-        kind(device, request, _at_settings(candidates, settings), progress, save)
+        kind(device, request, _at_settings(candidates, settings), progress, save, load)
         for (device, settings), save in zip(devices, saves, strict=True)
     ]
     with heeded():

@@ -53,11 +53,13 @@ class Planned:
 
     Its results go into the subfolder `folder` of the study's folder, or directly into that folder
     if it is empty. `request` is its own request; None for the study's.
+    `load` is the model, or its export, that runs beside them; None for none.
     """
 
     models: Sequence[Path | Export]
     folder: str = ""
     request: Request | None = None
+    load: Path | Export | None = None
 
 
 @dataclass(frozen=True)
@@ -179,10 +181,12 @@ class Study(ABC):
 
     def given_models(self) -> list[Path | Export]:
         """Return the given models, by file or by the name of a network."""
-        return [
-            model if isinstance(model, Path) else Export(model, ("--model", model))
-            for model in self.request.models
-        ]
+        return list(map(as_source, self.request.models))
+
+
+def as_source(model: Path | str) -> Path | Export:
+    """Return a file, or the export of a network by its name."""
+    return model if isinstance(model, Path) else Export(model, ("--model", model))
 
 
 SummaryDocument = TypeVar("SummaryDocument", bound=Document)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from seaformer.artifact.accelerators import CPU
+from seaformer.benchmark.measure.options import Options as DeviceOptions
+from seaformer.benchmark.measure.options import takes_options
 from seaformer.cli.attention_option import attention_option
 from seaformer.cli.command import PATH, Command
 from seaformer.cli.processor_options import Processor, processor_options, read_processor
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from seaformer.benchmark.devices.server import AdbServer
     from seaformer.console import Console
     from seaformer.datasets import Dataset
     from seaformer.evaluation.engine import Evaluation
@@ -131,6 +134,7 @@ MEASURES = {
     "for phones), and compare it with --reference. The default --reference is the same file on "
     "this computer's CPU.",
 )
+@takes_options("adb_servers")
 @click.option(
     "--time-limit",
     "time_limit_s",
@@ -170,6 +174,7 @@ MEASURES = {
 @click.option("--skip-broken", is_flag=True, help="Skip broken images, and exit with status 0.")
 @click.option("--force", is_flag=True, help="Start over, and overwrite results.")
 def main(
+    device_options: DeviceOptions,
     models: tuple[str, ...],
     data: Path,
     reference: str | None,
@@ -220,6 +225,7 @@ def main(
         "--half": half or None,
         "--runtime-library": runtime_library,
         "--qairt": qairt,
+        "--adb-server": device_options.adb_servers or None,
     }
     _check_device(device, models, of_device)
     if len(models) > 1 and reference is None:
@@ -280,7 +286,14 @@ def main(
         options = replace(
             options,
             open_elsewhere=_opener(
-                device, processor, threads, time_limit_s, half, runtime_library, qairt
+                device,
+                device_options.adb_servers,
+                processor,
+                threads,
+                time_limit_s,
+                half,
+                runtime_library,
+                qairt,
             ),
         )
 
@@ -380,6 +393,7 @@ def _check_device(
 
 def _opener(
     device: str,
+    adb_servers: Sequence[AdbServer],
     processor: Processor,
     threads: int | None,
     time_limit_s: float | None,
@@ -390,7 +404,6 @@ def _opener(
     """Find the device, and return a function that opens a file on it."""
     from seaformer.benchmark.inference.device_inference import DEFAULT, Settings
     from seaformer.benchmark.inference.device_session import opener_on
-    from seaformer.benchmark.measure.options import Options as DeviceOptions
     from seaformer.console import Console
 
     settings = Settings(
@@ -401,9 +414,8 @@ def _opener(
         runtime_library=runtime_library,
         of_accelerator=DeviceOptions(command="", qairt=qairt, soc=processor.chip),
     )
-    return opener_on(
-        device, processor.accelerator, settings, Console(stderr=True, soft_wrap=True).print
-    )
+    describe = Console(stderr=True, soft_wrap=True).print
+    return opener_on(device, processor.accelerator, settings, describe, adb_servers)
 
 
 def _check_weights(weights: str | None, models: Sequence[Path | Network]) -> None:

@@ -164,8 +164,10 @@ def summarize(rounds: Rounds, seed: int | None) -> Summary:
     )
 
 
-def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
+def paired_ratio(rounds: Rounds, base: Rounds, seed: int | None) -> Ratio:
     """Compare a model with a base that was measured in the same rounds, in the same order.
+
+    `seed` is for the bootstrap; None for no interval.
 
     Raises:
         SeaformerError: the numbers of rounds differ, or there are none.
@@ -179,7 +181,9 @@ def paired_ratio(rounds: Rounds, base: Rounds, seed: int) -> Ratio:
         )
     pairs = zip(rounds, base, strict=True)
     ratios = [np.array([np.median(one) / np.median(other)]) for one, other in pairs]
-    interval = interval_of_medians([ratios], lambda medians: medians, seed)
+    interval = None
+    if seed is not None:
+        interval = interval_of_medians([ratios], lambda medians: medians, seed)
     return Ratio(float(np.median(np.concatenate(ratios))), interval)
 
 

@@ -16,6 +16,7 @@ from benchmark_parts import candidate
 from loopback_phone.phone import LoopbackPhone
 from npu_packages import PLUGIN, write_sdk
 from phone_benchmarks import assert_left_clean, benchmark
+from small_models import metadata, write_onnx
 
 from seaformer.artifact.chips import CHIPS
 from seaformer.artifact.embedding import embed
@@ -248,3 +249,19 @@ def test_messages_of_drivers_are_explained(output, meaning):
 
 def test_other_messages_are_unchanged():
     assert find_npu_fault("the time limit was reached while warming a model up") is None
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_npu")
+def test_a_start_with_a_context_binary_computes_the_same(tmp_path):
+    write_onnx(tmp_path / "model.onnx", metadata())
+    arguments = ("--device", "host", "--backend", "onnxruntime-qnn", "--soc", "SM8650")
+    ended = benchmark(tmp_path, tmp_path / "model.onnx", *arguments, "--runs", "1", "--cold-start")
+    assert ended.status == 0, ended.errors
+    assert "the QNN context binary" in ended.output
+    rounds = read_results(tmp_path / "results").rounds
+    starts = [one.loaded[0] for one in rounds if one.purpose == "start"]
+    cached = [one for one in starts if one.cache_bytes is not None]
+    assert (len(starts), len(cached)) == (20, 10)
+    assert all(one.cache_bytes for one in cached)
+    assert all(one.operators_on_cpu == 0 for one in cached)

@@ -176,3 +176,17 @@ def test_a_phone_without_opencl_is_a_one_line_error(loopback_phone, phone_export
     assert 'the GPU accelerator finds no driver: library "libOpenCL.so" not found' in ended.error
     assert "Measure on the CPU with --backend litert" in ended.error
     assert_left_clean(loopback_phone)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.slow
+def test_a_start_with_the_cache_of_the_gpu_computes_the_same(tmp_path: Path) -> None:
+    done, results = measured(tmp_path / "results", WHOLE, "--cold-start")
+    assert done.exit_code == 0, done.output
+    assert results is not None
+    sizes = [one.loaded[0].cache_bytes for one in results.rounds if one.purpose == "start"]
+    assert sizes.count(None) == 10
+    cached = [size for size in sizes if size is not None]
+    assert len(cached) == 10
+    assert min(cached) > 0
+    assert "LiteRT's serialized GPU programs" in done.stdout

@@ -190,6 +190,13 @@ def backends() -> str:
     return "\n".join(lines)
 
 
+def caches() -> str:
+    """Return the compilation cache of each backend, or why it has none."""
+    lines = ["| backend | compilation cache |", "|---|---|"]
+    lines += [f"| {b.name} | {b.cache or b.no_cache} |" for b in BACKENDS.values()]
+    return "\n".join(lines)
+
+
 def tables() -> str:
     """Return the tables of the benchmark: meaning of a row, and models measured without MODEL."""
     lines = ["| `--table` | a row is | without MODEL |", "|---|---|---|"]
@@ -267,6 +274,7 @@ SECTIONS = {
     "accelerator-table": ("docs/accelerators.md", accelerators),
     "chips": ("docs/npu.md", chips),
     "backends": ("docs/benchmark.md", backends),
+    "caches": ("docs/benchmark.md", caches),
     "tables": ("docs/benchmark.md", tables),
     "classifiers": ("docs/benchmark.md", classifiers),
     "metadata-members": ("docs/file_formats.md", partial(members, Metadata)),

@@ -20,6 +20,8 @@ from broken_down_results import PARTS, broken_down, results_of, row, warmed
 
 from seaformer.artifact.accelerators import CPU, GPU, NPU
 from seaformer.artifact.metadata import Accuracy, Latency
+from seaformer.benchmark.measure.beside_load import load_used
+from seaformer.benchmark.measure.summary import beside_times
 from seaformer.benchmark.report.benchmark_page import Source
 from seaformer.benchmark.report.benchmark_page import write_report as write_benchmark_page
 from seaformer.benchmark.report.blame_page import write_blame_page
@@ -43,7 +45,7 @@ from seaformer.benchmark.results.schema import (
     Round,
 )
 from seaformer.benchmark.results.schema import ModelResult as BenchmarkedModel
-from seaformer.benchmark.runner.record import Header, Span
+from seaformer.benchmark.runner.record import Header, PowerSensors, Span
 from seaformer.benchmark.studies.accelerators.accelerators_page import write_accelerators_page
 from seaformer.benchmark.studies.accelerators.accelerators_results import (
     AcceleratorResults,
@@ -95,6 +97,10 @@ MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LONG = "models/seaformer_tiny_with_a_long_name_ade20k_512x512_fp32_argmax.tflite"
 COMMAND = f"seaformer-benchmark {LONG} --device R58 --threads 4 --runs 500 --output build/out"
 
+OTHER_CORES = CoresUsed(
+    name="big", cores=(4, 5, 6), mask="70", max_khz=dict.fromkeys((4, 5, 6), 2419200)
+)
+
 Write = Callable[[Path], None]
 
 
@@ -124,6 +130,40 @@ def whole_frames(results: Results) -> Results:
     return results.model_copy(update={"models": models, "protocol": protocol})
 
 
+def beside_load(results: Results, slowdowns: Mapping[str, float | None]) -> Results:
+    """Give models a latency beside the load of a camera; None: it is not proven to have run."""
+    protocol = results.protocol.model_copy(update={"load": load_used(None, OTHER_CORES, 1)})
+    rounds = []
+    for one in results.rounds:
+        drift = 1 + 0.005 * ((7 * one.index) % 5 - 2)
+        beside = tuple(
+            replace(
+                block,
+                is_beside=True,
+                durations_ns=tuple(
+                    int((slowdown or 1.0) * drift * ns) for ns in block.durations_ns
+                ),
+                load_count=3 if slowdown else 0,
+                load_cpus=(4,) if slowdown else (),
+            )
+            for block in one.blocks
+            if block.model in slowdowns
+            for slowdown in [slowdowns[block.model]]
+        )
+        rounds.append(one.model_copy(update={"beside": beside}))
+
+    def with_beside(model: BenchmarkedModel) -> BenchmarkedModel:
+        if model.latency is None or model.id not in slowdowns:
+            return model
+        latency = model.latency.model_copy(update={"beside": beside_times(rounds, model.id, 0)})
+        return model.model_copy(update={"latency": latency})
+
+    models = tuple(map(with_beside, results.models))
+    return results.model_copy(
+        update={"models": models, "protocol": protocol, "rounds": tuple(rounds)}
+    )
+
+
 def started_anew(results: Results) -> Results:
     """Add the header of a new process to every round, for the cold starts."""
     header = Header(
@@ -141,17 +181,44 @@ def started_anew(results: Results) -> Results:
     return results.model_copy(update={"rounds": tuple(rounds)})
 
 
+def cached_starts(results: Results, factor: float) -> Results:
+    """Add 10 pairs of cold starts of the first model; with a cache, loading takes less time."""
+    rounds = list(results.rounds)
+    for turn in range(10):
+        (first, *_) = rounds[turn].loaded
+        for cached in (False, True):
+            one = replace(
+                first,
+                load_ms=first.load_ms * (factor if cached else 1.0),
+                compile_ms=None,
+                cache_bytes=1_500_000 if cached else None,
+            )
+            update = {
+                "purpose": "start",
+                "turn": turn,
+                "loaded": (one,),
+                "blocks": (),
+                "beside": (),
+            }
+            rounds.append(rounds[turn].model_copy(update=update | {"index": len(rounds)}))
+    protocol = results.protocol.model_copy(update={"cache": "a file with weights"})
+    return results.model_copy(update={"rounds": tuple(rounds), "protocol": protocol})
+
+
 def _many() -> Results:
     files = [LONG, *(f"models/network{number}.tflite" for number in range(1, 7)), "wrong.tflite"]
     candidates = [candidate(number, file) for number, file in enumerate(files)]
     times = {one.id: times_around(20.0 + 2 * place, place) for place, one in enumerate(candidates)}
     parts = [row(f"part{number}", 0.9, title=f"part {number}") for number in range(22)]
     results = make_results(candidates, times, parities={"m7": WRONG}, command=COMMAND)
-    return whole_frames(warmed(broken_down(started_anew(results), *parts)))
+    slowed = {f"m{number}": 1.0 + 0.1 * number for number in range(6)} | {"m6": None}
+    return beside_load(
+        whole_frames(warmed(broken_down(cached_starts(started_anew(results), 0.4), *parts))), slowed
+    )
 
 
 def benchmark(path: Path) -> None:
-    """Eight models, one of them with wrong output, with whole frames and modules."""
+    """Eight models, one of them with wrong output, with whole frames, a load and modules."""
     write_benchmark_page(path, [Source("build/benchmark/results.json", _many())])
 
 
@@ -361,7 +428,12 @@ def sustained(path: Path) -> None:
 
 
 def energy_rounds(
-    model: str, period_s: float = 0.5, unit: float = 1.0, cycles: int = 8, seed: int = 1
+    model: str,
+    period_s: float = 0.5,
+    unit: float = 1.0,
+    cycles: int = 8,
+    seed: int = 1,
+    rails: bool = False,
 ) -> tuple[Span, ...]:
     """Return readings of a phone with 2 W at rest and 5 W at work, at 40 inferences per second.
 
@@ -371,11 +443,14 @@ def energy_rounds(
         unit: one microampere in the unit of the sensor.
         cycles: rounds of 10 s of rest and 10 s of work.
         seed: seed of the noise.
+        rails: whether it has two power rails, which use 80 and 20 %.
     """
     random, spans, current, at = np.random.default_rng(seed), [], 0, 0
+    used_uws = 10**9
     for cycle in range(cycles):
         for is_idle in (True, False):
             for place in range(100):
+                used_uws += 200_000 if is_idle else 500_000
                 if place % round(10 * period_s) == 0:
                     current = round(-unit * ((5e5 if is_idle else 1.25e6) + random.normal(0, 2e4)))
                 spans.append(
@@ -385,6 +460,8 @@ def energy_rounds(
                         durations_ns=() if is_idle else (25_000_000,) * 4, missed_frames=0,
                         frequency_khz=None, temperature_c=None, thermal_status=0,
                         battery_current=current, battery_voltage=4_000_000,
+                        rails_uws=(used_uws * 8 // 10, used_uws * 2 // 10) if rails else (),
+                        rails_ms=(at // 10**6,) * 2 if rails else (),
                     )
                 )  # fmt: skip
                 at += 10**8
@@ -395,9 +472,15 @@ def energy(path: Path) -> None:
     """A model with an energy, and one whose sensor is too slow."""
     candidates = [candidate(0, LONG), candidate(1, "models/other.tflite")]
     results = make_results(candidates, {one.id: times_around(20.0, 0) for one in candidates})
+    sensors = PowerSensors("kernel", None, "service", ("S2M_VDD_CPUCL2", "S5S_VDDQ_MEM"))
     rounds = [
-        results.rounds[0].model_copy(update={"purpose": "energy", "spans": spans})
-        for spans in (energy_rounds("m0"), energy_rounds("m1", period_s=5.0))
+        results.rounds[0].model_copy(
+            update={"purpose": "energy", "spans": spans, "sensors": sensors}
+        )
+        for spans in (
+            energy_rounds("m0", rails=True),
+            energy_rounds("m1", period_s=5.0, rails=True),
+        )
     ]
     write_energy_page(
         path,

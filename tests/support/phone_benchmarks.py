@@ -15,7 +15,7 @@ from loopback_phone.waiting import wait_until
 
 from seaformer.benchmark.results.schema import Results, read_results
 
-LIMIT_S = 240
+LIMIT_S = 480
 """Time limit for a command; long enough that only a hanging command reaches it."""
 
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "power.h"
 #include "report.h"
 #include "system.h"
 #include "thermal_status.h"
@@ -26,7 +27,7 @@ static void add_run(span *s, int64_t duration_ns) {
 /* Writes the span that ends now, and starts the next one. */
 static void write_span(span *s, const planned_model *of) {
     const int64_t ended_ns = clock_ns();
-    const battery_state battery = read_battery();
+    const power_state *power = power_read();
     line_begin("span");
     line_text("model", of->id);
     line_integer("index", s->index++);
@@ -34,14 +35,18 @@ static void write_span(span *s, const planned_model *of) {
     line_flag("is_idle", s->is_idle);
     line_integer("started_ns", s->started_ns);
     line_integer("ended_ns", ended_ns);
+    line_integer("asleep_ns", asleep_ns());
     line_integers("durations_ns", s->durations, s->count);
     line_integer("missed_frames", s->missed);
     line_count("frequency_khz", frequency_khz(current_cpu()));
     line_real("temperature_c", temperature_c(), 3);
     line_count("thermal_status", thermal_status());
-    if (battery.has_current) line_integer("battery_current", battery.current);
+    if (power->has_current) line_integer("battery_current", power->current);
     else line_null("battery_current");
-    line_count("battery_voltage", battery.voltage);
+    line_count("battery_voltage", power->voltage);
+    line_count("battery_charge", power->charge);
+    line_integers("rails_uws", power->rails_uws, power->rail_count);
+    line_integers("rails_ms", power->rails_ms, power->rail_count);
     line_end();
     s->count = 0;
     s->missed = 0;
@@ -97,7 +102,7 @@ void run_activity(const plan *planned, const planned_model *of, model *loaded,
                   const runtime *with) {
     const planned_activity *how = &planned->activity;
     span s = {0};
-    find_battery(planned->sysfs);
+    power_describe();
     for (s.cycle = 0; s.cycle < how->cycles; s.cycle++) {
         if (how->idle_ns > 0) idle(&s, how, of);
         work(&s, how, of, loaded, with);

@@ -131,11 +131,13 @@ enum { IN_HALF_FLAGS = 1 | 2 | 4 | 8 };
 static char npu_options[400];
 static const char *processor = "GPU"; /* in messages */
 static int accelerator = ON_CPU, gpu_precision, needs_full_acceleration;
+static int cache_use_planned;
 
 typedef struct {
     const char *file; /* its name, for messages */
     handle model, options, compiled, input, outputs[MAX_OUTPUTS];
     int off_cpu; /* on an accelerator, wholly or in part */
+    char cache[200]; /* name of the compilation cache; empty without one */
 } loaded;
 
 static element_type type_of(int code) {
@@ -191,15 +193,25 @@ static void add_options(const loaded *m, handle to, const char *part_of, const c
 
 static handle make_options(const loaded *m, int accelerators, int with_profiler) {
     handle options = NULL;
-    char lines[60];
+    char lines[600];
     CHECK(m->file, CreateOptions, &options);
     CHECK(m->file, SetOptionsHardwareAccelerators, options, accelerators);
     int length = snprintf(lines, sizeof lines, "num_threads = %d\n", thread_count);
     /* Flags replace the default ones: 0 would leave integers to LiteRT's own, slower kernels. */
-    if (xnnpack_flags) snprintf(lines + length, sizeof lines - (size_t)length, "flags = %d\n", xnnpack_flags);
+    if (xnnpack_flags)
+        length += snprintf(lines + length, sizeof lines - (size_t)length, "flags = %d\n",
+                           xnnpack_flags);
+    if (m->cache[0] != 0)
+        snprintf(lines + length, sizeof lines - (size_t)length,
+                 "weight_cache_file_path = \"%s\"\n", m->cache);
     add_options(m, options, "xnnpack", lines);
     if (accelerators & ON_GPU) {
-        snprintf(lines, sizeof lines, "precision = %d\n", gpu_precision);
+        length = snprintf(lines, sizeof lines, "precision = %d\n", gpu_precision);
+        if (m->cache[0] != 0)
+            snprintf(lines + length, sizeof lines - (size_t)length,
+                     "serialization_dir = \".\"\nmodel_cache_key = \"%s\"\n"
+                     "serialize_program_cache = true\n",
+                     m->cache);
         add_options(m, options, "gpu_options", lines);
     }
     if (accelerators & ON_NPU) add_options(m, options, "qualcomm", npu_options);
@@ -249,6 +261,8 @@ static void prepare(loaded *m, int off_cpu, model *to) {
 static void load(const char *file, int with_profiler, model *to) {
     loaded *m = allocate(1, sizeof *m);
     m->file = file;
+    if (cache_use_planned != NO_CACHE && !with_profiler)
+        cache_name(m->cache, sizeof m->cache, file);
     CHECK(file, CreateModelFromFile, environment, file, &m->model);
     const int64_t parsed_ns = clock_ns();
     /* First without the CPU: with it, LiteRT does not report that an accelerator refuses a file. */
@@ -466,6 +480,7 @@ static const char *open_library(const plan *planned) {
     xnnpack_flags = planned->in_half ? IN_HALF_FLAGS : 0;
     gpu_precision = planned->in_half ? HALF_PRECISION : SINGLE_PRECISION;
     needs_full_acceleration = (int)planned->full_acceleration;
+    cache_use_planned = planned->cache;
     now("loading the runtime", STATUS_NO_LIBRARY, "its file is damaged or incomplete");
     find_functions(load_library(planned->library));
     now("checking the runtime with a known model", STATUS_WRONG_RUNTIME,

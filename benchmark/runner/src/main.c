@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "load.h"
 #include "measure.h"
 #include "platform.h"
 #include "plan.h"
+#include "power.h"
 #include "report.h"
 #include "runtime.h"
 #include "system.h"
@@ -70,14 +72,21 @@ int main(int argc, char **argv) {
     plan_read(enter_folder(argv[1]), &planned);
     const runtime *with = find_runtime(planned.backend);
     guard(planned.time_limit_ms);
-    if (planned.activity.cycles > 0) watch_thermal_status();
+    if (planned.activity.cycles > 0) {
+        watch_thermal_status();
+        power_start(planned.sysfs, planned.activity.idle_ns > 0);
+    }
+    load_start(&planned, find_runtime);
     bind_to_cpus(&planned);
     find_sensors(planned.sysfs);
     const int64_t start = clock_ns();
     const char *version = with->open(&planned);
     write_header(&planned, version, clock_ns() - start, process_start_ms);
+    load_describe(&planned);
     measure(&planned, with);
+    load_end();
     stop_watching();
+    power_end();
     report_end();
     /* Not exit(): the runtimes do not need to clean up. */
     _exit(STATUS_DONE);

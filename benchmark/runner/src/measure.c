@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "activity.h"
+#include "load.h"
 #include "post_processing.h"
 #include "preparation.h"
 #include "report.h"
@@ -83,6 +84,7 @@ static void set_input(subject *s, const runtime *with) {
 
 static void load(subject *s, const plan *planned, const runtime *with) {
     int64_t *warmup = allocate((size_t)planned->warmup_runs, sizeof *warmup);
+    char cache[200];
     now("loading a model", STATUS_NO_MODEL, damaged);
     const int64_t start = clock_ns();
     with->load(s->planned->file, 0, &s->loaded);
@@ -108,6 +110,8 @@ static void load(subject *s, const plan *planned, const runtime *with) {
     line_count("resident_bytes", resident_bytes());
     line_count("compiled_bytes", compiled_bytes);
     line_count("operators_on_cpu", s->loaded.on_cpu);
+    cache_name(cache, sizeof cache, s->planned->file);
+    line_count("cache_bytes", planned->cache == NO_CACHE ? -1 : bytes_of_files(cache));
     line_end();
     free(warmup);
     if (s->planned->mask_height > 0)
@@ -224,6 +228,7 @@ static void write_outputs(subject *s, const runtime *with) {
 /* Storage for the runs of a block, and its position in the measurement. */
 typedef struct {
     int64_t index, round, runs;
+    int is_beside; /* the load runs */
     int64_t *durations, *cpus, *stages[STAGES];
 } block;
 
@@ -232,11 +237,15 @@ static void measure_block(subject *s, const runtime *with, block *b, int64_t set
     const int64_t frequency_before = frequency_khz(first_cpu);
     const double temperature_before = temperature_c();
     const disturbances before = count_disturbances();
+    load_count_anew();
     const int64_t start = clock_ns();
     for (int64_t i = 0; i < b->runs; i++) {
         b->durations[i] = timed_run(s, with);
         b->cpus[i] = current_cpu();
     }
+    int64_t load_cpus[MAX_CPUS];
+    const int64_t completed = load_count();
+    const size_t load_cpu_count = load_ran_on(load_cpus);
     const disturbances after = count_disturbances();
     const int64_t frequency_after = frequency_khz((int)b->cpus[b->runs - 1]);
     line_begin("block");
@@ -253,6 +262,9 @@ static void measure_block(subject *s, const runtime *with, block *b, int64_t set
     line_integer("started_ns", start);
     line_integer("page_faults", after.page_faults - before.page_faults);
     line_integer("context_switches", after.context_switches - before.context_switches);
+    line_flag("is_beside", b->is_beside);
+    line_count("load_count", completed);
+    line_integers("load_cpus", load_cpus, load_cpu_count);
     line_end();
 }
 
@@ -304,13 +316,23 @@ static void measure_blocks(subject *subjects, const plan *planned, const runtime
     b.cpus = allocate(runs, sizeof *b.cpus);
     for (int k = 0; k < STAGES; k++) b.stages[k] = allocate(runs, sizeof *b.stages[k]);
     for (int i = 0; i < count; i++) order[i] = i;
-    for (b.round = 0; b.round < planned->blocks; b.round++) {
+    const int halves = planned->load.cpu_count > 0 ? 2 : 1;
+    for (int64_t half = 0; half < halves * planned->blocks; half++) {
+        b.round = half / halves;
+        if (halves == 2) {
+            /* Alone and beside the load, in random order. */
+            b.is_beside = half % 2 == 0 ? (int)(random_number(&state) & 1) : !b.is_beside;
+            if (b.is_beside) load_resume();
+            else load_pause();
+            previous = NULL; /* after the switch, a run is not timed */
+        }
         shuffle(order, count, &state);
         for (int i = 0; i < count; i++, b.index++) {
             subject *s = &subjects[order[i]];
             const int64_t settling_ns = s == previous ? -1 : timed_run(s, with);
             measure_block(s, with, &b, settling_ns);
             previous = s;
+            if (b.is_beside) continue;
             if (s->planned->mask_height > 0) {
                 measure_post_processing(s, with, &b, "classes", post_processing_classes);
                 measure_post_processing(s, with, &b, "mask", post_processing_mask);
@@ -318,6 +340,7 @@ static void measure_blocks(subject *subjects, const plan *planned, const runtime
             if (s->planned->levels != NULL) measure_frames(s, with, &b);
         }
     }
+    if (halves == 2) load_pause();
     free(b.durations);
     free(b.cpus);
     for (int k = 0; k < STAGES; k++) free(b.stages[k]);

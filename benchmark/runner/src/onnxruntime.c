@@ -21,7 +21,8 @@ typedef void *handle; /* of any of its objects */
 typedef void (*log_function)(void *, int severity, const char *category, const char *id,
                              const char *place, const char *message);
 
-enum { API_VERSION = 20, ERRORS_ONLY = 3, ALL_OPTIMIZATIONS = 99, ARENA = 1, DEFAULT_MEMORY = 0 };
+enum { API_VERSION = 20, ERRORS_ONLY = 3, ARENA = 1, DEFAULT_MEMORY = 0 };
+enum { NO_OPTIMIZATIONS = 0, ALL_OPTIMIZATIONS = 99 };
 
 typedef struct {
     void *const *(*get_api)(uint32_t version);
@@ -37,6 +38,7 @@ typedef struct {
       (handle, handle, const char *const *, const handle *, size_t, const char *const *, size_t, \
        handle *))                                                                              \
     X(10, CreateSessionOptions, (handle *))                                                    \
+    X(11, SetOptimizedModelFilePath, (handle, const char *))                                   \
     X(14, EnableProfiling, (handle, const char *))                                             \
     X(23, SetSessionGraphOptimizationLevel, (handle, int))                                     \
     X(24, SetIntraOpNumThreads, (handle, int))                                                 \
@@ -114,6 +116,7 @@ static void check(handle status, const char *what) {
 
 static handle environment, allocator, memory_info;
 static int thread_count;
+static int cache_use_planned;
 static const plan *on_npu; /* NULL on the CPU */
 
 typedef struct {
@@ -270,12 +273,26 @@ static void open_npu(const plan *planned, const api_base *base) {
 
 /* ---- Loading and running --------------------------------------------------------------------- */
 
+/* Adds the file to which the compiled model is written. */
+static void add_cache(const loaded *m, handle options, const char *cache) {
+    if (on_npu == NULL) {
+        check(SetOptimizedModelFilePath(options, cache), m->file);
+        return;
+    }
+    check(AddSessionConfigEntry(options, "ep.context_enable", "1"), m->file);
+    check(AddSessionConfigEntry(options, "ep.context_embed_mode", "1"), m->file);
+    check(AddSessionConfigEntry(options, "ep.context_file_path", cache), m->file);
+}
+
 static handle make_options(const loaded *m, const char *profile_prefix) {
+    const int is_optimized = on_npu == NULL && cache_use_planned == USE_CACHE;
     handle options = NULL;
     check(CreateSessionOptions(&options), m->file);
     check(SetIntraOpNumThreads(options, thread_count), m->file);
     check(SetInterOpNumThreads(options, 1), m->file);
-    check(SetSessionGraphOptimizationLevel(options, ALL_OPTIMIZATIONS), m->file);
+    check(SetSessionGraphOptimizationLevel(options,
+                                           is_optimized ? NO_OPTIMIZATIONS : ALL_OPTIMIZATIONS),
+          m->file);
     if (on_npu != NULL) add_npu(m, options, profile_prefix != NULL);
     else if (profile_prefix != NULL) check(EnableProfiling(options, profile_prefix), m->file);
     return options;
@@ -314,8 +331,12 @@ static void prepare(loaded *m, model *to) {
 static void load(const char *file, int with_profiler, model *to) {
     loaded *m = allocate(1, sizeof *m);
     m->file = file;
+    char cache[200];
+    cache_name(cache, sizeof cache, file);
     m->options = make_options(m, with_profiler ? file : NULL);
-    const handle status = CreateSession(environment, file, m->options, &m->session);
+    if (cache_use_planned == FILL_CACHE) add_cache(m, m->options, cache);
+    const char *const from = cache_use_planned == USE_CACHE ? cache : file;
+    const handle status = CreateSession(environment, from, m->options, &m->session);
     if (on_npu != NULL && status != NULL) refuse_npu(m, GetErrorMessage(status));
     check(status, file);
     prepare(m, to);
@@ -481,6 +502,7 @@ static const char *open_library(const plan *planned) {
     const api_base *(*get_base)(void);
     const char *const version = planned->runtime_version;
     thread_count = planned->threads;
+    cache_use_planned = planned->cache;
     const int is_on_npu = strcmp(planned->accelerator, "npu") == 0;
     if (!is_on_npu && strcmp(planned->accelerator, "cpu") != 0) refuse_accelerator(planned);
     if (planned->in_half) fail(STATUS_BAD_PLAN, "plan: in-half is for litert");

@@ -33,14 +33,16 @@ static const char *name(const char *key, const char *value) {
     return value;
 }
 
-static void read_cpus(plan *to, char *value) {
+/* Reads the numbers of processors; returns how many. */
+static int read_cpus(int cpus[MAX_CPUS], char *value) {
     char *cpu;
-    if (strcmp(value, "any") == 0) return;
+    int count = 0;
     while ((cpu = word(&value)) != NULL) {
-        if (to->cpu_count == MAX_CPUS) fail(STATUS_BAD_PLAN, "plan: too many cpus");
-        to->cpus[to->cpu_count++] = (int)integer("cpus", cpu, 0, MAX_CPUS - 1);
+        if (count == MAX_CPUS) fail(STATUS_BAD_PLAN, "plan: too many cpus");
+        cpus[count++] = (int)integer("cpus", cpu, 0, MAX_CPUS - 1);
     }
-    if (to->cpu_count == 0) fail(STATUS_BAD_PLAN, "plan: cpus lists no processor");
+    if (count == 0) fail(STATUS_BAD_PLAN, "plan: cpus lists no processor");
+    return count;
 }
 
 /* Reads the height and the width that a line ends with. */
@@ -98,6 +100,28 @@ static void read_activity(planned_activity *to, char *value) {
     if (word(&value) != NULL) fail(STATUS_BAD_PLAN, "plan: activity has too many numbers");
 }
 
+static void read_load_model(planned_load *to, char *value) {
+    static const char key[] = "load-model";
+    const char *file = word(&value), *input = word(&value);
+    to->file = name(key, file ? file : "");
+    to->input = name(key, input ? input : "");
+}
+
+/* Its numbers: size of a frame, size after resizing, period in nanoseconds. */
+static void read_load_camera(planned_load *to, char *value) {
+    static const char key[] = "load-camera";
+    int32_t *const sides[] = {&to->frame_height, &to->frame_width, &to->height, &to->width};
+    const char *number;
+    for (int i = 0; i < 4; i++) {
+        number = word(&value);
+        *sides[i] = (int32_t)integer(key, number ? number : "", 2, MAX_FRAME_SIDE);
+    }
+    number = word(&value);
+    to->period_ns = integer(key, number ? number : "", 1, 1000000000000);
+    if (to->frame_height % 2 || to->frame_width % 2)
+        fail(STATUS_BAD_PLAN, "plan: %s needs even sides of the frame", key);
+}
+
 static void read_option(plan *to, char *value) {
     const char *key = word(&value);
     if (to->option_count == MAX_OPTIONS) fail(STATUS_BAD_PLAN, "plan: too many options");
@@ -150,7 +174,15 @@ static int read_of_run(plan *to, const char *key, char *value) {
     else if (strcmp(key, "sysfs") == 0) to->sysfs = value;
     else if (strcmp(key, "threads") == 0) to->threads = (int)integer(key, value, 1, 256);
     else if (strcmp(key, "seed") == 0) to->seed = (uint64_t)integer(key, value, 0, INT64_MAX);
-    else if (strcmp(key, "cpus") == 0) read_cpus(to, value);
+    else if (strcmp(key, "cache") == 0)
+        to->cache = choice(key, &value, (const char *[]){"none", "fill", "use"}, 3);
+    else if (strcmp(key, "cpus") == 0)
+        to->cpu_count = strcmp(value, "any") == 0 ? 0 : read_cpus(to->cpus, value);
+    else if (strcmp(key, "load-cpus") == 0) to->load.cpu_count = read_cpus(to->load.cpus, value);
+    else if (strcmp(key, "load-threads") == 0)
+        to->load.threads = (int)integer(key, value, 1, 256);
+    else if (strcmp(key, "load-model") == 0) read_load_model(&to->load, value);
+    else if (strcmp(key, "load-camera") == 0) read_load_camera(&to->load, value);
     else if (strcmp(key, "plugin") == 0) to->plugin = value;
     else if (strcmp(key, "option") == 0) read_option(to, value);
     else if (strcmp(key, "frame") == 0) read_frame(to, value);
@@ -166,6 +198,9 @@ static void check(const plan *read) {
         fail(STATUS_BAD_PLAN, "plan: something is missing");
     if (read->activity.cycles > 0 && read->model_count > 1)
         fail(STATUS_BAD_PLAN, "plan: an activity needs exactly one model");
+    if ((read->load.cpu_count > 0) != (read->load.threads > 0) ||
+        (read->load.cpu_count > 0) != (read->load.file != NULL || read->load.period_ns > 0))
+        fail(STATUS_BAD_PLAN, "plan: the load is not complete");
     for (int i = 0; i < read->model_count; i++)
         if (!read->models[i].file || !read->models[i].input)
             fail(STATUS_BAD_PLAN, "plan: model %s has no file or no input", read->models[i].id);

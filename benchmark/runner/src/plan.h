@@ -31,6 +31,17 @@ typedef struct {
 } planned_activity;
 
 typedef struct {
+    int threads, cpu_count; /* 0 processors: no load */
+    int cpus[MAX_CPUS];
+    const char *file, *input; /* a model, or */
+    int64_t period_ns;        /* a camera, if it is above 0 */
+    int32_t frame_height, frame_width, height, width;
+} planned_load;
+
+/* Of the compilation cache of the runtime. */
+typedef enum { NO_CACHE, FILL_CACHE, USE_CACHE } cache_use;
+
+typedef struct {
     const char *backend, *accelerator, *library, *runtime_version, *sysfs;
     const char *frame; /* may be NULL */
     int32_t frame_height, frame_width;
@@ -40,8 +51,10 @@ typedef struct {
     uint64_t seed;
     int64_t warmup_runs, blocks, runs_per_block, profile_runs, in_half, full_acceleration,
         time_limit_ms;
+    int cache; /* a `cache_use` */
     const char *plugin; /* library of the accelerator; NULL if built into the runtime */
     planned_activity activity;
+    planned_load load;
     int option_count;
     accelerator_option options[MAX_OPTIONS];
     int model_count;

@@ -98,6 +98,8 @@ void report_open(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+void report_to(int file) { lines_to = file; }
+
 static void put_key(const char *key) {
     if (needs_comma) put(", ", 2);
     needs_comma = 1;

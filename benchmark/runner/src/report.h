@@ -21,7 +21,8 @@ enum {
     STATUS_NO_AFFINITY = 6,
     STATUS_NO_OUTPUT = 7,
     STATUS_OUT_OF_TIME = 8,
-    STATUS_NO_ACCELERATOR = 9
+    STATUS_NO_ACCELERATOR = 9,
+    STATUS_NO_LOAD = 10
 };
 
 /* Writes all bytes, even if interrupted by signals; returns 0 on failure. */
@@ -29,6 +30,9 @@ int write_all(int file, const char *bytes, size_t count);
 
 /* Reserves standard output for the lines; output of libraries is redirected to standard error. */
 void report_open(void);
+
+/* Sends lines, which are then only those of a failure, to another file. */
+void report_to(int file);
 
 void line_begin(const char *type);
 void line_end(void);

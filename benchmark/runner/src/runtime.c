@@ -21,6 +21,8 @@ void *find_function(void *library, const char *name) {
     return function;
 }
 
+void cache_name(char *to, size_t size, const char *file) { snprintf(to, size, "%s.cache", file); }
+
 void refuse_accelerator(const plan *planned) {
     fail(STATUS_BAD_PLAN, "plan: %s does not compute on the accelerator '%.50s'", planned->backend,
          planned->accelerator);

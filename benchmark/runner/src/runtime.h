@@ -64,6 +64,9 @@ typedef struct {
 
 extern const runtime litert, onnxruntime;
 
+/* Writes the name of the compilation cache of a model: a file, or the beginning of several. */
+void cache_name(char *to, size_t size, const char *file);
+
 /* Loads a library, or fails; a name without a slash refers to the current folder. */
 void *load_library(const char *path);
 

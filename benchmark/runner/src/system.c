@@ -22,6 +22,11 @@ static int64_t nanoseconds(clockid_t clock) {
 
 int64_t clock_ns(void) { return nanoseconds(CLOCK_MONOTONIC); }
 
+int64_t asleep_ns(void) {
+    const int64_t asleep = nanoseconds(CLOCK_BOOTTIME) - clock_ns();
+    return asleep < 0 ? 0 : asleep;
+}
+
 int64_t unix_ms(void) { return nanoseconds(CLOCK_REALTIME) / 1000000; }
 
 void sleep_until(int64_t at_ns) {
@@ -72,8 +77,24 @@ void write_file(const char *path, const void *bytes, size_t size, int fresh) {
         fail(STATUS_NO_OUTPUT, "cannot write '%s': %s", path, strerror(errno));
 }
 
-/* Reads the beginning of a system file; returns 0 on failure. */
-static int read_small(const char *path, char *to, size_t size) {
+int64_t bytes_of_files(const char *prefix) {
+    int64_t sum = 0;
+    DIR *listed = opendir(".");
+    struct dirent *entry;
+    while (listed != NULL && (entry = readdir(listed)) != NULL) {
+        const int file = strncmp(entry->d_name, prefix, strlen(prefix)) == 0
+                             ? open(entry->d_name, O_RDONLY | O_CLOEXEC)
+                             : -1;
+        if (file < 0) continue;
+        const off_t end = lseek(file, 0, SEEK_END);
+        if (end > 0) sum += end;
+        close(file);
+    }
+    if (listed != NULL) closedir(listed);
+    return sum;
+}
+
+int read_small(const char *path, char *to, size_t size) {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return 0;
     const ssize_t count = read_up_to(file, to, size - 1);
@@ -96,8 +117,7 @@ double process_age_ms(void) {
     return ticks <= 0 || age_ns < 0 ? NAN : (double)age_ns / 1e6;
 }
 
-/* Reads the first line of a system file; returns 0 on failure. */
-static int read_line(const char *path, char *to, size_t size) {
+int read_line(const char *path, char *to, size_t size) {
     if (!read_small(path, to, size)) return 0;
     to[strcspn(to, "\n")] = 0;
     return 1;
@@ -215,43 +235,6 @@ int64_t frequency_khz(int cpu) {
     if (!read_line(path, value, sizeof value)) return -1;
     const long long number = strtoll(value, &end, 10);
     return end == value || number <= 0 ? -1 : number;
-}
-
-static char battery_folder[PATH_SIZE]; /* empty without a battery */
-
-/* Reads a whole number; returns 0 if it is missing or not permitted. */
-static int read_number(const char *folder, const char *name, int64_t *number) {
-    char path[PATH_SIZE + 64], value[64], *end;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (!read_line(path, value, sizeof value)) return 0;
-    *number = strtoll(value, &end, 10);
-    return end != value;
-}
-
-void find_battery(const char *sysfs) {
-    char supplies[PATH_SIZE / 2], folder[PATH_SIZE], path[PATH_SIZE + 64], type[64];
-    int64_t current;
-    snprintf(supplies, sizeof supplies, "%s/class/power_supply", sysfs);
-    DIR *listed = opendir(supplies);
-    struct dirent *entry;
-    if (listed == NULL) return;
-    while (battery_folder[0] == 0 && (entry = readdir(listed)) != NULL) {
-        if (entry->d_name[0] == '.') continue;
-        snprintf(folder, sizeof folder, "%s/%s", supplies, entry->d_name);
-        snprintf(path, sizeof path, "%s/type", folder);
-        if (read_line(path, type, sizeof type) && strcmp(type, "Battery") == 0 &&
-            read_number(folder, "current_now", &current))
-            snprintf(battery_folder, sizeof battery_folder, "%s", folder);
-    }
-    closedir(listed);
-}
-
-battery_state read_battery(void) {
-    battery_state state = {0, 0, -1};
-    if (battery_folder[0] == 0) return state;
-    state.has_current = read_number(battery_folder, "current_now", &state.current);
-    if (!read_number(battery_folder, "voltage_now", &state.voltage)) state.voltage = -1;
-    return state;
 }
 
 disturbances count_disturbances(void) {

@@ -9,6 +9,9 @@
 /* Nanoseconds on the monotonic clock. */
 int64_t clock_ns(void);
 
+/* How long the device has slept since it started: the monotonic clock stands still then. */
+int64_t asleep_ns(void);
+
 /* Milliseconds since 1970. */
 int64_t unix_ms(void);
 
@@ -24,8 +27,17 @@ void *allocate(size_t count, size_t size);
 /* Reads a file and appends a 0, or fails. */
 char *read_file(const char *path, size_t *size);
 
+/* Reads the beginning of a system file; returns 0 on failure, with the reason in errno. */
+int read_small(const char *path, char *to, size_t size);
+
+/* Reads its first line; returns 0 on failure, with the reason in errno. */
+int read_line(const char *path, char *to, size_t size);
+
 /* Appends to a file, or overwrites it if `fresh`; fails if it cannot be written. */
 void write_file(const char *path, const void *bytes, size_t size, int fresh);
+
+/* Sum of the sizes of the files in this folder whose names begin with `prefix`. */
+int64_t bytes_of_files(const char *prefix);
 
 /* ---- Processors ---- */
 
@@ -54,17 +66,6 @@ double temperature_c(void);
 
 /* Clock frequency of a processor; negative if unknown. */
 int64_t frequency_khz(int cpu);
-
-/* Finds the battery whose current can be read in a folder like /sys. */
-void find_battery(const char *sysfs);
-
-typedef struct {
-    int has_current;
-    int64_t current, voltage; /* as the kernel reports them; a negative voltage is unknown */
-} battery_state;
-
-/* Reads the battery that was found. */
-battery_state read_battery(void);
 
 typedef struct {
     int64_t page_faults, context_switches;

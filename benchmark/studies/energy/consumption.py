@@ -1,4 +1,4 @@
-"""Energy of an inference, from readings of the battery during rest and work."""
+"""Energy of an inference, from readings of sensors during rest and work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,25 @@ from statistics import median
 
 import numpy as np
 
+from seaformer.benchmark.devices.power import STAY_AWAKE
+from seaformer.benchmark.results.rounds import ASLEEP_S, slept_s
 from seaformer.benchmark.results.schema import ModelResult, Round
-from seaformer.benchmark.runner.record import Span
-from seaformer.benchmark.studies.energy.energy_results import Cycle, EnergyModel, Sensor
-from seaformer.statistics.bootstrap import interval_of_medians
+from seaformer.benchmark.runner.record import PowerSensors, Span
+from seaformer.benchmark.studies.energy.energy_results import (
+    Cycle,
+    EnergyModel,
+    RailEnergy,
+    Rails,
+    Sensor,
+)
+from seaformer.benchmark.studies.energy.gauges import (
+    AllRailsGauge,
+    ChargeGauge,
+    CurrentGauge,
+    Gauge,
+    RailGauge,
+)
+from seaformer.statistics.bootstrap import Interval, interval_of_medians
 
 SETTLING = 0.2
 """Share of every phase that is omitted at its start: sensors lag, and clocks settle."""
@@ -18,12 +33,8 @@ SETTLING = 0.2
 MIN_SAMPLES = 5
 """Minimum number of new values of the sensor in a phase of rest or work."""
 
-LEAST_UA = 20_000
-"""A phone that is on draws more than 20 mA: a driver with smaller values reports mA instead of the
-kernel's unit, microamperes."""
-
-LEAST_UV = 100_000
-"""A driver with smaller values reports mV instead of microvolts: batteries have 3 to 9 V."""
+_NO_SENSORS = PowerSensors("kernel", None, None, ())
+"""Of results of earlier versions, which read the kernel's files only."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +51,9 @@ class _Phase:
     def inferences(self) -> int:
         return sum(len(span.durations_ns) for span in self.spans)
 
-    @property
-    def new_values(self) -> int:
-        return _new_values(self.spans)
 
-    def power_mw(self, unit_ua: float) -> float:
-        """Mean power, with every span weighted by its length."""
-        powers, lengths = [], []
-        for span in self.spans:
-            if span.battery_current is not None and span.battery_voltage is not None:
-                volt = span.battery_voltage / (1e6 if span.battery_voltage >= LEAST_UV else 1e3)
-                powers.append(abs(span.battery_current) * unit_ua * volt / 1e3)
-                lengths.append(span.ended_ns - span.started_ns)
-        return float(np.average(powers, weights=lengths))
+_Phases = Sequence[tuple[_Phase, _Phase]]
+"""Rest and work of every complete cycle."""
 
 
 def consumption(model: ModelResult, rounds: Sequence[Round], seed: int) -> EnergyModel:
@@ -64,51 +65,121 @@ def consumption(model: ModelResult, rounds: Sequence[Round], seed: int) -> Energ
         seed: seed of the bootstrap.
     """
     runs = [
-        one.spans
+        one
         for one in rounds
         if one.purpose == "energy" and one.spans and one.spans[0].model == model.id
     ]
-    spans = runs[0] if runs else ()
+    spans = runs[0].spans if runs else ()
+    sensors = (runs[0].sensors if runs else None) or _NO_SENSORS
     phases = _phases(spans)
-    sensor, why = None, model.note or "it did not run"
+    sensor, why, rails = None, model.note or "it did not run", None
     cycles: tuple[Cycle, ...] = ()
     if spans:
-        known = [one for one in spans if one.battery_current is not None]
-        if not known:
-            why = (
-                "the current of the battery cannot be read in /sys/class/power_supply: it has no "
-                "sensor, or permission is denied"
-            )
-        elif any(one.battery_voltage is None for one in known):
-            why = "the voltage of the battery cannot be read in /sys/class/power_supply"
-        elif len({one.battery_current > 0 for one in known if one.battery_current}) == 2:
-            why = "the current changed its direction: the battery was charged in the meantime"
-        else:
-            sensor = _sensor(spans, phases)
-            fewest = sensor.fewest_samples
-            if not phases:
-                why = "no cycle of rest and work was complete"
-            elif fewest < MIN_SAMPLES:
-                why = (
-                    f"not measurable: {fewest} samples. The sensor has too few new values; give "
-                    "longer phases, such as --energy 2m"
-                )
-            else:
-                why, cycles = "", tuple(_cycle(*both, sensor) for both in phases)
-    values = [np.array([one.energy_mj]) for one in cycles]
+        gauge, why = _battery(spans, sensors)
+        if (asleep := slept_s(spans)) > ASLEEP_S:
+            gauge = None
+            why = f"the phone slept for {asleep:.1f} s meanwhile. {STAY_AWAKE.rstrip('.')}"
+        if gauge is not None:
+            sensor, why, cycles = _measured(gauge, sensors.battery, spans, phases)
+        if asleep <= ASLEEP_S:
+            rails = _rails(sensors, spans, phases, seed)
     return EnergyModel(
         id=model.id,
         file=model.file,
         title=model.label,
         energy_mj=median(one.energy_mj for one in cycles) if cycles else None,
-        interval_mj=interval_of_medians([values], lambda medians: medians, seed)
-        if cycles
-        else None,
+        interval_mj=_interval(cycles, seed),
         sensor=sensor,
         cycles=cycles,
         not_measurable="" if model.is_wrong else why,
         wrong_output=model.is_wrong,
+        rails=rails,
     )
+
+
+def _battery(spans: Sequence[Span], sensors: PowerSensors) -> tuple[Gauge | None, str]:
+    """Return the sensor of the battery, or None and the reason."""
+    currents = [one.battery_current for one in spans if one.battery_current is not None]
+    charges = [one.battery_charge for one in spans if one.battery_charge is not None]
+    if not currents and not charges:
+        return None, _no_battery(sensors)
+    known = [one for one in spans if (one.battery_current, one.battery_charge) != (None, None)]
+    if any(one.battery_voltage is None for one in known):
+        return None, "the voltage of the battery cannot be read"
+    if currents:
+        if len({current > 0 for current in currents if current}) == 2:
+            return None, "the current changed its direction: the battery was charged meanwhile"
+        return CurrentGauge.of(spans), ""
+    if any(later > earlier for earlier, later in pairwise(charges)):
+        return None, "the charge of the battery rose: it was charged meanwhile"
+    return ChargeGauge.of(spans), ""
+
+
+def _no_battery(sensors: PowerSensors) -> str:
+    refused = sensors.refused or "/sys/class/power_supply has no current"
+    return (
+        f"the current of the battery cannot be read ({refused}), and Android's battery service "
+        "reports neither current nor charge"
+    )
+
+
+def _measured(
+    gauge: Gauge, source: str | None, spans: Sequence[Span], phases: _Phases
+) -> tuple[Sensor, str, tuple[Cycle, ...]]:
+    """Return the sensor as observed, and all cycles, or the reason why there are none."""
+    fewest = min(
+        (max(0, gauge.new_values(one.spans) - gauge.intervals) for both in phases for one in both),
+        default=0,
+    )
+    step = gauge.step(spans)
+    sensor = Sensor(
+        source="service" if source == "service" else "kernel",
+        period_s=gauge.period_s(spans),
+        resolution_ma=step and step / (1 if gauge.unit == "mA" else 1e3)
+        if isinstance(gauge, CurrentGauge)
+        else None,
+        resolution=step,
+        fewest_samples=fewest,
+        unit=gauge.unit,
+    )
+    if not phases:
+        return sensor, "no rest with its work was complete", ()
+    if fewest < MIN_SAMPLES:
+        why = (
+            f"not measurable: {fewest} samples. The sensor has too few new values; make rest and "
+            "work longer, such as --energy 2m"
+        )
+        return sensor, why, ()
+    return sensor, "", tuple(_cycle(*both, gauge) for both in phases)
+
+
+def _rails(
+    sensors: PowerSensors, spans: Sequence[Span], phases: _Phases, seed: int
+) -> Rails | None:
+    """Compute the energy on the power rails; None if there are none."""
+    names = sensors.rails
+    if not names or any(len(span.rails_uws) != len(names) for span in spans):
+        return None
+    sensor, why, cycles = _measured(AllRailsGauge(), sensors.rails_from, spans, phases)
+    each = []
+    for place, name in enumerate(names):
+        # A rail that is off never changes.
+        _, _, own = _measured(RailGauge(place), sensors.rails_from, spans, phases)
+        if cycles and own:
+            energy = median(one.energy_mj for one in own)
+            each.append(RailEnergy(name=name, energy_mj=energy, interval_mj=_interval(own, seed)))
+    return Rails(
+        energy_mj=median(one.energy_mj for one in cycles) if cycles else None,
+        interval_mj=_interval(cycles, seed),
+        sensor=sensor,
+        not_measurable=why,
+        each=tuple(sorted(each, key=lambda one: -one.energy_mj)),
+    )
+
+
+def _interval(cycles: Sequence[Cycle], seed: int) -> Interval | None:
+    values = [np.array([one.energy_mj]) for one in cycles]
+    return interval_of_medians([values], lambda medians: medians, seed) if cycles else None
 
 
 def _phases(spans: Sequence[Span]) -> list[tuple[_Phase, _Phase]]:
@@ -136,27 +207,8 @@ def _settled(spans: Sequence[Span]) -> Sequence[Span]:
     return [span for span in spans if span.started_ns >= from_ns] or spans[-1:]
 
 
-def _new_values(spans: Sequence[Span]) -> int:
-    return sum(one.battery_current != other.battery_current for one, other in pairwise(spans))
-
-
-def _sensor(spans: Sequence[Span], phases: Sequence[tuple[_Phase, _Phase]]) -> Sensor:
-    values = sorted({span.battery_current for span in spans if span.battery_current is not None})
-    is_milli = median(map(abs, values)) < LEAST_UA
-    changes = _new_values(spans)
-    steps = [other - one for one, other in pairwise(values)]
-    return Sensor(
-        period_s=_seconds(spans) / changes if changes else None,
-        resolution_ma=min(steps) / (1 if is_milli else 1e3) if steps else None,
-        fewest_samples=min((one.new_values for both in phases for one in both), default=0),
-        unit="mA" if is_milli else "uA",
-    )
-
-
-def _cycle(rest: _Phase, work: _Phase, sensor: Sensor) -> Cycle:
-    unit_ua = 1e3 if sensor.unit == "mA" else 1.0
-    # Microamperes times volts are microwatts.
-    idle_mw, active_mw = rest.power_mw(unit_ua), work.power_mw(unit_ua)
+def _cycle(rest: _Phase, work: _Phase, gauge: Gauge) -> Cycle:
+    idle_mw, active_mw = gauge.power_mw(rest.spans), gauge.power_mw(work.spans)
     return Cycle(
         idle_mw=idle_mw,
         active_mw=active_mw,

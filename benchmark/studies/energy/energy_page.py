@@ -3,19 +3,26 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
-from seaformer.benchmark.studies.energy.energy_table import cells, headings
+from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults, Rails
+from seaformer.benchmark.studies.energy.energy_table import (
+    cells,
+    headings,
+    rail_cells,
+    unit,
+)
 from seaformer.reporting.numbers import significant
 from seaformer.reporting.page import Command, Page
 
 
 @dataclass(frozen=True)
 class EnergyPage(Page, template="energy.html"):
-    """The page of energy: headings of its table, and the models with their cells."""
+    """The page of energy: headings of its table, models with cells, and rails."""
 
     results: EnergyResults
     headings: tuple[str, ...]
     rows: list[tuple[EnergyModel, tuple[str, ...]]]
+    unit: str
+    rails: list[tuple[EnergyModel, list[tuple[str, str]]]]
 
 
 def write_energy_page(path: Path, results: EnergyResults) -> None:
@@ -26,6 +33,10 @@ def write_energy_page(path: Path, results: EnergyResults) -> None:
         results=results,
         headings=headings(results),
         rows=[(model, cells(model)) for model in results.models],
+        unit=unit(results),
+        rails=[
+            (model, rail_cells(model.rails)) for model in results.models if model.rails is not None
+        ],
     )
     page.write(path)
 
@@ -34,7 +45,10 @@ def verdict(results: EnergyResults) -> list[str]:
     """State the energy of each model, or why it has none."""
     if results.emulated:
         return ["No energy can be stated: the phone is emulated."]
-    return [_of_model(model) for model in results.models] or ["No model ran."]
+    return [
+        *([_of_model(model) for model in results.models] or ["No model ran."]),
+        *(_on_rails(model.title, model.rails) for model in results.models if model.rails),
+    ]
 
 
 def _of_model(model: EnergyModel) -> str:
@@ -47,3 +61,14 @@ def _of_model(model: EnergyModel) -> str:
     if interval is None:
         return f"{text}; there were too few rounds for an interval."
     return f"{text} ({significant(interval.low)} to {significant(interval.high)})."
+
+
+def _on_rails(title: str, rails: Rails) -> str:
+    if rails.energy_mj is None:
+        return f"No energy on power rails can be stated for {title}: {rails.not_measurable}."
+    text = f"On the phone's power rails, {title} takes {significant(rails.energy_mj)} mJ above rest"
+    if rails.interval_mj is None:
+        return f"{text}; there were too few rounds for an interval."
+    return (
+        f"{text} ({significant(rails.interval_mj.low)} to {significant(rails.interval_mj.high)})."
+    )

@@ -28,5 +28,9 @@ class EnergyStudy(LongRunsStudy[EnergyResults]):
         return EnergyResults(phase_s=self.options.energy_s, models=tuple(models), **common)
 
     def exit_status(self, summary: EnergyResults) -> int:
-        """Return a failure if no energy was measurable."""
-        return 0 if any(one.energy_mj is not None for one in summary.models) else FAILED
+        """Return a failure if no energy was measurable, on the battery or on rails."""
+        measured = (
+            one.energy_mj is not None or (one.rails and one.rails.energy_mj is not None)
+            for one in summary.models
+        )
+        return 0 if any(measured) else FAILED

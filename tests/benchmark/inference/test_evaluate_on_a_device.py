@@ -244,3 +244,30 @@ def test_python_evaluates_on_a_device_too() -> None:
     assert here.difference is None
     with pytest.raises(UsageError, match="a device runs only exported files"):
         seaformer.load("seaformer-tiny").evaluate("data", device="host")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.slow
+def test_a_phone_of_another_adb_server_is_used(switch_on, other_adb_server) -> None:
+    near, far = switch_on(), switch_on(server=other_adb_server)
+    options = ("--threads", "1", "--device", "auto", "--adb-server", other_adb_server.address)
+    done = run(*options)
+    assert done.exit_code == 0, done.output
+    assert_as_on_the_host(f"the CPU of the phone {far.serial}")
+    for phone in (near, far):
+        assert phone.left_files() == []
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--adb-server", "lab1:5037"), "--adb-server needs --device"),
+        (("--device", "auto", "--adb-server", "lab1:x"), "--adb-server is 'lab1:x'"),
+    ],
+)
+def test_bad_adb_servers_are_refused(options: tuple[str, ...], message: str) -> None:
+    done = run(*options)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not Path("out").exists()

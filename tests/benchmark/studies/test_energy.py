@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 from benchmark_parts import candidate, make_results, times_around
-from loopback_phone.heat_model import COOL, WarmPhone
+from loopback_phone.heat_model import COOL, RAILS, WarmPhone
 from one_operator import write_small_model
 from page_gallery import energy_rounds
 from phone_benchmarks import assert_left_clean, benchmark
 
-from seaformer.benchmark.runner.record import Span
+from seaformer.benchmark.runner.record import PowerSensors, Span
 from seaformer.benchmark.studies.energy.consumption import consumption
 from seaformer.benchmark.studies.energy.energy_results import EnergyModel, EnergyResults
+from seaformer.statistics.bootstrap import Interval
 
 
 @pytest.fixture
@@ -43,27 +44,77 @@ def test_the_true_energy_of_an_inference_is_found(loopback_phone, model, tmp_pat
     assert "The processor is emulated" in (tmp_path / "results/energy.html").read_text()
 
 
+def assert_is_within(energy_mj: float, interval: Interval) -> None:
+    """Check an interval of rails, which is narrow.
+
+    Between two inferences, for less than 1 % of the time, the modeled core works too.
+    """
+    assert interval.low < 1.01 * energy_mj
+    assert energy_mj < interval.high
+    assert interval.half_width < 0.05 * energy_mj
+
+
 @pytest.mark.slow
-def test_a_sensor_that_cannot_be_read_gives_no_number(loopback_phone, model, tmp_path):
+@pytest.mark.parametrize(
+    ("battery", "rails"), [("service current", "kernel"), ("service charge", "service")]
+)
+def test_the_true_energy_is_found_where_the_kernel_refuses(
+    loopback_phone, model, tmp_path, battery, rails
+):
+    """Android's service reports the current, or only the charge; and rails are read both ways."""
+    loopback_phone.set_battery(is_charging=False)
+    with WarmPhone(loopback_phone, COOL, battery, rails):
+        ended = benchmark(tmp_path, model, "--energy", "10s")
+    assert ended.status == 0, ended.errors
+    assert_left_clean(loopback_phone)
+    (one,) = energy(tmp_path).models
+    true_mj = COOL.active_w * COOL.inference_ms
+    assert one.interval_mj is not None
+    assert one.interval_mj.low < true_mj < one.interval_mj.high
+    assert one.interval_mj.half_width < 12
+    assert one.sensor is not None
+    assert one.sensor.source == "service"
+    assert one.sensor.unit == ("uA" if battery == "service current" else "uAh")
+    assert 0.9 < one.sensor.period_s < 2
+    assert one.rails is not None
+    assert one.rails.interval_mj is not None
+    assert_is_within(0.95 * true_mj, one.rails.interval_mj)
+    assert one.rails.sensor.source == rails
+    found = {rail.name: rail for rail in one.rails.each}
+    assert list(found) == ["S2M_VDD_CPUCL2", "S5S_VDDQ_MEM"]  # the third one is off
+    for name, rail in found.items():
+        assert rail.interval_mj is not None
+        assert_is_within(RAILS[name][1] * true_mj, rail.interval_mj)
+    assert "power rails" in ended.output
+
+
+@pytest.mark.slow
+def test_a_sensor_that_never_changes_gives_no_number(loopback_phone, model, tmp_path):
+    """Neither the kernel nor the service reports a current, and the charge is the same."""
     loopback_phone.set_battery(is_charging=False)
     ended = benchmark(tmp_path, model, "--energy", "5s", "--time-limit", "200")
     assert ended.status == 1
-    assert "the current of the battery cannot be read" in ended.output
+    assert "not measurable: 0 samples" in ended.output
     assert energy(tmp_path).models[0].energy_mj is None
 
 
-def test_a_phone_that_charges_is_refused(loopback_phone, model, tmp_path):
-    loopback_phone.set_battery(is_charging=True)
+@pytest.mark.parametrize("percent", [80, 100])
+def test_a_phone_that_is_connected_to_a_charger_is_refused(
+    loopback_phone, model, tmp_path, percent
+):
+    loopback_phone.set_battery(percent=percent, is_charging=True)
     ended = benchmark(tmp_path, model, "--energy", "5s")
     assert ended.status == 1
-    assert "is charging" in ended.error
+    assert "is charging, or full and connected to a charger" in ended.error
     assert "adb tcpip 5555" in ended.error
     assert not (tmp_path / "results").exists()
 
 
-def of_spans(spans: tuple[Span, ...]) -> EnergyModel:
+def of_spans(spans: tuple[Span, ...], sensors: PowerSensors | None = None) -> EnergyModel:
     results = make_results([candidate(0, "a.tflite")], {"m0": times_around(20.0, 0)})
-    run = results.rounds[0].model_copy(update={"purpose": "energy", "spans": spans})
+    run = results.rounds[0].model_copy(
+        update={"purpose": "energy", "spans": spans, "sensors": sensors}
+    )
     return consumption(results.models[0], [run], 0)
 
 
@@ -108,3 +159,51 @@ def test_a_cycle_that_was_cut_off_does_not_count() -> None:
     assert of_spans(energy_rounds("m0", cycles=1)[:-60]).not_measurable == (
         "no cycle of rest and work was complete"
     )
+
+
+def test_a_battery_that_cannot_be_read_gives_no_number_but_the_reason() -> None:
+    spans = tuple(
+        replace(one, battery_current=None, battery_voltage=None) for one in energy_rounds("m0")
+    )
+    refused = "/sys/class/power_supply/battery/current_now: Permission denied"
+    found = of_spans(spans, PowerSensors(None, refused, None, ()))
+    assert found.energy_mj is None
+    assert found.sensor is None
+    assert found.not_measurable == (
+        f"the current of the battery cannot be read ({refused}), and Android's battery service "
+        "reports neither current nor charge"
+    )
+
+
+def test_rails_are_measured_also_without_a_battery() -> None:
+    """As in the first test: 3 W above rest on all rails together, 2.4 W of them on the first."""
+    spans = energy_rounds("m0", rails=True)
+    spans = tuple(replace(one, battery_current=None, battery_voltage=None) for one in spans)
+    names = ("S2M_VDD_CPUCL2", "S5S_VDDQ_MEM")
+    found = of_spans(spans, PowerSensors(None, None, "kernel", names))
+    assert found.energy_mj is None
+    assert found.rails is not None
+    assert found.rails.energy_mj == pytest.approx(75.0, rel=0.01)
+    assert [one.name for one in found.rails.each] == list(names)
+    assert [one.energy_mj for one in found.rails.each] == pytest.approx([60.0, 15.0], rel=0.01)
+
+
+def test_a_charge_that_rises_gives_no_number() -> None:
+    spans = tuple(
+        replace(one, battery_current=None, battery_charge=3_000_000 + place)
+        for place, one in enumerate(energy_rounds("m0"))
+    )
+    found = of_spans(spans, PowerSensors("service", "denied", None, ()))
+    assert found.energy_mj is None
+    assert "it was charged meanwhile" in found.not_measurable
+
+
+def test_a_phone_that_sleeps_gives_no_number() -> None:
+    spans = tuple(
+        replace(one, asleep_ns=10**9 if place < 70 else 4 * 10**9)
+        for place, one in enumerate(energy_rounds("m0", rails=True))
+    )
+    found = of_spans(spans, PowerSensors("kernel", None, "kernel", ("A", "B")))
+    assert found.energy_mj is None
+    assert found.rails is None
+    assert found.not_measurable.startswith("the phone slept for 3.0 s meanwhile")

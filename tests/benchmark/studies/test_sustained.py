@@ -134,3 +134,40 @@ def test_bad_requests_are_refused(model, tmp_path, arguments, message):
     assert ended.status == 2
     assert message in ended.error
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_a_wall_clock_that_jumps_does_not_matter(loopback_phone, model, tmp_path):
+    """As when the phone gets the time from the network."""
+    other = tmp_path / "other.tflite"
+    other.write_bytes(build(Case("NEG", (input_tensor(1, 32),))))
+    with WarmPhone(loopback_phone, COOL) as warm:
+        running = Benchmark(tmp_path, model, other, "--sustain", "6s")
+        running.wait_until_it_prints("2 of 6 s")
+        warm.set_wall_clock(-7200.0)
+        running.wait_until_it_prints("4 of 6 s")
+        warm.set_wall_clock(3600.0)
+        ended = running.ended()
+    assert ended.status == 0, ended.errors
+    usual = running.saved()
+    runs = [one for one in usual.rounds if one.purpose == "sustain"]
+    started_s = [one.header.started_unix_ms / 1000 for one in runs]
+    assert started_s[1] - started_s[0] > 3600  # it did jump
+    for one in sustained(tmp_path).models:
+        assert one.ran_s == pytest.approx(6.0, abs=0.2)
+        assert one.inferences == pytest.approx(6 / 0.02, rel=0.02)
+        assert one.first_ms == pytest.approx(COOL.inference_ms, rel=0.08)
+        seconds = [moment.seconds for moment in one.curve]
+        assert seconds == sorted(seconds)
+
+
+@pytest.mark.slow
+def test_a_phone_that_sleeps_is_noticed(loopback_phone, model, tmp_path):
+    with WarmPhone(loopback_phone, COOL) as warm:
+        running = Benchmark(tmp_path, model, "--sustain", "5s")
+        running.wait_until_it_prints("2 of 5 s")
+        warm.sleep(12.0)
+        ended = running.ended()
+    assert ended.status == 0, ended.errors
+    assert "warning: the device slept for 12.0 s while a model ran" in ended.output
+    assert "the device slept for 12.0 s" in (tmp_path / "results/sustained.html").read_text()

@@ -1,10 +1,13 @@
 """What the phone reports about itself: a Snapdragon 865 with Android 13, in Android's formats."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 CORES = tuple(  # (part number of the core, its highest frequency in kHz)
     [("0x805", 1_804_800)] * 4 + [("0x804", 2_419_200)] * 3 + [("0x804", 2_841_600)]
 )
+SERVICE_VOLT = 4.251
+"""Voltage of the battery in `dumpsys battery`."""
 _FEATURES = (
     "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop "
     "asimddp"
@@ -115,7 +118,7 @@ def thermal_service(status: int, skin_c: float) -> str:
     )
 
 
-def battery(percent: int, temperature_c: float, is_charging: bool) -> str:
+def battery(percent: int, temperature_c: float, is_charging: bool, charge_uah: int) -> str:
     """Return the output of `dumpsys battery`."""
     return f"""Current Battery Service state:
   AC powered: false
@@ -123,16 +126,40 @@ def battery(percent: int, temperature_c: float, is_charging: bool) -> str:
   Wireless powered: false
   Max charging current: 500000
   Max charging voltage: 5000000
-  Charge counter: 3204000
+  Charge counter: {charge_uah}
   status: {2 if is_charging else 3}
   health: 2
   present: true
   level: {percent}
   scale: 100
-  voltage: 4251
+  voltage: {round(1000 * SERVICE_VOLT)}
   temperature: {round(temperature_c * 10)}
   technology: Li-ion
 """
+
+
+def power_stats(rails_uws: Mapping[str, int]) -> str:
+    """Return the end of the output of `dumpsys android.hardware.power.stats.IPowerStats/default`.
+
+    It has the format of the service of Pixel phones since Android 12, with energies of rails.
+    """
+    lines = [
+        f"  {f'[{name}]:{name[:3]}':>32}   {uws / 1e3:14.2f} mWs" for name, uws in rails_uws.items()
+    ]
+    return "\n".join(
+        [
+            "============= PowerStats HAL 2.0 energy consumers ==============",
+            f"  {'Consumer':>18}   {'Cumulative Energy':>18}",
+            f"  {'CPUCL2':>18}   {1.0:14.2f} mWs",
+            "========== End of PowerStats HAL 2.0 energy consumers ==========",
+            "",
+            "============= PowerStats HAL 2.0 energy meter ==============",
+            f"  {'Channel':>32}   {'Cumulative Energy':>18}",
+            *lines,
+            "========== End of PowerStats HAL 2.0 energy meter ==========",
+            "",
+        ]
+    )
 
 
 def power(wakefulness: str) -> str:

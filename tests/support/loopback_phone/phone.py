@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,9 +114,22 @@ class LoopbackPhone:
         self._state("thermalservice", android_facts.thermal_service(status, skin_c))
 
     def set_battery(
-        self, percent: int = 80, temperature_c: float = 29.0, is_charging: bool = True
+        self,
+        percent: int = 80,
+        temperature_c: float = 29.0,
+        is_charging: bool = True,
+        charge_uah: int = 3_204_000,
     ) -> None:
-        self._state("battery", android_facts.battery(percent, temperature_c, is_charging))
+        text = android_facts.battery(percent, temperature_c, is_charging, charge_uah)
+        self._state("battery", text)
+
+    def set_battery_current(self, ua: int) -> None:
+        """Let the battery's service report a current, as newer Androids do."""
+        self._state("battery_current", f"{ua}\n")
+
+    def set_power_stats(self, rails_uws: Mapping[str, int]) -> None:
+        """Let a service report the energy of power rails."""
+        self._state("power_stats", android_facts.power_stats(rails_uws))
 
     def set_power(self, saves: bool = False, wakefulness: str = "Awake") -> None:
         self._state("low_power", f"{int(saves)}\n")

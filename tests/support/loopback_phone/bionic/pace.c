@@ -1,10 +1,12 @@
 /* The speed of the emulated processor, if a test sets it: LiteRT's inferences take a fixed number
  * of clock cycles of the core that they run on, regardless of how long qemu takes.
  *
- * /state/work has five 64-bit integers, which the test maps too: nanoseconds that an inference
- * takes at the highest clock, that clock in kHz, the current clock in kHz, nanoseconds that the
- * processor has worked, and the largest deviation of an inference's cycles from their median, in
- * millionths. The third is written by the model of the phone's heat, the fourth by this file.
+ * /state/work has 64-bit integers, which the test maps too: nanoseconds that an inference takes at
+ * the highest clock, that clock in kHz, the current clock in kHz, nanoseconds that the processor has
+ * worked, by how many millionths the cycles of an inference differ from their median at most, by how
+ * many millionths it takes longer while another core works too, for how long the phone has slept, how
+ * far its wall clock has jumped, and when each core worked last. The third is written by the model of
+ * the phone's heat, the fourth and the last ones here.
  *
  * A busy computer resumes a sleeping process late. The phone's monotonic clock omits this time, so
  * that the times of inferences do not depend on the computer's load. */
@@ -14,14 +16,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { CORES = 8, JUST_NOW_NS = 15000000 };
+
 struct work {
-  volatile int64_t inference_ns, highest_khz, khz, busy_ns, spread_ppm;
+  volatile int64_t inference_ns, highest_khz, khz, busy_ns, spread_ppm, contention_ppm,
+      asleep_ns, wall_jump_ns;
+  volatile int64_t worked_ns[CORES]; /* by the computer's monotonic clock */
 };
 
 static struct work *work;
@@ -39,7 +46,10 @@ static struct timespec time_of(int64_t ns) {
 
 int phone_clock(clockid_t clock, struct timespec *to) {
   const int failed = clock_gettime(clock, to);
-  if (!failed && clock == CLOCK_MONOTONIC) *to = time_of(nanoseconds(to) - late_ns);
+  if (failed) return failed;
+  if (clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME) *to = time_of(nanoseconds(to) - late_ns);
+  if (work && clock == CLOCK_BOOTTIME) *to = time_of(nanoseconds(to) + work->asleep_ns);
+  if (work && clock == CLOCK_REALTIME) *to = time_of(nanoseconds(to) + work->wall_jump_ns);
   return failed;
 }
 
@@ -62,6 +72,19 @@ static double random_share(void) {
   return (double)(state >> 11) / (double)(1ull << 52) - 1;
 }
 
+/* Whether another core works; a core notes its own work at every step of an inference. */
+static int is_contended(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  const int64_t now = nanoseconds(&t);
+  const int core = sched_getcpu() % CORES;
+  int found = 0;
+  work->worked_ns[core] = now;
+  for (int other = 0; other < CORES; other++)
+    found |= other != core && now - work->worked_ns[other] < JUST_NOW_NS;
+  return found;
+}
+
 static int paced_run(void *model, uint64_t signature, uint64_t inputs, void *in, uint64_t outputs,
                      void *out) {
   enum { STEP_NS = 1000000 };
@@ -71,7 +94,8 @@ static int paced_run(void *model, uint64_t signature, uint64_t inputs, void *in,
   double left_ns = (double)work->inference_ns * (1 + spread); /* at the highest clock */
   while (1) {
     const int64_t now = now_ns();
-    const double speed = (double)work->khz / (double)work->highest_khz;
+    const double slowdown = is_contended() ? 1 + 1e-6 * (double)work->contention_ppm : 1;
+    const double speed = (double)work->khz / (double)work->highest_khz / slowdown;
     left_ns -= (double)(now - before) * speed;
     work->busy_ns += now - before;
     before = now;

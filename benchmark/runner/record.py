@@ -323,11 +323,11 @@ class Span(_Exact):
         battery_current: current of the battery as the kernel reports it, in microamperes according
             to the kernel's documentation; None if it cannot be read.
         battery_voltage: voltage of the battery, likewise in microvolts.
-        battery_charge: charge of the battery as Android's service reports it, in microampere-hours; None if it
-            was not asked.
+        battery_charge: charge of the battery as Android's service reports it, in
+            microampere-hours; None if it was not queried.
         asleep_ns: how long the device had slept since its start when the span ended; the monotonic
             clock stands still then. None in records of earlier runners.
-        rails_uws: energy that each power rail has used since the start of the phone, in
+        rails_uws: energy that each power rail has used since the phone started, in
             microwatt-seconds, in the order of `PowerSensors.rails`.
         rails_ms: when each of these was measured, in milliseconds, on any clock.
     """

@@ -225,7 +225,7 @@ def differing(new: Results, old: Results) -> list[str]:
         ("measured by", new.measured_by, old.measured_by),
         ("the browser's description of the device", _described(new), _described(old)),
         *_settings(new.backend, new.threads, new.protocol.half, old),
-        ("cores", new.cores.mask, old.cores.mask),
+        ("cores", new.cores.mask or new.cores.name, old.cores.mask or old.cores.name),
         ("power mode of the NPU", _power(new), _power(old)),
     )
     for model, before in _pairs(new, old):

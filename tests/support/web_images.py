@@ -22,12 +22,13 @@ COLORS = 128
 """Colors of the images, so that the files are small."""
 
 
-def save_image(opened: Browser, name: str) -> None:
-    """Save the whole page."""
+def save_image(opened: Browser, name: str, height: int) -> None:
+    """Save the top of the page, up to a height in pixels."""
     path = IMAGES / name
     opened.screenshot(path)
     with Image.open(path) as image:
-        small = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+        top = image.convert("RGB").crop((0, 0, image.width, min(height, image.height)))
+        small = top.quantize(COLORS, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
@@ -41,14 +42,14 @@ def main() -> None:
             start(opened, port, 390, "light")
             # A latency of a busy computer would be misread.
             opened.evaluate("document.getElementById('latency').textContent = ''")
-            save_image(opened, "web_phone.png")
+            save_image(opened, "web_phone.png", 1500)
             start(opened, port, 1280, "dark")
             click(opened, "tab-benchmark")
             choose(opened, "benchmark-rounds", "50")
             click(opened, "measure")
             # While it measures: times of a busy computer would be misread.
             wait_for(opened, "document.getElementById('benchmark-progress').value >= 12")
-            save_image(opened, "web_benchmark.png")
+            save_image(opened, "web_benchmark.png", 430)
 
 
 if __name__ == "__main__":

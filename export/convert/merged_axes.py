@@ -6,9 +6,13 @@ axis, and axes of length 1 are none:
 
     transpose(x [1, H/w, w, W/w, w, C], [0, 1, 3, 2, 4, 5])
         = transpose(x [H/w, w, W/w, w C], [0, 2, 1, 3])  in another shape
+
+If more than four axes remain, because the transpose also moves the channels of a map [N, C, H, W] to
+its end, they are moved first.
 """
 
 import math
+from collections.abc import Sequence
 
 import onnx
 
@@ -23,6 +27,7 @@ from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 MOST = 4
 """Axes that a GPU takes."""
+CHANNELS = 1
 
 
 def merge_axes(graph: onnx.ModelProto) -> None:
@@ -37,26 +42,26 @@ def merge_axes(graph: onnx.ModelProto) -> None:
     merged: set[str] = set()
     for node in graph.graph.node:
         chain = chain_behind(node, ("Reshape", "Transpose", "Reshape"), readers, outputs)
-        lengths = shapes.get(node.output[0], [])
-        if not chain or len(lengths) <= MOST:
+        if not chain or len(shapes[node.output[0]]) <= MOST or node.name in replaced:
             continue
         _, transpose, last = chain
-        groups = merged_groups(lengths, attribute(transpose, "perm"))
-        if len(groups) > MOST or node.name in replaced:
-            continue
-        order = sorted(groups)
-        sizes = [math.prod(lengths[axis] for axis in group) for group in order]
-        perm = [order.index(group) for group in groups]
-        if len(groups) < MOST:  # a batch of 1, which accelerators expect
-            sizes, perm = [1, *sizes], [0, *(place + 1 for place in perm)]
-        new = NewNodes(graph, last, node.input[0]).reshape(sizes)
-        new.transpose([sizes[place] for place in perm], perm)
-        replaced[last.name] = new.reshape(shapes[last.output[0]]).finish()
-        merged |= {node.name, transpose.name}
+        given, lengths = shapes.get(node.input[0], []), shapes[node.output[0]]
+        perm = attribute(transpose, "perm")
+        new = NewNodes(graph, last, node.input[0])
+        groups = merged_groups(lengths, perm)
+        if len(groups) > MOST and len(given) == MOST and given[:2] == lengths[:2]:
+            batch, channels, *sides = given
+            new.transpose([batch, *sides, channels], [0, 2, 3, CHANNELS])
+            lengths = [batch, *lengths[2:], channels]
+            groups = merged_groups(lengths, [_moved(axis, len(lengths)) for axis in perm])
+        if len(groups) <= MOST:
+            _transpose(new, lengths, groups)
+            replaced[last.name] = new.reshape(shapes[last.output[0]]).finish()
+            merged |= {node.name, transpose.name}
     substitute_nodes(graph, replaced, merged)
 
 
-def merged_groups(lengths: list[int], perm: list[int]) -> list[tuple[int, ...]]:
+def merged_groups(lengths: Sequence[int], perm: Sequence[int]) -> list[tuple[int, ...]]:
     """Return the axes that a transpose keeps beside each other, in the order of its output.
 
     Args:
@@ -72,3 +77,19 @@ def merged_groups(lengths: list[int], perm: list[int]) -> list[tuple[int, ...]]:
         else:
             groups.append((axis,))
     return groups
+
+
+def _moved(axis: int, rank: int) -> int:
+    """Return where an axis is after the channels were moved to the end."""
+    if axis == CHANNELS:
+        return rank - 1
+    return axis if axis < CHANNELS else axis - 1
+
+
+def _transpose(new: NewNodes, lengths: Sequence[int], groups: list[tuple[int, ...]]) -> None:
+    order = sorted(groups)
+    sizes = [math.prod(lengths[axis] for axis in group) for group in order]
+    perm = [order.index(group) for group in groups]
+    if len(groups) < MOST:  # a batch of 1, which accelerators expect
+        sizes, perm = [1, *sizes], [0, *(place + 1 for place in perm)]
+    new.reshape(sizes).transpose([sizes[place] for place in perm], perm)

@@ -60,7 +60,10 @@ def rearrange_blocks(graph: onnx.ModelProto) -> None:
 
 
 def _split(
-    graph: onnx.ModelProto, first: onnx.NodeProto, last: onnx.NodeProto, shapes: dict[str, list[int]]
+    graph: onnx.ModelProto,
+    first: onnx.NodeProto,
+    last: onnx.NodeProto,
+    shapes: dict[str, list[int]],
 ) -> list[onnx.NodeProto] | None:
     """Return the nodes for a map [N, C, b h, b w] as [N, C, b, b, h, w] in any shape, or None."""
     batch, channels, rows, block, columns, width = shapes[first.output[0]]
@@ -82,7 +85,10 @@ def _split(
 
 
 def _join(
-    graph: onnx.ModelProto, first: onnx.NodeProto, last: onnx.NodeProto, shapes: dict[str, list[int]]
+    graph: onnx.ModelProto,
+    first: onnx.NodeProto,
+    last: onnx.NodeProto,
+    shapes: dict[str, list[int]],
 ) -> list[onnx.NodeProto] | None:
     """Return the nodes for [N, C, b, b, h, w] in any shape as a map [N, C, b h, b w], or None."""
     batch, channels, block, width, rows, columns = shapes[first.output[0]]

@@ -7,8 +7,8 @@ axis, and axes of length 1 are none:
     transpose(x [1, H/w, w, W/w, w, C], [0, 1, 3, 2, 4, 5])
         = transpose(x [H/w, w, W/w, w C], [0, 2, 1, 3])  in another shape
 
-If more than four axes remain, because the transpose also moves the channels of a map [N, C, H, W] to
-its end, they are moved first.
+If more than four axes remain because the transpose also moves the channels of a map to its end,
+they are moved first.
 """
 
 import math
@@ -49,11 +49,13 @@ def merge_axes(graph: onnx.ModelProto) -> None:
         perm = attribute(transpose, "perm")
         new = NewNodes(graph, last, node.input[0])
         groups = merged_groups(lengths, perm)
-        if len(groups) > MOST and len(given) == MOST and given[:2] == lengths[:2]:
+        moved = _axis_of_channels(given, lengths) if len(groups) > MOST else None
+        if moved is not None:
             batch, channels, *sides = given
             new.transpose([batch, *sides, channels], [0, 2, 3, CHANNELS])
-            lengths = [batch, *lengths[2:], channels]
-            groups = merged_groups(lengths, [_moved(axis, len(lengths)) for axis in perm])
+            lengths = [*lengths[:moved], *lengths[moved + 1 :], channels]
+            perm = [len(perm) - 1 if axis == moved else axis - (axis > moved) for axis in perm]
+            groups = merged_groups(lengths, perm)
         if len(groups) <= MOST:
             _transpose(new, lengths, groups)
             replaced[last.name] = new.reshape(shapes[last.output[0]]).finish()
@@ -79,11 +81,16 @@ def merged_groups(lengths: Sequence[int], perm: Sequence[int]) -> list[tuple[int
     return groups
 
 
-def _moved(axis: int, rank: int) -> int:
-    """Return where an axis is after the channels were moved to the end."""
-    if axis == CHANNELS:
-        return rank - 1
-    return axis if axis < CHANNELS else axis - 1
+def _axis_of_channels(given: Sequence[int], lengths: Sequence[int]) -> int | None:
+    """Return the axis of the channels of a map [N, C, H, W] that was reshaped to other lengths."""
+    if len(given) != MOST:
+        return None
+    axes = [
+        axis
+        for axis, length in enumerate(lengths)
+        if [math.prod(lengths[:axis]), length] == list(given[: CHANNELS + 1])
+    ]
+    return axes[-1] if axes else None
 
 
 def _transpose(new: NewNodes, lengths: Sequence[int], groups: list[tuple[int, ...]]) -> None:

@@ -43,6 +43,12 @@ class NewNodes:
         self._last = name
         return self
 
+    def combine(self, operator: str, shape: Sequence[int], constant: str, place: int) -> "NewNodes":
+        """Append an operator of two inputs, one of them the constant of this name at `place`."""
+        self.add(operator, shape)
+        self.nodes[-1].input.insert(place, constant)
+        return self
+
     def reshape(self, shape: Sequence[int]) -> "NewNodes":
         """Append a Reshape."""
         return self.add("Reshape", shape, shape)

@@ -97,6 +97,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     from seaformer.export.convert.channel_shuffles import gather_shuffled_channels
     from seaformer.export.convert.constants_behind_transposes import move_constants
     from seaformer.export.convert.constants_of_equal_axes import complete_constants
+    from seaformer.export.convert.constants_of_many_axes import flatten_constants
     from seaformer.export.convert.equal_axes import replacements
     from seaformer.export.convert.means_of_maps import split_means
     from seaformer.export.convert.merged_axes import merge_axes
@@ -123,6 +124,7 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     gather_shuffled_channels(graph)
     rearrange_blocks(graph)
     merge_axes(graph)
+    flatten_constants(graph)
     split_means(graph)
     slice_single_elements(graph)
     move_constants(graph)

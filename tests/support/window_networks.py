@@ -41,6 +41,30 @@ class Windows(nn.Module):
         return rows.reshape(1, height, width, channels).permute(0, 3, 1, 2)
 
 
+class WindowsOfMaps(nn.Module):
+    """Windows of 4 x 4 positions as maps of their own, and back, as in EfficientViT of timm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, channels, height, width = x.shape
+        rows = x.permute(0, 2, 3, 1).reshape(1, height // 4, 4, width // 4, 4, channels)
+        windows = rows.transpose(2, 3).reshape(-1, 4, 4, channels).permute(0, 3, 1, 2)
+        windows = F.avg_pool2d(windows, 3, 1, 1).permute(0, 2, 3, 1)
+        rows = windows.reshape(1, height // 4, width // 4, 4, 4, channels).transpose(2, 3)
+        return rows.reshape(1, height, width, channels).permute(0, 3, 1, 2)
+
+
+class MaskedScores(nn.Module):
+    """Channels as heads of two windows, with a mask for each window, as in Swin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask = nn.Parameter(torch.zeros(2, SIDE, SIDE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = x[:, :, :SIDE, :SIDE].softmax(-1).reshape(1, 2, SIDE // 2, SIDE, SIDE)
+        return (scores + self.mask[:, None]).reshape(1, SIDE, SIDE, SIDE).softmax(-1)
+
+
 def between_convolutions(middle: nn.Module) -> nn.Module:
     """Return a network of three channels with random weights, in eval mode."""
     torch.manual_seed(0)

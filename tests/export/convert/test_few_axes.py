@@ -11,9 +11,17 @@ from ai_edge_litert.interpreter import Interpreter
 from converted import run_converted
 from onnx.reference import ReferenceEvaluator
 from torch import nn
-from window_networks import MobileViTv2Blocks, PixelShuffles, Windows, between_convolutions
+from window_networks import (
+    MaskedScores,
+    MobileViTv2Blocks,
+    PixelShuffles,
+    Windows,
+    WindowsOfMaps,
+    between_convolutions,
+)
 
 from seaformer.export.convert.blocks_of_positions import rearrange_blocks
+from seaformer.export.convert.constants_of_many_axes import flatten_constants
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.merged_axes import merge_axes, merged_groups
 from seaformer.export.convert.onnx_graph import INPUT_NAME, to_onnx
@@ -23,6 +31,8 @@ NETWORKS = (
     (MobileViTv2Blocks, rearrange_blocks),
     (PixelShuffles, rearrange_blocks),
     (Windows, merge_axes),
+    (WindowsOfMaps, merge_axes),
+    (MaskedScores, flatten_constants),
 )
 SIZES = ((16, 24), (8, 8))
 """The second is as long as there are channels."""

@@ -32,7 +32,7 @@ def flatten_constants(graph: onnx.ModelProto) -> None:
     replaced: dict[str, list[onnx.NodeProto]] = {}
     merged: set[str] = set()
     for node in graph.graph.node:
-        lengths = shapes[node.output[0]]
+        lengths = shapes.get(node.output[0], [])
         for operator in ELEMENT_WISE:
             chain = chain_behind(node, ("Reshape", operator, "Reshape"), readers, outputs)
             if not chain or len(lengths) <= MOST or node.name in replaced:

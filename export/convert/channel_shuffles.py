@@ -7,9 +7,14 @@ Gather by a constant vector.
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
 
-from seaformer.export.convert.graph_nodes import attribute, readers_of, replace_nodes
+from seaformer.export.convert.graph_nodes import (
+    attribute,
+    chain_behind,
+    readers_of,
+    substitute_nodes,
+)
+from seaformer.export.convert.new_nodes import NewNodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 CHANNELS = 1
@@ -22,15 +27,11 @@ def gather_shuffled_channels(graph: onnx.ModelProto) -> None:
     shapes = tensor_shapes(graph)
     readers = readers_of(graph)
     outputs = {value.name for value in graph.graph.output}
-    gathers, merged = {}, set()
+    gathers: dict[str, list[onnx.NodeProto]] = {}
+    merged: set[str] = set()
     for split in graph.graph.node:
-        chain = [split]
-        while len(chain) < 3 and chain[-1].output[0] not in outputs:
-            following = readers.get(chain[-1].output[0], [])
-            if len(following) != 1:
-                break
-            chain += following
-        if [node.op_type for node in chain] != ["Reshape", "Transpose", "Reshape"]:
+        chain = chain_behind(split, ("Reshape", "Transpose", "Reshape"), readers, outputs)
+        if not chain:
             continue
         _, transpose, join = chain
         given, grouped = shapes.get(split.input[0], []), shapes.get(split.output[0], [])
@@ -43,11 +44,8 @@ def gather_shuffled_channels(graph: onnx.ModelProto) -> None:
         if [given[0], *given[2:]] != [grouped[0], *grouped[3:]]:
             continue
         groups = np.arange(given[CHANNELS], dtype=np.int64).reshape(grouped[1:3])
-        places = f"{join.name}/channels"
-        graph.graph.initializer.append(numpy_helper.from_array(groups.T.reshape(-1), places))
-        gathers[join.name] = helper.make_node(
-            "Gather", [split.input[0], places], join.output, name=join.name, axis=CHANNELS
-        )
+        new = NewNodes(graph, join, split.input[0])
+        new.add("Gather", given, groups.T.reshape(-1).tolist(), axis=CHANNELS)
+        gathers[join.name] = new.finish()
         merged |= {split.name, transpose.name}
-    nodes = [gathers.get(node.name, node) for node in graph.graph.node if node.name not in merged]
-    replace_nodes(graph, nodes)
+    substitute_nodes(graph, gathers, merged)

@@ -22,8 +22,8 @@ its output is correctly assumed to have the order of ONNX:
 
 Unsqueeze inserts its axes in the order of ONNX, so its input is transposed to that order as well.
 
-A Slice or Split can cut a tensor in the order of ONNX with unequal axes, such as a joint
-[q | k | v], into tensors with equal axes. It is then treated like a Reshape.
+A Slice, Split, Gather, Pad or Expand can make tensors with equal axes of one in the order of ONNX
+with unequal axes, such as a joint [q | k | v]. It is then treated like a Reshape.
 
 A Concat of tensors in the order of ONNX, and an element-wise operator of such a tensor and a
 constant, behave like MatMul: they keep the order, and only the constant, which is assumed to be
@@ -32,10 +32,14 @@ operator along one axis, such as a Softmax after a position bias, would use the 
 
     any other     of the output of these: transpose that input to channels last
 
-A Concat of such tensors whose output has axes of different length is not ambiguous for the next
-operator, but onnx2tf converts its axis as if its inputs were channels last:
+A Concat whose output has axes of different length is not ambiguous for the next operator. If all
+its inputs are stored channels last, it needs no correction. If one is in the order of ONNX, as a
+class token is beside as many tokens as channels, all have to be:
 
-    Concat        axis' = axis
+    Concat        axis' = axis; transpose its inputs to channels first, except those of MatMul etc.
+
+A constant among two inputs is transposed by onnx2tf to the first order of axes that fits along the
+axis, which has to be found in the same way.
 
 DepthToSpace and SpaceToDepth are computed with channels last for any shape, so an input in the
 order of ONNX is always transposed, even if its axes are equal.
@@ -44,7 +48,8 @@ TensorFlow's converter merges consecutive transposes and drops identities, so no
 transposes remains in the file (a test counts them).
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import onnx
@@ -55,7 +60,8 @@ from seaformer.export.convert.tensor_shapes import tensor_shapes
 ELEMENT_WISE = ("Add", "Sub", "Mul", "Div")
 READ_ANY_ORDER = ("MatMul", "Transpose", "Concat", "Unsqueeze", *ELEMENT_WISE)
 """Operators with their own rules for inputs in the order of ONNX."""
-PARTS = ("Slice", "Split")
+PARTS = ("Slice", "Split", "Gather", "Pad", "Expand")
+"""Operators that can change lengths of axes, and keep their order."""
 WRITE_ONNX_ORDER = ("MatMul", "Reshape", "Transpose")
 BLOCKS = ("DepthToSpace", "SpaceToDepth")
 WRITE_CHANNELS_LAST = ("Conv", "ConvTranspose", "Resize", "AveragePool", "MaxPool", *BLOCKS)
@@ -66,10 +72,9 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
 
     The graph must have named nodes and static shapes of all tensors.
     """
-    equal = {
-        name: len(shape) for name, shape in tensor_shapes(graph).items() if has_equal_axes(shape)
-    }
-    constants = {tensor.name: len(tensor.dims) for tensor in graph.graph.initializer}
+    shapes = tensor_shapes(graph)
+    equal = {name: len(shape) for name, shape in shapes.items() if has_equal_axes(shape)}
+    constants = {tensor.name: list(tensor.dims) for tensor in graph.graph.initializer}
     in_order = in_onnx_order(graph, constants)
     multiplied = {node.output[0] for node in graph.graph.node if node.op_type == "MatMul"}
     products = frozenset(multiplied)
@@ -77,24 +82,30 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
     for node in graph.graph.node:
         given = [name for name in node.input if name in equal]
         written = node.output[0] if node.output[0] in equal else None
-        if written and node.op_type == "Concat" and in_order.issuperset(node.input):
-            multiplied.add(written)
         is_behind_product = not multiplied.isdisjoint(given)
         if written and is_behind_product and node.op_type in ELEMENT_WISE:
             fixed = [name for name in node.input if name in constants]
             if len(fixed) == 1:
                 multiplied.add(written)
-                if constants[fixed[0]] > 2:
-                    perm = _channels_first(constants[fixed[0]])
+                if len(constants[fixed[0]]) > 2:
+                    perm = _channels_first(len(constants[fixed[0]]))
                     operations.append(
                         _override(node, "inputs", fixed[0], pre_process_transpose_perm=perm)
                     )
                 continue
+        if node.op_type == "Concat" and (given or written):
+            variables = [name for name in node.input if name not in constants]
+            turned = [name for name in given if name not in multiplied]
+            has_constant = len(variables) < len(node.input)
+            if in_order.issuperset(variables) and (has_constant or len(turned) < len(variables)):
+                is_turned = all(name in equal and name not in products for name in variables)
+                fixed = [name for name in node.input if name in constants and is_turned]
+                lengths = {name: constants[name] for name in fixed}
+                operations += _concat_in_order(node, turned, lengths, shapes[variables[0]])
+                if written:
+                    multiplied.add(written)
+                continue
         kept = [name for name in given if name in multiplied and name not in products]
-        if kept and node.op_type == "Concat" and not written and in_order.issuperset(node.input):
-            axis = attribute(node, "axis")
-            operations.append(_override(node, "attributes", "axis", values=axis))
-            continue
         if kept and node.op_type not in READ_ANY_ORDER:
             operations += [
                 _override(
@@ -138,6 +149,45 @@ def replacements(graph: onnx.ModelProto) -> dict[str, Any]:
                     _override(node, "outputs", written, post_process_transpose_perm=perm)
                 )
     return {"format_version": 1, "operations": operations}
+
+
+def _concat_in_order(
+    node: onnx.NodeProto,
+    turned: Sequence[str],
+    constants: Mapping[str, Sequence[int]],
+    shape: Sequence[int],
+) -> list[dict[str, Any]]:
+    """Let a Concat compute in the order of ONNX.
+
+    Args:
+        node: the Concat.
+        turned: those of its inputs that are stored channels last.
+        constants: lengths of the axes of its constants, if onnx2tf transposes them.
+        shape: shape of another input.
+    """
+    axis = attribute(node, "axis")
+    operations = [_override(node, "attributes", "axis", values=axis)]
+    for name in turned:
+        perm = _channels_first(len(shape))
+        operations.append(_override(node, "inputs", name, pre_process_transpose_perm=perm))
+    for name, lengths in constants.items():
+        order = _channels_last(len(shape))
+        if len(node.input) == 2:
+            order = _order_of_constant(lengths, shape, axis)
+        perm = [order.index(place) for place in range(len(shape))]
+        if perm != sorted(perm):
+            operations.append(_override(node, "inputs", name, pre_process_transpose_perm=perm))
+    return operations
+
+
+def _order_of_constant(lengths: Sequence[int], shape: Sequence[int], axis: int) -> list[int]:
+    """Axes of a constant in the order that onnx2tf gives it beside a tensor of this shape."""
+    others = [place for place in range(len(shape)) if place != axis % len(shape)]
+    return next(
+        list(order)
+        for order in permutations(_channels_last(len(shape)))
+        if all(lengths[order[place]] == shape[place] for place in others)
+    )
 
 
 def in_onnx_order(graph: onnx.ModelProto, constants: Container[str]) -> set[str]:

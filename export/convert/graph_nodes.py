@@ -1,6 +1,6 @@
 """Reading attributes of ONNX nodes, and replacing the nodes of a graph."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import onnx
@@ -21,6 +21,52 @@ def readers_of(graph: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     return readers
+
+
+def chain_behind(
+    first: onnx.NodeProto,
+    operators: Sequence[str],
+    readers: Mapping[str, Sequence[onnx.NodeProto]],
+    outputs: Collection[str],
+) -> list[onnx.NodeProto]:
+    """Return a chain of nodes, each the only reader of the one before, or [] if there is none.
+
+    Args:
+        first: first node of the chain.
+        operators: operators of all its nodes.
+        readers: result of `readers_of`.
+        outputs: names of the outputs of the graph, which may be read only by the last node.
+    """
+    chain = [first]
+    if first.op_type != operators[0]:
+        return []
+    for _ in operators[1:]:
+        following = readers.get(chain[-1].output[0], ())
+        if len(following) != 1 or chain[-1].output[0] in outputs:
+            return []
+        chain += following
+    return chain if [node.op_type for node in chain] == list(operators) else []
+
+
+def substitute_nodes(
+    graph: onnx.ModelProto,
+    substitutes: Mapping[str, Sequence[onnx.NodeProto]],
+    removed: Collection[str],
+) -> None:
+    """Replace nodes by others, in place.
+
+    Args:
+        graph: has named nodes.
+        substitutes: name of a node -> those that take its place.
+        removed: names of other nodes that are removed.
+    """
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.graph.node:
+        if node.name in substitutes:
+            nodes += substitutes[node.name]
+        elif node.name not in removed:
+            nodes.append(node)
+    replace_nodes(graph, nodes)
 
 
 def replace_nodes(graph: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> None:

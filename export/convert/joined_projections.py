@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from seaformer.export.convert.graph_nodes import attribute, readers_of, replace_nodes
+from seaformer.export.convert.graph_nodes import attribute, readers_of, substitute_nodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 RANK, PART = 5, 2
@@ -57,13 +57,7 @@ def split_projections(graph: onnx.ModelProto) -> int:
             )
         replaced[node.name] = nodes
         removed.update(one.name for one in (node, transpose, split, *squeezes))
-    kept: list[onnx.NodeProto] = []
-    for node in graph.graph.node:
-        if node.name in replaced:
-            kept += replaced[node.name]
-        elif node.name not in removed:
-            kept.append(node)
-    replace_nodes(graph, kept)
+    substitute_nodes(graph, replaced, removed)
     computed = {name for node in graph.graph.node for name in node.output}
     left = [value for value in graph.graph.value_info if value.name in computed]
     del graph.graph.value_info[:]

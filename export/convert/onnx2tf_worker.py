@@ -94,11 +94,14 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     import onnx2tf
     import onnx2tf.onnx2tf as implementation
 
+    from seaformer.export.convert.blocks_of_positions import rearrange_blocks
     from seaformer.export.convert.channel_shuffles import gather_shuffled_channels
     from seaformer.export.convert.constants_behind_transposes import move_constants
     from seaformer.export.convert.constants_of_equal_axes import complete_constants
+    from seaformer.export.convert.constants_of_many_axes import flatten_constants
     from seaformer.export.convert.equal_axes import replacements
     from seaformer.export.convert.means_of_maps import split_means
+    from seaformer.export.convert.merged_axes import merge_axes
     from seaformer.export.convert.onnx2tf_corrections import correct
     from seaformer.export.convert.products_of_maps import reorder_factors
     from seaformer.export.convert.single_elements import slice_single_elements
@@ -120,6 +123,9 @@ def _to_keras(onnx_file: str, search_layouts: bool) -> Any:
     for node in graph.graph.node:
         node.name = node.name.lstrip("/")  # TensorFlow refuses variable names with a leading slash
     gather_shuffled_channels(graph)
+    rearrange_blocks(graph)
+    merge_axes(graph)
+    flatten_constants(graph)
     split_means(graph)
     slice_single_elements(graph)
     move_constants(graph)

@@ -114,6 +114,7 @@ def map_operators(
     trace = _Trace(graph)
     # TFLite tensor -> the ONNX tensors with equal values. If there are none, the tensor stands for
     # the tensors it was computed from; a weight stands for none.
+    present = _present(tensors.values(), values)
     entry = int(parse(flatbuffer).subgraphs[0].inputs[0])
     equals = {entry: frozenset({graph.graph.input[0].name})}
     found: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -121,12 +122,9 @@ def map_operators(
         available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))
         matched: list[str] = []
         for tensor in operator.outputs:
-            same = [
-                name
-                for name, value in values.items()
-                if tensors[str(tensor)].matches(value) and trace.frontier(name) <= available
-            ]
-            same = trace.nearest(same)
+            equal = [name for name, value in values.items() if tensors[str(tensor)].matches(value)]
+            same = [name for name in equal if trace.frontier(name) <= available]
+            same = trace.direct(trace.nearest(same), present.difference(equal))
             equals[tensor] = frozenset(same) or available
             matched += same
         if matched:
@@ -154,15 +152,12 @@ def first_different(
     """
     operators = tflite_file.operators(flatbuffer)
     tensors, values = _fingerprints_of_both(flatbuffer, operators, graph, image)
-    of_size: dict[int, list[Fingerprint]] = {}
-    for fingerprint in tensors.values():
-        of_size.setdefault(fingerprint.size, []).append(fingerprint)
+    present = _present(tensors.values(), values)
     different = None
     needed: set[str] = set()
     for node in reversed(graph.graph.node):
         for name in node.output:
-            same = values[name]
-            if name in needed or any(found.matches(same) for found in of_size.get(same.size, ())):
+            if name in needed or name in present:
                 needed.update(node.input)
                 break
         else:
@@ -179,6 +174,18 @@ def _fingerprints_of_both(
     tensors = _fingerprints(flatbuffer, ".tflite", numbers, channels_last)
     names = [name for node in graph.graph.node for name in node.output]
     return tensors, _fingerprints(graph.SerializeToString(), ".onnx", names, image)
+
+
+def _present(tensors: "Iterable[Fingerprint]", values: "Mapping[str, Fingerprint]") -> set[str]:
+    """Names of the ONNX tensors whose values occur in the TFLite file."""
+    of_size: dict[int, list[Fingerprint]] = {}
+    for fingerprint in tensors:
+        of_size.setdefault(fingerprint.size, []).append(fingerprint)
+    return {
+        name
+        for name, value in values.items()
+        if any(found.matches(value) for found in of_size.get(value.size, ()))
+    }
 
 
 def _fingerprints(
@@ -277,6 +284,24 @@ class _Trace:
         layers = {tensor: self._layers(tensor) for tensor in tensors}
         most = max(1, min(layers.values(), default=0))
         return [tensor for tensor in tensors if layers[tensor] <= most]
+
+    def direct(self, tensors: Sequence[str], others: Collection[str]) -> list[str]:
+        """Of tensors with equal values, omit those that depend on a tensor that is computed later.
+
+        The tokens behind a class token have the values that they had before it was joined to them;
+        the operator that computes these does not compute the joined ones.
+
+        Args:
+            tensors: names of the tensors.
+            others: tensors with other values, which occur in the TFLite file.
+        """
+        found = []
+        for tensor in tensors:
+            nodes, _ = self._walk([tensor])
+            outputs = {name for node in nodes for name in self._nodes[node].output}
+            if outputs.isdisjoint(others):
+                found.append(tensor)
+        return found or list(tensors)
 
     def _layers(self, tensor: str) -> int:
         return sum(self._nodes[name].op_type in _HEAVY for name in self._walk([tensor])[0])

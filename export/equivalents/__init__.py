@@ -23,7 +23,7 @@ from seaformer.export.equivalents.channels_and_copies import (
     tril,
     triu,
 )
-from seaformer.export.equivalents.convolutions import conv2d, conv_transpose2d, fold
+from seaformer.export.equivalents.convolutions import conv2d, conv_transpose2d, fold, unfold
 from seaformer.export.equivalents.einsum import einsum
 from seaformer.export.equivalents.norms import group_norm, instance_norm, layer_norm
 from seaformer.export.equivalents.pooling import (
@@ -59,6 +59,7 @@ EQUIVALENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     F.local_response_norm: local_response_norm,
     F.scaled_dot_product_attention: scaled_dot_product_attention,
     F.threshold: threshold,
+    F.unfold: unfold,
     Tensor.__matmul__: matmul,
     Tensor.cumsum: cumsum,
     Tensor.flip: flip,

@@ -1,4 +1,4 @@
-"""Scaled copies of channels, dilated transposed convolutions, and `fold`, the sum of patches.
+"""Scaled copies of channels, dilated transposed convolutions, patches, and the sums of patches.
 
 copies     A depth-wise kernel of 1x1 with several outputs per channel equals one of 3x3 with zeros
            around its value. LiteRT's GPU accelerator computes only the latter (`--blame gpu`).
@@ -6,6 +6,8 @@ dilated    A kernel with dilation d equals a kernel of d (k - 1) + 1 taps with z
 fold       A column of patches has C kh kw channels. A transposed convolution adds each channel at
            its position: the weight from input channel (c, i, j) to output channel c is 1 at tap
            (i, j), and all other weights are 0.
+unfold     The same in reverse: the patches of a channel are its convolutions with a kernel for each
+           tap. Patches that do not overlap are blocks of positions.
 """
 
 from typing import Any
@@ -76,6 +78,23 @@ def fold(
     weight = torch.eye(patches, dtype=input.dtype).reshape(patches, channels, *kernel)
     columns = input.reshape(1, patches, *grid)
     return conv_transpose2d(columns, weight, None, stride, padding, tuple(left), 1, dilation)
+
+
+def unfold(
+    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """Extract patches, see `torch.nn.functional.unfold`."""
+    shape = static_shape(input)
+    if len(shape) != 4:
+        return F.unfold(input, kernel_size, dilation, padding, stride)
+    height, width = _pair(kernel_size)
+    divides = shape[2] % height == shape[3] % width == 0
+    is_apart = _pair(stride) == (height, width) and _pair(padding) == (0, 0) and divides
+    if is_apart and height == width and _pair(dilation) == (1, 1):
+        return F.pixel_unshuffle(input, height).flatten(2)
+    taps = torch.eye(height * width, dtype=input.dtype).reshape(-1, 1, height, width)
+    weight = torch.cat([taps] * shape[1])
+    return F.conv2d(input, weight, None, stride, padding, dilation, shape[1]).flatten(2)
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

@@ -22,6 +22,8 @@ _KINDS: Mapping[str, Kind] = {
     "ForSemanticSegmentation": "segmentation",
     "ForImageClassification": "classification",
 }
+_OF_QUERIES = ("ForUniversalSegmentation", "ForInstanceSegmentation", "ForSegmentation")
+"""Ends of the names of networks such as Mask2Former, MaskFormer, OneFormer and DETR."""
 USUAL_SIDE = 512
 _INTERPOLATIONS = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """Value of Pillow's enumeration, which a processor stores -> our name."""
@@ -45,6 +47,14 @@ def build(name: str, pretrained: bool) -> nn.Module:
     config, processor = _configuration(name)
     architecture = (config.architectures or [""])[0]
     kind = next((kind for end, kind in _KINDS.items() if architecture.endswith(end)), None)
+    if architecture.endswith(_OF_QUERIES):
+        raise UsageError(
+            f"'transformers:{name}' is a {architecture}, which predicts a class and a mask for "
+            "each of its queries, [queries, classes + 1] and [queries, height, width]; an exported "
+            "file needs one output, logits of each class [classes, height, width]. Write a module "
+            "that combines them, and give it as --model FILE.py:FACTORY (see docs/models.md), or "
+            "choose a network ...ForSemanticSegmentation."
+        )
     if kind is None:
         raise UsageError(
             f"'transformers:{name}' is a {architecture or 'network without a head'}. Allowed: "

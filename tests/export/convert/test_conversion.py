@@ -106,6 +106,38 @@ class SharedKeys(nn.Module):
         return self.output(heads.reshape(1, *x.shape[2:], 2 * SIDE).permute(0, 3, 1, 2))
 
 
+class ClassToken(nn.Module):
+    """A class token before as many tokens as channels, and its readout beside each, as in DPT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, SIDE))
+        self.mix = nn.Linear(SIDE, SIDE)
+        self.readout = nn.Linear(2 * SIDE, SIDE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = F.avg_pool2d(x, 4).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token, tokens], 1)
+        tokens = tokens + self.mix(tokens).softmax(1)
+        token, tokens = tokens[:, :1], tokens[:, 1:]
+        tokens = self.readout(torch.cat([tokens, token.expand_as(tokens)], -1))
+        back = tokens.transpose(1, 2).unflatten(2, (4, 4))
+        return x * F.interpolate(back, scale_factor=4.0, mode="nearest")
+
+
+class Prompts(nn.Module):
+    """Learned positions before a map of equal axes, of which one side is as long as the map."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+        self.prompts = nn.Parameter(torch.zeros(1, SIDE, SIDE, SIDE))
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = torch.cat([self.prompts, x.permute(0, 2, 3, 1)], self.axis).softmax(self.axis)
+        return (joined.narrow(self.axis, SIDE, SIDE) * SIDE).permute(0, 3, 1, 2)
+
+
 class Blocks(nn.Module):
     """A map as blocks of 2 x 2 positions and back, as in MobileViTv2."""
 
@@ -229,6 +261,19 @@ def test_a_joined_projection_has_at_most_four_axes(order: tuple[int, ...]) -> No
 @pytest.mark.slow
 def test_heads_that_share_keys(tmp_path: Path) -> None:
     sqnr_db, _ = convert(SharedKeys(), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+@pytest.mark.slow
+def test_a_class_token_of_as_many_channels_as_tokens(tmp_path: Path) -> None:
+    sqnr_db, _ = convert(ClassToken(), SIDE, tmp_path)
+    assert sqnr_db > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_constants_of_equal_axes_are_joined_along_each(axis: int, tmp_path: Path) -> None:
+    sqnr_db, _ = convert(Prompts(axis), SIDE, tmp_path)
     assert sqnr_db > 100
 
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from seaformer.artifact.embedding import content_of
 from seaformer.errors import SeaformerError
 from seaformer.export.convert import operator_map, tflite_file
-from seaformer.export.convert.onnx_graph import to_onnx
+from seaformer.export.convert.conversion import to_tflite
+from seaformer.export.convert.onnx_graph import INPUT_NAME, to_onnx
 from seaformer.export.convert.operator_map import (
     map_onnx,
     map_operators,
@@ -97,6 +98,36 @@ def test_nodes_of_a_users_model() -> None:
     assert [module for kind, module in mapped if kind == "Conv"] == convolutions
     assert ("Sigmoid", "body.1.2") in mapped
     assert [module for kind, module in mapped if kind in ("Add", "Mul")] == ["", ""]
+
+
+class Rejoined(nn.Module):
+    """Tokens that are normed behind a class token, and also taken from behind it, as in BEiT."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, 8, 8, stride=8)
+        self.token = nn.Parameter(torch.ones(1, 1, 8))
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Conv2d(8, 4, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        tokens = torch.cat([self.token, self.embed(image).flatten(2).transpose(1, 2)], 1)
+        positions = tokens[:, 1:].transpose(1, 2).unflatten(2, (4, 6))
+        return self.head(positions * self.norm(tokens).sum((1, 2))[:, None, None, None].sigmoid())
+
+
+@pytest.mark.slow
+def test_tokens_behind_a_class_token_are_not_taken_for_the_joined_ones(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Rejoined().eval()
+    graph = to_onnx(model, (32, 48), "logits")
+    onnx.save(graph, tmp_path / "model.onnx")
+    content = to_tflite(tmp_path / "model.onnx", tmp_path / "work", INPUT_NAME, "logits")
+    image = np.random.default_rng(3).uniform(-2, 2, (1, 3, 32, 48)).astype(np.float32)
+    mapped = map_operators(content, graph, {path for path, _ in model.named_modules()}, image)
+    (joined,) = [one for one in mapped if any("Concat" in node for node in one.nodes)]
+    assert joined.type == "CONCATENATION"
+    assert {"embed", "norm", "head"} <= {one.module for one in mapped}
 
 
 # A real export

@@ -56,6 +56,8 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "dilated transposed": lambda x: F.conv_transpose2d(
         x, torch.linspace(-1, 1, 288).view(8, 4, 3, 3), None, 2, 2, 1, 2, (2, 3)
     ),
+    "unfold": lambda x: F.unfold(x, (3, 2), 1, 1, 2).unflatten(2, (8, 9)),
+    "unfold to blocks": lambda x: F.unfold(x, 2, stride=2).unflatten(2, (8, 8)),
     "fold": lambda x: F.fold(F.unfold(x, 3, 2, 2, 2), (SIDE, SIDE), 3, 2, 2, 2),
     "LayerNorm of the map": lambda x: F.layer_norm(x, [8, SIDE, SIDE]),
     "LayerNorm of the channels": lambda x: F.layer_norm(x.movedim(1, 3), [8]).movedim(3, 1),

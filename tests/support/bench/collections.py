@@ -31,8 +31,9 @@ MODEL_TIMEOUT_S = 600
 CHIP = "SM8650"
 """Snapdragon whose NPU the files are compiled for and emulated."""
 
-SMALL = "256x256"
-"""Input size of segmentation networks, to save time: all sizes have the same operators."""
+SMALL, SMALLEST = "256x256", "128x128"
+"""Input sizes of segmentation networks, to save time: all sizes have the same operators. The
+software driver of the GPU takes more than ten minutes for a ResNet-50 at the larger one."""
 
 NETWORKS = {
     "timm:mobilevit_xxs": None,
@@ -48,13 +49,18 @@ NETWORKS = {
     "timm:efficientvit_b0": None,
     "timm:efficientvit_m0": None,
     "timm:swin_tiny_patch4_window7_224": None,
+    "timm:efficientnet_b0": None,
+    "timm:rexnet_100": None,
+    "timm:coat_lite_tiny": None,
+    "timm:deit_tiny_patch16_224": None,
     "torchvision:mobilenet_v2": None,
     "torchvision:mobilenet_v3_small": None,
     "torchvision:mobilenet_v3_large": None,
     "torchvision:lraspp_mobilenet_v3_large": SMALL,
     "torchvision:deeplabv3_mobilenet_v3_large": SMALL,
-    "torchvision:deeplabv3_resnet50": SMALL,
-    "torchvision:fcn_resnet50": SMALL,
+    "torchvision:deeplabv3_resnet50": SMALLEST,
+    "torchvision:fcn_resnet50": SMALLEST,
+    "torchvision:shufflenet_v2_x1_0": None,
     "transformers:nvidia/segformer-b0-finetuned-ade-512-512": SMALL,
     "transformers:nvidia/segformer-b1-finetuned-ade-512-512": SMALL,
     "transformers:apple/deeplabv3-mobilevit-xx-small": SMALL,
@@ -164,7 +170,9 @@ def row(name: str, size: str | None) -> list[str]:
         cells.append(text)
         if reason:
             reasons.append(f"- `{name}`, {column.title}: {_one_line(reason)}")
-    return [f"| `{name}` | {' | '.join([*facts, *cells])} |", *dict.fromkeys(reasons)]
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    line = f"| `{name}` | {' | '.join([*facts, *cells, today])} |"
+    return [line, *dict.fromkeys(reasons)]
 
 
 def _one_line(text: str) -> str:
@@ -173,7 +181,7 @@ def _one_line(text: str) -> str:
 
 def table(prefix: str, lines: Sequence[str]) -> str:
     """Return the section of a collection; `lines` come from `row`, in any order."""
-    titles = ["model", "input", "params", "MACs", *(column.title for column in COLUMNS)]
+    titles = ["model", "input", "params", "MACs", *(column.title for column in COLUMNS), "date"]
     order = list(NETWORKS)
 
     def place(line: str) -> int:
@@ -181,10 +189,9 @@ def table(prefix: str, lines: Sequence[str]) -> str:
         return order.index(name) if name in order else len(order)
 
     lines = sorted(lines, key=place)
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return "\n".join(
         [
-            f"{prefix} {version(prefix)}, torch {version('torch')}; {machine_name()}; {today}.",
+            f"{prefix} {version(prefix)}, torch {version('torch')}; {machine_name()}.",
             "",
             f"| {' | '.join(titles)} |",
             f"|{'---|' * len(titles)}",

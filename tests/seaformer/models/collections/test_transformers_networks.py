@@ -160,6 +160,10 @@ def test_what_is_not_a_classifier_or_a_segmentation_is_refused(folder: Path) -> 
     (folder / "config.json").write_text(json.dumps(config | {"architectures": ["SegformerModel"]}))
     with pytest.raises(UsageError, match=r"is a SegformerModel. Allowed: ...ForSemanticSegm"):
         made(str(folder))
+    queries = json.dumps(config | {"architectures": ["Mask2FormerForUniversalSegmentation"]})
+    (folder / "config.json").write_text(queries)
+    with pytest.raises(UsageError, match=r"a class and a mask for each of its queries.*FILE\.py:"):
+        made(str(folder))
     with pytest.raises(UsageError, match=r"no file '.*nowhere/config.json'"):
         made(f"{folder}/nowhere")
 

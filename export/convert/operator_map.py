@@ -121,13 +121,12 @@ def map_operators(
         available = frozenset[str]().union(*(equals.get(t, ()) for t in operator.inputs))
         matched: list[str] = []
         for tensor in operator.outputs:
-            same = [
-                name
-                for name, value in values.items()
-                if tensors[str(tensor)].matches(value) and trace.frontier(name) <= available
-            ]
-            same = trace.nearest(same)
-            equals[tensor] = frozenset(same) or available
+            alike = [name for name, value in values.items() if tensors[str(tensor)].matches(value)]
+            same = trace.nearest([name for name in alike if trace.frontier(name) <= available])
+            # Two nodes can compute the same values, such as two slices: the first operator owns
+            # both, and the second stands for them too.
+            owned = {name for name in alike if trace.frontier(name) == {name}}
+            equals[tensor] = frozenset(same) or available | owned
             matched += same
         if matched:
             nodes = trace.own(matched)

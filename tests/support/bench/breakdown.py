@@ -65,9 +65,9 @@ def table(results: Results) -> str:
     ]
     for row in breakdown_of(models[0]).children(""):
         lines.append(f"| {row.title} | {' | '.join(share(m, row.path) for m in models)} |")
-    first, published = models[0], FIGURES[f"seaformer-{variant_of(models[0])}"].latency_ms
+    first, published = models[0], FIGURES[f"seaformer-{variant_of(models[0])}"].paper_ms
     ratios = ["1.00"] + [f"{results.ratio(m.id, first.id).value:.2f}" for m in models[1:]]  # type: ignore[union-attr]
-    phone = [FIGURES[f"seaformer-{variant_of(model)}"].latency_ms for model in models]
+    phone = [FIGURES[f"seaformer-{variant_of(model)}"].paper_ms for model in models]
     lines += [
         cells("total, ms", [f"{breakdown_of(model).total_ms:.1f}" for model in models]),
         cells("total, x Tiny", ratios),

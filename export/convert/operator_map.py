@@ -125,8 +125,8 @@ def map_operators(
             same = trace.nearest([name for name in alike if trace.frontier(name) <= available])
             # Two nodes can compute the same values, such as two slices: the first operator owns
             # both, and the second stands for them too.
-            owned = {name for name in alike if trace.frontier(name) == {name}}
-            equals[tensor] = frozenset(same) or available | owned
+            done = {name for name in alike if trace.frontier(name) == {name}}
+            equals[tensor] = frozenset(same) or available | done
             matched += same
         if matched:
             nodes = trace.own(matched)

@@ -380,7 +380,7 @@ _ALL = (
         Published("9.4", "4.0", 43.6, CGRSEG_README, CGRSEG_README, {}),
         "No latency on a phone is published. The published multiply-accumulates match those of the "
         "convolutions with their biases; counted like the other networks, with the products of the "
-        "attention, it has 4.62 G. Its .tflite was verified at 128x192; that for 512x512 is not yet.",
+        "attention, it has 4.62 G. Its .tflite was verified at 128x192, but not yet at 512x512.",
     ),
     _repvit(
         "m1-1",

@@ -123,9 +123,12 @@ def map_operators(
         matched: list[str] = []
         for tensor in operator.outputs:
             equal = [name for name, value in values.items() if tensors[str(tensor)].matches(value)]
-            same = [name for name in equal if trace.frontier(name) <= available]
-            same = trace.direct(trace.nearest(same), present.difference(equal))
-            equals[tensor] = frozenset(same) or available
+            same = trace.nearest([name for name in equal if trace.frontier(name) <= available])
+            same = trace.direct(same, present.difference(equal))
+            # Two nodes can compute the same values, such as two slices: the first operator owns
+            # both, and the second stands for them too.
+            done = {name for name in equal if trace.frontier(name) == {name}}
+            equals[tensor] = frozenset(same) or available | done
             matched += same
         if matched:
             nodes = trace.own(matched)

@@ -30,7 +30,12 @@ def layer_norm(
     if len(normalized_shape) == 1:
         return F.layer_norm(input, tuple(normalized_shape), weight, bias, eps)
     axes = range(input.dim() - len(normalized_shape), input.dim())
-    return _affine(_normalized(input, axes, eps), weight, bias)
+    normalized = _normalized(input, axes, eps)
+    # The first axes are explicit; without them, a converter could mistake the channels of a vector,
+    # [C, 1, 1], for rows.
+    shape = (*[1] * axes.start, *normalized_shape)
+    weight, bias = (None if one is None else one.reshape(shape) for one in (weight, bias))
+    return _affine(normalized, weight, bias)
 
 
 def group_norm(
@@ -78,7 +83,8 @@ def _normalized(x: Tensor, axes: Sequence[int], eps: float) -> Tensor:
 
 def _mean(x: Tensor, axes: Sequence[int]) -> Tensor:
     for axis in reversed(axes):
-        x = x.mean(axis, keepdim=True)
+        if static_shape(x)[axis] > 1:
+            x = x.mean(axis, keepdim=True)
     return x
 
 

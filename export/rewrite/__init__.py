@@ -11,16 +11,19 @@ import torch
 from torch import nn
 
 from seaformer.export.rewrite.argmax_inside import end_with_argmax, end_with_int32
+from seaformer.export.rewrite.constant_positions import make_positions_constant
 from seaformer.export.rewrite.defer_value_bias import defer_value_bias
 from seaformer.export.rewrite.fold_attention_scale import fold_attention_scale
 from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
 from seaformer.export.rewrite.fold_gate import fold_gate
 from seaformer.export.rewrite.fold_light_head import fold_light_head
+from seaformer.export.rewrite.fold_scales import fold_scales
 from seaformer.export.rewrite.joint_attention import join_attention
 from seaformer.export.rewrite.merge_depthwise import merge_depthwise
 from seaformer.export.rewrite.normalization import normalize_inside
 from seaformer.export.rewrite.sites import RewriteReport
 from seaformer.export.rewrite.static_upsampling import make_upsampling_static
+from seaformer.models.efficientformer import PositionBias
 from seaformer.models.inputs import input_shape
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.spatial_branch import FusionBlock
@@ -66,12 +69,14 @@ def deployment_form(
     reports = [
         fold_batch_norm(model),
         merge_depthwise(model),
+        fold_scales(model),
         join_attention(model, feature_sizes),
         fold_attention_scale(model),
         defer_value_bias(model),
         fold_gate(model),
         fold_light_head(model),
         make_upsampling_static(model, feature_sizes),
+        make_positions_constant(model, feature_sizes),
     ]
     if normalization is not None:
         reports.append(normalize_inside(model, normalization.mean, normalization.std, size[1]))
@@ -99,7 +104,7 @@ def _feature_sizes(model: nn.Module, size: tuple[int, int]) -> dict[str, tuple[i
     handles = [
         module.register_forward_pre_hook(note(path))
         for path, module in model.named_modules()
-        if isinstance(module, SqueezeEnhancedAxialAttention | FusionBlock)
+        if isinstance(module, SqueezeEnhancedAxialAttention | FusionBlock | PositionBias)
     ]
     if handles:
         model(torch.zeros(input_shape(model, size)))

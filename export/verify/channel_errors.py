@@ -2,9 +2,13 @@
 
 A channel's error is compared with its spread, the standard deviation of its values over positions
 and inputs. Nearly constant channels, for example of a class absent from the images, would always
-fail, so the spread of a typical channel is the lower bound:
+fail, so the spread of a typical channel is the lower bound, and a share of the channel's own size:
 
-    SQNR(c) = 10 log10(max(spread(c), typical)^2 / mean error(c)^2)
+    SQNR(c) = 10 log10(max(spread(c), typical, 0.002 rms(c))^2 / mean error(c)^2)
+
+Rounding errors grow with the size of the values: XNNPACK adds the products of a convolution to its
+bias one by one, so that each addition is rounded at the size of the bias, however small the
+products.
 """
 
 from collections.abc import Sequence
@@ -33,6 +37,10 @@ TYPICAL = 0.25
 MIN_TYPICAL_SHARE = 1e-3
 """Lower bound of the typical spread as a share of the root mean square of all values."""
 
+LEAST_OF_OWN = 2e-3
+"""Lower bound of the spread of a channel as a share of its own root mean square. At the threshold
+of single precision, 70 dB, it allows the rounding of sums of some 700 products to a large bias."""
+
 
 class ChannelErrors:
     """The errors of each channel of an output, summed input by input."""
@@ -53,7 +61,7 @@ class ChannelErrors:
         variance = np.maximum(squares / count - np.square(values / count), 0)
         least = MIN_TYPICAL_SHARE**2 * (squares / count).mean()
         typical = max(np.quantile(variance, TYPICAL), least, 1e-300)
-        signal = np.maximum(np.maximum(variance, typical), 1e-300)
+        signal = np.maximum(np.maximum(variance, typical), LEAST_OF_OWN**2 * squares / count)
         ratios = np.divide(
             signal, errors / count, out=np.full(signal.shape, 1e30), where=errors > 0
         )

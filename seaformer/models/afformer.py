@@ -46,6 +46,18 @@ class Stage:
 
 STAGES = MappingProxyType(
     {
+        "tiny": (
+            Stage(32, 0, (1, 1)),
+            Stage(64, 2, (2, 1)),
+            Stage(160, 4, (1, 2)),
+            Stage(216, 2, (1, 4)),
+        ),
+        "small": (
+            Stage(32, 0, (1, 1)),
+            Stage(64, 2, (2, 1)),
+            Stage(176, 4, (1, 2)),
+            Stage(216, 2, (1, 4)),
+        ),
         "base": (
             Stage(32, 0, (1, 1)),
             Stage(96, 2, (2, 1)),

@@ -27,6 +27,7 @@ SEAFORMER_FIGURE = (
 PADDLESEG_README = "PaddlePaddle/PaddleSeg, configs/pp_mobileseg/README.md"
 REPVIT_README = "THU-MIG/RepViT, segmentation/README.md"
 AFFORMER = "AFFormer paper (arXiv 2301.04648), abstract"
+CGRSEG_README = "nizhenliang/CGRSeg at 09fc92b, README.md"
 REPRINT = "SiConMo (arXiv 2608.18979), table of ADE20K"
 SWIN_MODELHUB = "microsoft/Swin-Transformer, MODELHUB.md, ImageNet-1K, 224x224"
 
@@ -36,6 +37,7 @@ SWIN_STRIDE = 32
 """Pixels per position of the last stage's map, along one side."""
 
 _AFFORMER_PAPER = "Dong et al., AFFormer, AAAI 2023, arXiv 2301.04648"
+_CGRSEG_PAPER = "Ni et al., CGRSeg, ECCV 2024, arXiv 2405.06228"
 _TOPFORMER_PAPER = "Zhang et al., TopFormer, CVPR 2022, arXiv 2204.05525"
 _MOBILENET_V3_PAPER = "Howard et al., Searching for MobileNetV3, ICCV 2019, arXiv 1905.02244"
 _MOBILENET_V2_PAPER = "Sandler et al., MobileNetV2, CVPR 2018, arXiv 1801.04381"
@@ -168,7 +170,7 @@ def _ppmobileseg(size: str, stride: int, published: Published, note: str) -> Net
     )
 
 
-def _afformer(size: str, published: Published, note: str) -> Network:
+def _afformer(size: str, published: Published | None, note: str) -> Network:
     return Network(
         name=f"afformer-{size}",
         family="afformer",
@@ -179,6 +181,22 @@ def _afformer(size: str, published: Published, note: str) -> Network:
         official_names=lazily("afformer.official_names"),
         auxiliary=("decode_head.align.",),
         computed=_AFFORMER_REPEATED,
+        stride=8,
+        published=published,
+        note=note,
+    )
+
+
+def _cgrseg(size: str, published: Published, note: str) -> Network:
+    return Network(
+        name=f"cgrseg-{size}",
+        family="cgrseg",
+        title=f"CGRSeg-{size[:1].upper()}",
+        paper=_CGRSEG_PAPER,
+        builders={"segmentation": lazily("cgrseg.build_cgrseg", size)},
+        backbone=("backbone.",),
+        official_names=lazily("cgrseg.official_names"),
+        computed=(".attention_biases", ".attention_bias_idxs", ".attention_bias_idxs_seg"),
         stride=8,
         published=published,
         note=note,
@@ -340,20 +358,38 @@ _ALL = (
         "b1", (64, 128, 320, 512), Published(None, None, 41.6, REPRINT, SEAFORMER_FIGURE, _on(1300))
     ),
     _afformer(
+        "tiny",
+        None,
+        "No source that can be cited states its mIoU. The released code has 2.19 M parameters, of "
+        "which 0.07 M are never used; it has 2.13 M here, and 3.12 G multiply-accumulates. "
+        "In emulated half precision, its output is lost (1.2 dB, random weights).",
+    ),
+    _afformer(
+        "small",
+        None,
+        "No source that can be cited states its mIoU. The released code has 2.39 M parameters, of "
+        "which 0.07 M are never used; it has 2.32 M here, and 3.37 G multiply-accumulates.",
+    ),
+    _afformer(
         "base",
         Published("3", "4.6", 41.8, AFFORMER, AFFORMER, {}),
         "The released code has 3.00 M parameters, of which 0.07 M are a convolution that is never "
         "used; it is omitted here, which leaves 2.94 M. Counted by the convention of the other "
-        "networks, AFFormer-B has 4.39 G multiply-accumulates; the convention of the published "
-        "number is unknown. "
-        "Only its .onnx was verified (118 dB at 128x128); the .tflite is refused, because one "
-        "channel reaches 65.5 dB and needs 70 dB, so it was not run on the GPU.",
+        "networks, it has "
+        "4.39 G multiply-accumulates; the convention of the published number is unknown.",
+    ),
+    _cgrseg(
+        "tiny",
+        Published("9.4", "4.0", 43.6, CGRSEG_README, CGRSEG_README, {}),
+        "No latency on a phone is published. The published multiply-accumulates match those of the "
+        "convolutions with their biases; counted like the other networks, with the products of the "
+        "attention, it has 4.62 G. Its .tflite was verified at 128x192, but not yet at 512x512.",
     ),
     _repvit(
         "m1-1",
         Published(None, None, 40.6, REPVIT_README, REPVIT_README, {}),
-        "Only the latency of the backbone is published. The released code and this implementation "
-        "have 12.03 M parameters.",
+        "First published as RepViT-M2. Only the latency of the backbone is published. The released "
+        "code and this implementation have 12.03 M parameters.",
     ),
     *(_layer(layer) for layer in ATTENTION_LAYERS.values()),
     _swin(

@@ -42,9 +42,10 @@ def fill_random(model: nn.Module, seed: int = 0) -> None:
     """Overwrite every parameter and buffer of `model` with values derived from its name and `seed`.
 
     With n standard normal: convolutions are n sqrt(2 / fan-in) (He) times the gains of this module,
-    biases 0.1 n, and position embeddings 0.5 n. BatchNorm has a total scale of 1/2 or 1, composed
-    of scales from 1/4 to 2 and variances from 1/4 to 4, a shift of 0.1 n, and means of 0.2 n
-    standard deviations. LayerNorm has scales from 1/4 to 2 and a shift of 0.1 n.
+    biases 0.1 n, and position embeddings 0.5 n. LayerScales are 1/4 or 1/2. BatchNorm has a total
+    scale of 1/2 or 1, composed of scales from 1/4 to 2 and variances from 1/4 to 4, a shift of
+    0.1 n, and means of 0.2 n standard deviations. LayerNorm has scales from 1/4 to 2 and a shift
+    of 0.1 n.
 
     Args:
         model: a network of `seaformer.models`, on any device and of any floating dtype.
@@ -68,6 +69,8 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         return rounded(0.1 * normal)
     if kind == "embedding":
         return 0.5 * normal
+    if kind == "scale":
+        return 2.0 ** stream(seed, f"{name}.exponent").randint(-2, 0, shape)
     # Compensates BatchNorm's scale of 1/2 or 1, whose mean square is 5/8.
     values = normal * np.sqrt(2 / np.prod(shape[1:]) * 8 / 5)
     layer = module.removesuffix(".conv")  # only convolutions with a norm have this suffix
@@ -77,7 +80,7 @@ def _values(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         values[: 2 * len(values) // 3] *= QUERY_KEY_GAIN
     elif layer.endswith(_BRANCHES):
         values *= BRANCH_GAIN
-    elif module.endswith((".excite", ".pooled_gate")):
+    elif module.endswith((".excite", ".pooled_gate", ".vertical")):
         values *= GATE_GAIN
     elif module.endswith(tuple(DETECTION_GAINS)):
         values *= DETECTION_GAINS[f".{module.rpartition('.')[2]}"]

@@ -33,6 +33,8 @@ def fill(name, shape):
         a = 0.1 * a
     elif "pos_embed" in name:
         a = 0.5 * a
+    elif "layer_scale" in name or name.endswith("gamma"):
+        a = 0.2 * a
     else:
         a = a * np.sqrt(2.0 / max(1, int(np.prod(shape[1:])))).astype(np.float32)
     return np.ascontiguousarray(a, dtype=np.float32)

@@ -10,7 +10,10 @@ from seaformer.models.seaformer.variants import InvertedResidualSpec
 
 
 class ConvBN(nn.Sequential):
-    """Convolution without bias, padded to keep the grid, then BatchNorm."""
+    """Convolution, padded to keep the grid, then BatchNorm.
+
+    `kernel` is a side, or height and width; `bias` adds a bias, which BatchNorm makes redundant.
+    """
 
     conv: nn.Conv2d
     norm: nn.BatchNorm2d
@@ -19,14 +22,16 @@ class ConvBN(nn.Sequential):
         self,
         in_channels: int,
         out_channels: int,
-        kernel: int = 1,
+        kernel: int | tuple[int, int] = 1,
         stride: int = 1,
         groups: int = 1,
         dilation: int = 1,
+        bias: bool = False,
     ) -> None:
-        padding = kernel // 2 * dilation
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = (height // 2 * dilation, width // 2 * dilation)
         conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False
+            in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=bias
         )
         norm = nn.BatchNorm2d(out_channels)
         super().__init__(OrderedDict(conv=conv, norm=norm))

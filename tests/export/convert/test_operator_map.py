@@ -264,6 +264,38 @@ def test_equal_values_behind_several_layers_are_left_out() -> None:
 # Files that do not correspond
 
 
+class Repeated(nn.Module):
+    """The first two channels are taken twice, as by AFFormer's two filters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3)
+        self.wide, self.narrow = (nn.Conv2d(2, 2, side, padding=side // 2) for side in (3, 1))
+        self.last = nn.Conv2d(2, 4, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.first(image)
+        wide, *_ = x.split((2, 3, 3), 1)
+        narrow, *_ = x.chunk(4, 1)
+        return self.last(self.wide(wide) * self.narrow(narrow).sigmoid())
+
+
+def test_values_that_two_nodes_compute_belong_to_both(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, file = Repeated().eval(), tmp_path / "model.onnx"
+    graph = to_onnx(model, (24, 32), "logits")
+    onnx.save(graph, file)
+    content = to_tflite(file, tmp_path / "work", INPUT_NAME, "logits")
+    image = np.random.default_rng(0).standard_normal((1, 3, 24, 32)).astype(np.float32)
+    modules = [path for path, _ in model.named_modules()]
+    mapped = map_operators(content, graph, modules, image)
+    assert {node for one in mapped for node in one.nodes} == {
+        node.name for node in graph.graph.node
+    }
+    convolutions = [one.module for one in mapped if one.type == "CONV_2D"]
+    assert sorted(convolutions) == ["first", "last", "narrow", "wide"]
+
+
 def single_precision(folder: Path) -> bytes:
     return content_of(folder / f"{STEM}_fp32.tflite")
 

@@ -6,6 +6,7 @@ A single rewrite is compared in float64, where it is exact up to the order of ad
 import copy
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from official_weights import build_network
@@ -16,11 +17,13 @@ from torch.nn import functional as F
 from seaformer.export.convert.onnx_graph import MIN_SHARED, to_onnx
 from seaformer.export.rewrite import RewriteReport, deployment_form
 from seaformer.export.rewrite.argmax_inside import end_with_argmax
+from seaformer.export.rewrite.constant_positions import make_positions_constant
 from seaformer.export.rewrite.defer_value_bias import defer_value_bias
 from seaformer.export.rewrite.fold_attention_scale import fold_attention_scale
 from seaformer.export.rewrite.fold_batch_norm import fold_batch_norm
 from seaformer.export.rewrite.fold_gate import fold_gate
 from seaformer.export.rewrite.fold_light_head import ChannelBias, fold_light_head
+from seaformer.export.rewrite.fold_scales import fold_scales
 from seaformer.export.rewrite.joint_attention import JointAttention, join_attention
 from seaformer.export.rewrite.merge_depthwise import merge_depthwise
 from seaformer.export.rewrite.normalization import normalize_inside
@@ -28,7 +31,15 @@ from seaformer.export.rewrite.static_upsampling import (
     StaticFusionBlock,
     make_upsampling_static,
 )
+from seaformer.models.cgrseg import Calibration
 from seaformer.models.create import create_model
+from seaformer.models.efficientformer import (
+    Block,
+    DownsamplingAttention,
+    LayerScale,
+    PositionBias,
+    TalkingAttention,
+)
 from seaformer.models.repvit import ParallelDepthwise, build_repvit
 from seaformer.models.seaformer.attention import SqueezeEnhancedAxialAttention
 from seaformer.models.seaformer.convolution import ConvBN, HardSigmoid
@@ -568,3 +579,35 @@ def test_repvit_has_one_depthwise_convolution_per_block_when_deployed() -> None:
     merged = next(report for report in form.reports if report.name == "merge_depthwise")
     assert merged.count == 21  # 24 blocks, of which 3 halve the grid
     assert not kinds(form.model, nn.BatchNorm2d)
+
+
+def test_position_biases_become_constants() -> None:
+    model = prepared(nn.Sequential(DownsamplingAttention(6, 6), TalkingAttention(6, halves=True)))
+    x = random(1, 6, 10, 12)
+    expected = model(x)
+    sizes = {"0.position": (5 * 6, 10 * 12), "1.position": (3 * 3, 3 * 3)}
+    report = make_positions_constant(model, sizes)
+    assert (report.count, report.refusals) == (2, [])
+    assert not kinds(model, PositionBias)
+    assert error(model(x), expected) < 1e-12
+
+
+def test_position_biases_are_those_of_the_distances() -> None:
+    position = prepared(PositionBias(2, 4, stride=2))
+    matrix = position.matrix((4, 16))[0].reshape(2, 2, 2, 4, 4)
+    for (row, column, key_row, key_column), bias in np.ndenumerate(matrix[1].numpy()):
+        distances = abs(2 * row - key_row), abs(2 * column - key_column)
+        assert abs(bias - float(position.table[1, 4 * distances[0] + distances[1]])) < 1e-12
+
+
+def test_scales_and_norms_of_cgrseg_are_folded_exactly() -> None:
+    block = Block(6, 2, TalkingAttention(6, halves=False))
+    model = prepared(nn.Sequential(block, Calibration(6, 5)))
+    x = random(2, 6, 5, 7)
+    expected = model(x)
+    fold_batch_norm(model)
+    report = fold_scales(model)
+    assert (report.count, report.refusals) == (4, [])
+    assert not kinds(model, nn.BatchNorm2d)
+    assert not kinds(model, LayerScale)
+    assert error(model(x), expected) < 1e-12

@@ -43,6 +43,21 @@ def test_nearly_constant_channels_are_not_lost(constant: int) -> None:
     assert lost(errors_of(spreads, 10 ** (-25 / 20))) is None
 
 
+def test_rounding_at_the_size_of_a_bias_is_not_a_lost_channel() -> None:
+    """AFFormer-B with random weights: XNNPACK adds 256 products to the bias one by one."""
+    generator, errors = np.random.default_rng(0), ChannelErrors()
+    bias = np.full((1, 8, 500), 0.1)
+    bias[:, 7] = -0.2656
+    products = 6e-6 / 16 * generator.standard_normal((256, 8, 500))
+    terms = np.concatenate([bias, products])
+    reference, one_by_one = terms.sum(axis=0), np.cumsum(terms, axis=0, dtype=np.float32)[-1]
+    errors.add(reference, one_by_one)
+    assert lost_channels(errors.worst(), min_channel_db(100.0, is_quantized=False)) is None
+    one_by_one[7] = -0.2656  # without its products
+    errors.add(reference, one_by_one)
+    assert [row.channel for row in errors.worst() if row.sqnr_db < 70] == [7]
+
+
 def test_a_correct_output_of_zeros_is_not_lost() -> None:
     errors = ChannelErrors()
     errors.add(np.zeros((3, 4, 4)), np.zeros((3, 4, 4)))

@@ -39,7 +39,7 @@ PEERS = {
 }
 RELEASED = [weights for weights in ALL_RELEASED if weights.network in PEERS]
 OFFICIAL = json.loads((GOLDEN / "topformer_tiny.json").read_text())
-GOLDENS = ("afformer", "ppmobileseg", "repvit")
+GOLDENS = ("afformer", "cgrseg", "ppmobileseg", "repvit")
 """Families with a file in tests/golden/ of outputs of the official code."""
 PP_MOBILESEGS = [name for name, peer in PEERS.items() if peer.family == "ppmobileseg"]
 TOPFORMERS = [name for name, peer in PEERS.items() if peer.family == "topformer"]
@@ -71,7 +71,7 @@ def params_m(model: nn.Module, averages: bool = False) -> float:
 SIZED = [name for name, peer in PEERS.items() if peer.published and peer.published.params_m]
 
 
-COUNTED_OTHERWISE = ("afformer", "ppmobileseg", "raspp")
+COUNTED_OTHERWISE = ("afformer", "cgrseg", "ppmobileseg", "raspp")
 """Families whose published sizes follow another convention, which separate tests check."""
 
 
@@ -96,6 +96,28 @@ def test_published_sizes_of_pp_mobileseg_count_the_weights_of_convolutions(netwo
     assert as_printed(weights_m["ppmobileseg-tiny"], "1.44") == "1.44"
     assert "5.82 M" in PEERS["ppmobileseg-base"].note
     assert as_printed(weights_m["ppmobileseg-base"], "5.62") == "5.82"
+
+
+def test_published_multiply_accumulates_of_cgrseg_are_those_of_convolutions(networks) -> None:
+    """With their biases, in the whole network; its classifier is applied twice."""
+    counted = 0
+
+    def count(layer: nn.Module, _given: tuple, output: torch.Tensor) -> None:
+        nonlocal counted
+        counted += output.numel() * (layer.weight[0].numel() + (layer.bias is not None))
+
+    model = networks["cgrseg-tiny"]
+    handles = [
+        layer.register_forward_hook(count)
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
+    with torch.no_grad():
+        model(torch.zeros(1, 3, 512, 512))
+    for handle in handles:
+        handle.remove()
+    published = PEERS["cgrseg-tiny"].published.macs_g
+    assert as_printed(counted / 1e9, published) == published
 
 
 @pytest.mark.parametrize("name", [name for name in SIZED if PEERS[name].family != "raspp"])

@@ -375,8 +375,8 @@ _ALL = (
         Published("3", "4.6", 41.8, AFFORMER, AFFORMER, {}),
         "The released code has 3.00 M parameters, of which 0.07 M are a convolution that is never "
         "used; it is omitted here, which leaves 2.94 M. Counted by the convention of the other "
-        "networks, it has "
-        "4.39 G multiply-accumulates; the convention of the published number is unknown.",
+        "networks, it has 4.39 G multiply-accumulates; the convention of the published number is "
+        "unknown.",
     ),
     _cgrseg(
         "tiny",

@@ -143,7 +143,7 @@ def _measured(
         unit=gauge.unit,
     )
     if not phases:
-        return sensor, "no rest with its work was complete", ()
+        return sensor, "no cycle of rest and work was complete", ()
     if fewest < MIN_SAMPLES:
         why = (
             f"not measurable: {fewest} samples. The sensor has too few new values; make rest and "

@@ -368,7 +368,7 @@ def test_a_model_without_a_fixed_size_is_refused(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "open.onnx")
     planned = add_model(tmp_path, "m", tmp_path / "open.onnx", PROBE_INPUT)
     done = run_plan(tmp_path, basic_plan("onnxruntime", planned))
-    assert_gave_up(done, Status.NO_MODEL, "no fixed size")
+    assert_gave_up(done, Status.NO_MODEL, "without a fixed size")
 
 
 def test_the_time_limit_ends_a_run_and_keeps_its_blocks(tmp_path: Path) -> None:

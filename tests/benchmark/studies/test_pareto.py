@@ -351,7 +351,7 @@ def test_the_verdict_names_the_front_and_unclear_networks() -> None:
     assert verdict(found) == [
         "Of 3 measured networks, SeaFormer-T and TopFormer-S are on the Pareto front by the median "
         "latencies here.",
-        "Whether TopFormer-T should be on it cannot be stated: the networks that are better by the "
+        "Whether TopFormer-T should be on it cannot be stated: the networks with better "
         "medians are not significantly faster.",
     ]
 

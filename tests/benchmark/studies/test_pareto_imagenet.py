@@ -144,7 +144,9 @@ def test_networks_that_are_not_classifiers_are_omitted() -> None:
     found = summary_of(models, [1.0, 2.0, 3.0])
     assert [point.title for point in found.points] == ["SeaFormer-T"]
     assert {one.reason for one in found.left_out} == {"it has no metadata of a classifier"}
-    with pytest.raises(SeaformerError, match=r"no model has a published top-1.*'make': none is"):
+    with pytest.raises(
+        SeaformerError, match=r"no model has a published top-1.*'make': no published top-1 is"
+    ):
         summary_of([classifier(0, "nets.py:make")], [1.0])
 
 

@@ -473,7 +473,9 @@ def test_every_rewrite_finds_all_its_matches(network) -> None:
     assert not any(report.refusals for report in form.reports)
     assert {report.name: report.count for report in form.reports} == {
         "fold_batch_norm": len(kinds(network, ConvBN)),
+        "fold_scales": 0,
         "merge_depthwise": 0,
+        "constant_positions": 0,
         "joint_attention": layers,
         "fold_attention_scale": layers,
         "defer_value_bias": layers,

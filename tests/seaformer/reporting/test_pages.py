@@ -68,11 +68,11 @@ VERDICTS = {
     "benchmark": f"{NAME} is the fastest of 7, 1.10x (LOW to HIGH) as fast as the next, "
     "network1.tflite.",
     "benchmarks": "seaformer_float.tflite is 1.25x (LOW to HIGH) as fast in B as in A.",
-    "beside_a_browser": "B cannot be compared with A: device browser (unknown), before R58 "
-    "(Phone); measured by a page in the browser Chromium 150, before a program on the device; the "
-    "browser's description of the device Mozilla/5.0 (Linux; Android 10; K) Chrome/150.0.0.0, 8 "
-    "processors, isolated, before none; backend litertjs-wasm, before litert; cores chosen by the "
-    "browser, before 80.",
+    "beside_a_browser": "B cannot be compared with A: device browser (unknown), previously R58 "
+    "(Phone); measured by a page in the browser Chromium 150, previously a program on the device; "
+    "the browser's description of the device Mozilla/5.0 (Linux; Android 10; K) Chrome/150.0.0.0, "
+    "8 processors, isolated, previously none; backend litertjs-wasm, previously litert; cores "
+    "chosen by the browser, previously 80.",
     "latency_comparison": f"{NAME} is 1.25x (LOW to HIGH) as fast now as before.",
     "emulated": "The processor is emulated, so no latency can be stated.",
     "table": "seaformer_bytes.tflite is 2.00x (LOW to HIGH) as fast as seaformer_float.tflite.",

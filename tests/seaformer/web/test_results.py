@@ -238,7 +238,9 @@ def test_the_report_says_that_a_browser_measured(files: Path, name: str, tmp_pat
 def test_browser_and_native_are_never_mixed_silently(files: Path, tmp_path: Path) -> None:
     ours, theirs = native(), read_results(files / "cpu.json")
     (tmp_path / "native.json").write_text(ours.text())
-    measured_by = "measured by a program on the device, before a page in the browser Chromium 150"
+    measured_by = (
+        "measured by a program on the device, previously a page in the browser Chromium 150"
+    )
     with pytest.raises(UsageError, match=measured_by):
         require_comparable(theirs, "litert", 4, half=False, anyway=False)
     with pytest.raises(UsageError, match=measured_by):

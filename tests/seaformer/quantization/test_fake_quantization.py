@@ -150,6 +150,7 @@ def test_every_parameter_and_every_range_learns() -> None:
     x = images(2, 128)  # with 64 pixels, the last stage has a single token
     calibrate(model, [x], "mse")
     model.train()
+    torch.manual_seed(0)  # stochastic depth can drop a layer for both scenes
     model(x).square().mean().backward()
     idle = [
         name

@@ -12,15 +12,12 @@ the channels of a block by position first:
 If the result of splitting is a map again, its channels are selected too.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 
-from seaformer.export.convert.graph_nodes import (
-    attribute,
-    chain_behind,
-    readers_of,
-    substitute_nodes,
-)
+from seaformer.export.convert.graph_nodes import RESHAPED_TRANSPOSE, attribute, replace_chains
 from seaformer.export.convert.new_nodes import NewNodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
@@ -33,30 +30,23 @@ CHANNELS = 1
 def rearrange_blocks(graph: onnx.ModelProto) -> None:
     """Replace these operators. The graph must have named nodes and static shapes."""
     shapes = tensor_shapes(graph)
-    readers = readers_of(graph)
-    outputs = {value.name for value in graph.graph.output}
-    replaced: dict[str, list[onnx.NodeProto]] = {}
-    merged: set[str] = set()
-    for node in graph.graph.node:
-        if node.op_type == "DepthToSpace" and attribute(node, "mode") == b"CRD":
-            replaced[node.name] = _shuffled(graph, node, shapes)
-            continue
-        chain = chain_behind(node, ("Reshape", "Transpose", "Reshape"), readers, outputs)
-        if len(shapes.get(node.output[0], [])) != len(SPLITTING) or not chain:
-            continue
-        if node.name in replaced:
-            continue
-        _, transpose, last = chain
+
+    def rearranged(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
+        first, transpose, last = chain
+        if len(shapes.get(first.output[0], [])) != len(SPLITTING):
+            return None
         perm = attribute(transpose, "perm")
-        nodes = None
         if perm == SPLITTING:
-            nodes = _split(graph, node, last, shapes)
-        elif perm == JOINING:
-            nodes = _join(graph, node, last, shapes)
-        if nodes:
-            replaced[last.name] = nodes
-            merged |= {node.name, transpose.name}
-    substitute_nodes(graph, replaced, merged)
+            return _split(graph, first, last, shapes)
+        return _join(graph, first, last, shapes) if perm == JOINING else None
+
+    def shuffled(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
+        (node,) = chain
+        is_by_channel = attribute(node, "mode") == b"CRD"
+        return _shuffled(graph, node, shapes) if is_by_channel else None
+
+    replace_chains(graph, RESHAPED_TRANSPOSE, rearranged)
+    replace_chains(graph, ("DepthToSpace",), shuffled)
 
 
 def _split(

@@ -8,13 +8,14 @@ and the constant repeated for each head, they compute the same:
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from seaformer.export.convert.equal_axes import ELEMENT_WISE
-from seaformer.export.convert.graph_nodes import chain_behind, readers_of, substitute_nodes
+from seaformer.export.convert.graph_nodes import replace_chains
 from seaformer.export.convert.merged_axes import MOST
 from seaformer.export.convert.new_nodes import NewNodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
@@ -26,28 +27,26 @@ def flatten_constants(graph: onnx.ModelProto) -> None:
     The graph must have named nodes and static shapes of all tensors.
     """
     shapes = tensor_shapes(graph)
-    readers = readers_of(graph)
-    outputs = {value.name for value in graph.graph.output}
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
-    replaced: dict[str, list[onnx.NodeProto]] = {}
-    merged: set[str] = set()
-    for node in graph.graph.node:
-        lengths = shapes.get(node.output[0], [])
-        for operator in ELEMENT_WISE:
-            chain = chain_behind(node, ("Reshape", operator, "Reshape"), readers, outputs)
-            if not chain or len(lengths) <= MOST or node.name in replaced:
-                continue
-            _, combined, last = chain
-            place = 1 - list(combined.input).index(node.output[0])
-            if combined.input[place] not in constants or shapes[combined.output[0]] != lengths:
-                continue
-            flat = [1, math.prod(lengths[:-2]), *lengths[-2:]]
-            values = numpy_helper.to_array(constants[combined.input[place]])
-            name = f"{combined.name}/flat"
-            repeated = np.broadcast_to(values, lengths).reshape(flat)
-            graph.graph.initializer.append(numpy_helper.from_array(repeated, name))
-            new = NewNodes(graph, last, node.input[0]).reshape(flat)
-            new.combine(operator, flat, name, place)
-            replaced[last.name] = new.reshape(shapes[last.output[0]]).finish()
-            merged |= {node.name, combined.name}
-    substitute_nodes(graph, replaced, merged)
+
+    def build(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
+        first, combined, last = chain
+        lengths = shapes.get(first.output[0], [])
+        place = 1 - list(combined.input).index(first.output[0])
+        if (
+            len(lengths) <= MOST
+            or combined.input[place] not in constants
+            or shapes[combined.output[0]] != lengths
+        ):
+            return None
+        flat = [1, math.prod(lengths[:-2]), *lengths[-2:]]
+        values = numpy_helper.to_array(constants[combined.input[place]])
+        name = f"{combined.name}/flat"
+        repeated = np.broadcast_to(values, lengths).reshape(flat)
+        graph.graph.initializer.append(numpy_helper.from_array(repeated, name))
+        new = NewNodes(graph, last, first.input[0]).reshape(flat)
+        new.combine(combined.op_type, flat, name, place)
+        return new.reshape(shapes[last.output[0]]).finish()
+
+    for operator in ELEMENT_WISE:
+        replace_chains(graph, ("Reshape", operator, "Reshape"), build)

@@ -1,10 +1,13 @@
 """Reading attributes of ONNX nodes, and replacing the nodes of a graph."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import onnx
 from onnx import helper
+
+RESHAPED_TRANSPOSE = ("Reshape", "Transpose", "Reshape")
+"""A chain of operators that moves the values of a tensor over axes which it has only in between."""
 
 
 def attribute(node: onnx.NodeProto, name: str, missing: Any = None) -> Any:
@@ -46,6 +49,32 @@ def chain_behind(
             return []
         chain += following
     return chain if [node.op_type for node in chain] == list(operators) else []
+
+
+def replace_chains(
+    graph: onnx.ModelProto,
+    operators: Sequence[str],
+    build: Callable[[Sequence[onnx.NodeProto]], list[onnx.NodeProto] | None],
+) -> None:
+    """Replace chains of these operators, in place. No node is part of two replaced chains.
+
+    Args:
+        graph: has named nodes.
+        operators: operators of the nodes of a chain, see `chain_behind`.
+        build: takes the nodes of a chain; returns those that replace it, which write the output of
+            its last node, or None to keep the chain.
+    """
+    readers = readers_of(graph)
+    outputs = {value.name for value in graph.graph.output}
+    replaced: dict[str, list[onnx.NodeProto]] = {}
+    removed: set[str] = set()
+    for node in graph.graph.node:
+        chain = chain_behind(node, operators, readers, outputs)
+        if chain and node.name not in replaced and (nodes := build(chain)):
+            *others, last = (one.name for one in chain)
+            replaced[last] = nodes
+            removed.update(others)
+    substitute_nodes(graph, replaced, removed)
 
 
 def substitute_nodes(

@@ -16,12 +16,7 @@ from collections.abc import Sequence
 
 import onnx
 
-from seaformer.export.convert.graph_nodes import (
-    attribute,
-    chain_behind,
-    readers_of,
-    substitute_nodes,
-)
+from seaformer.export.convert.graph_nodes import RESHAPED_TRANSPOSE, attribute, replace_chains
 from seaformer.export.convert.new_nodes import NewNodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
@@ -36,31 +31,28 @@ def merge_axes(graph: onnx.ModelProto) -> None:
     The graph must have named nodes and static shapes of all tensors.
     """
     shapes = tensor_shapes(graph)
-    readers = readers_of(graph)
-    outputs = {value.name for value in graph.graph.output}
-    replaced: dict[str, list[onnx.NodeProto]] = {}
-    merged: set[str] = set()
-    for node in graph.graph.node:
-        chain = chain_behind(node, ("Reshape", "Transpose", "Reshape"), readers, outputs)
-        if not chain or len(shapes[node.output[0]]) <= MOST or node.name in replaced:
-            continue
-        _, transpose, last = chain
-        given, lengths = shapes.get(node.input[0], []), shapes[node.output[0]]
+
+    def build(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
+        first, transpose, last = chain
+        given, lengths = shapes.get(first.input[0], []), shapes[first.output[0]]
+        if len(lengths) <= MOST:
+            return None
         perm = attribute(transpose, "perm")
-        new = NewNodes(graph, last, node.input[0])
         groups = merged_groups(lengths, perm)
         moved = _axis_of_channels(given, lengths) if len(groups) > MOST else None
+        new = NewNodes(graph, last, first.input[0])
         if moved is not None:
             batch, channels, *sides = given
             new.transpose([batch, *sides, channels], [0, 2, 3, CHANNELS])
             lengths = [*lengths[:moved], *lengths[moved + 1 :], channels]
             perm = [len(perm) - 1 if axis == moved else axis - (axis > moved) for axis in perm]
             groups = merged_groups(lengths, perm)
-        if len(groups) <= MOST:
-            _transpose(new, lengths, groups)
-            replaced[last.name] = new.reshape(shapes[last.output[0]]).finish()
-            merged |= {node.name, transpose.name}
-    substitute_nodes(graph, replaced, merged)
+        if len(groups) > MOST:
+            return None
+        _transpose(new, lengths, groups)
+        return new.reshape(shapes[last.output[0]]).finish()
+
+    replace_chains(graph, RESHAPED_TRANSPOSE, build)
 
 
 def merged_groups(lengths: Sequence[int], perm: Sequence[int]) -> list[tuple[int, ...]]:

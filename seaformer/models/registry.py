@@ -126,19 +126,57 @@ def _retinanet(variant: Variant, width: int = 256, note: str = "") -> Network:
 # Peers
 
 
-def _topformer(size: str, published: Published, note: str = "") -> Network:
+def _peer(
+    family: str,
+    title: str,
+    paper: str,
+    size: str,
+    published: Published | None,
+    note: str = "",
+    *,
+    backbone: tuple[str, ...] = ("backbone.",),
+    stride: int = 8,
+    **others: Any,
+) -> Network:
+    """Return the row of one size of a family, which has its own module."""
     return Network(
-        name=f"topformer-{size}",
-        family="topformer",
-        title=f"TopFormer-{size[:1].upper()}",
-        paper=_TOPFORMER_PAPER,
-        builders={"segmentation": lazily("topformer.build_topformer", size)},
-        backbone=("token_pyramid.", "semantics_extractor.", "injections."),
-        official_names=lazily("topformer.official_names"),
-        stride=8,
+        name=f"{family}-{size}",
+        family=family,
+        title=f"{title}-{size[:1].upper()}",
+        paper=paper,
+        builders={"segmentation": lazily(f"{family}.build_{family}", size)},
+        backbone=backbone,
+        official_names=lazily(f"{family}.official_names"),
+        stride=stride,
         published=published,
         note=note,
+        **others,
     )
+
+
+_topformer = partial(
+    _peer,
+    "topformer",
+    "TopFormer",
+    _TOPFORMER_PAPER,
+    backbone=("token_pyramid.", "semantics_extractor.", "injections."),
+)
+_ppmobileseg = partial(_peer, "ppmobileseg", "PP-MobileSeg", _PPMOBILESEG_PAPER)
+_afformer = partial(
+    _peer,
+    "afformer",
+    "AFFormer",
+    _AFFORMER_PAPER,
+    auxiliary=("decode_head.align.",),
+    computed=_AFFORMER_REPEATED,
+)
+_cgrseg = partial(
+    _peer,
+    "cgrseg",
+    "CGRSeg",
+    _CGRSEG_PAPER,
+    computed=(".attention_biases", ".attention_bias_idxs", ".attention_bias_idxs_seg"),
+)
 
 
 def _segformer(size: str, channels: tuple[int, int, int, int], published: Published) -> Network:
@@ -152,54 +190,6 @@ def _segformer(size: str, channels: tuple[int, int, int, int], published: Publis
         official_names=lazily("segformer.official_names"),
         stride=4,
         published=published,
-    )
-
-
-def _ppmobileseg(size: str, stride: int, published: Published, note: str) -> Network:
-    return Network(
-        name=f"ppmobileseg-{size}",
-        family="ppmobileseg",
-        title=f"PP-MobileSeg-{size[:1].upper()}",
-        paper=_PPMOBILESEG_PAPER,
-        builders={"segmentation": lazily("ppmobileseg.build_ppmobileseg", size)},
-        backbone=("backbone.",),
-        official_names=lazily("ppmobileseg.official_names"),
-        stride=stride,
-        published=published,
-        note=note,
-    )
-
-
-def _afformer(size: str, published: Published | None, note: str) -> Network:
-    return Network(
-        name=f"afformer-{size}",
-        family="afformer",
-        title=f"AFFormer-{size[:1].upper()}",
-        paper=_AFFORMER_PAPER,
-        builders={"segmentation": lazily("afformer.build_afformer", size)},
-        backbone=("backbone.",),
-        official_names=lazily("afformer.official_names"),
-        auxiliary=("decode_head.align.",),
-        computed=_AFFORMER_REPEATED,
-        stride=8,
-        published=published,
-        note=note,
-    )
-
-
-def _cgrseg(size: str, published: Published, note: str) -> Network:
-    return Network(
-        name=f"cgrseg-{size}",
-        family="cgrseg",
-        title=f"CGRSeg-{size[:1].upper()}",
-        paper=_CGRSEG_PAPER,
-        builders={"segmentation": lazily("cgrseg.build_cgrseg", size)},
-        backbone=("backbone.",),
-        official_names=lazily("cgrseg.official_names"),
-        computed=(".attention_biases", ".attention_bias_idxs", ".attention_bias_idxs_seg"),
-        stride=8,
-        published=published,
-        note=note,
     )
 
 
@@ -301,14 +291,13 @@ _ALL = (
     ),
     _ppmobileseg(
         "tiny",
-        16,
         Published("1.44", None, 36.39, PADDLESEG_README, PADDLESEG_README, _on(None, 215.3)),
         "The published number of parameters counts only the weights of convolutions; with biases, "
         "norms and position embeddings, the released code and this implementation have 1.49 M.",
+        stride=16,
     ),
     _ppmobileseg(
         "base",
-        8,
         Published("5.62", None, 41.57, PADDLESEG_README, PADDLESEG_README, _on(None, 265.5)),
         "The released code and this implementation have 5.94 M parameters, of which 5.82 M are "
         "weights of convolutions; the configuration behind the published number is unknown.",

@@ -2,15 +2,15 @@
 
 import csv
 import io
+import json
 import os
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 from benchmark_parts import (
-    ChangedWorkspace,
     KillingComputer,
+    WatchedComputer,
     candidate,
     make_results,
     measure,
@@ -22,8 +22,7 @@ from page_gallery import beside_load
 from phone_benchmarks import Benchmark, assert_left_clean, benchmark
 
 from seaformer.benchmark.devices.cores import choose_beside
-from seaformer.benchmark.devices.device import NO_VARIABLES, Core, Finished, Workspace
-from seaformer.benchmark.devices.host import Host
+from seaformer.benchmark.devices.device import Core
 from seaformer.benchmark.presentation.results_csv import to_csv
 from seaformer.benchmark.presentation.terminal import print_results
 from seaformer.benchmark.report.benchmark_verdict import verdict
@@ -48,52 +47,26 @@ def other(tmp_path: Path) -> Path:
     return path
 
 
-class WatchedComputer(Host):
-    """Looks at the process of the load when a block beside it arrives."""
+class LoadedComputer(WatchedComputer):
+    """Looks at the process of the load when the runner describes it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.affinities: set[tuple[int, ...]] = set()
         self.loads: set[psutil.Process] = set()
 
-    class _Space(ChangedWorkspace):
-        device: "WatchedComputer"
-
-        def execute(
-            self,
-            program: str,
-            arguments: Sequence[str],
-            *,
-            time_limit_s: float,
-            on_line: Callable[[str], None] | None = None,
-            environment: Mapping[str, str] = NO_VARIABLES,
-        ) -> Finished:
-            def watch(line: str) -> None:
-                assert on_line is not None
-                on_line(line)
-                if '"type": "load"' in line:
-                    load = psutil.Process(int(line.split('"pid": ')[1].split(",")[0]))
-                    self.device.affinities.add(tuple(load.cpu_affinity()))
-                    self.device.loads.add(load)
-
-            return super().execute(
-                program,
-                arguments,
-                time_limit_s=time_limit_s,
-                on_line=watch,
-                environment=environment,
-            )
-
-    def open_workspace(self, key: str) -> Workspace:
-        space = self._Space(super().open_workspace(key))
-        space.device = self
-        return space
+    def see(self, line: str) -> None:
+        found = json.loads(line)
+        if found["type"] == "load":
+            load = psutil.Process(found["pid"])
+            self.affinities.add(tuple(load.cpu_affinity()))
+            self.loads.add(load)
 
 
 @two_processors
 @pytest.mark.parametrize("load", ["camera-load", "other.tflite"])
 def test_models_are_measured_alone_and_beside_a_load(other, tmp_path, load):
-    computer = WatchedComputer()
+    computer = LoadedComputer()
     model = tmp_path / "large.tflite"  # a run takes so long that the load completes some
     model.write_bytes(build(Case("ABS", (input_tensor(1, 1 << 20),))))
     beside = load if load == "camera-load" else str(other)

@@ -3,6 +3,7 @@
 The devices are this computer, with the real runner and runtimes, but with one change each.
 """
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -248,17 +249,15 @@ class EmulatedComputer(Host):
     is_emulated = True
 
 
-class FailingComputer(Host):
-    """Fails in its third measured block, as the subclass defines."""
+class WatchedComputer(Host):
+    """Passes each line that the runner prints to `see`, after the benchmark has read it."""
 
-    blocks_until_failure = 3
-
-    def fail(self, pid: int) -> None:
-        """Cause the failure; `pid` is the runner's."""
+    def see(self, line: str) -> None:
+        """Act on a line."""
         raise NotImplementedError
 
     class _Space(ChangedWorkspace):
-        device: "FailingComputer"
+        device: "WatchedComputer"
 
         def execute(
             self,
@@ -269,17 +268,10 @@ class FailingComputer(Host):
             on_line: Callable[[str], None] | None = None,
             environment: Mapping[str, str] = NO_VARIABLES,
         ) -> Finished:
-            pids: list[int] = []
-
             def watch(line: str) -> None:
                 assert on_line is not None
                 on_line(line)
-                if '"pid":' in line:
-                    pids.append(int(line.split('"pid":')[1].split(",")[0]))
-                if '"type":"block"' in line.replace(" ", ""):
-                    self.device.blocks_until_failure -= 1
-                    if self.device.blocks_until_failure == 0:
-                        self.device.fail(pids[0])
+                self.device.see(line)
 
             return super().execute(
                 program,
@@ -293,6 +285,27 @@ class FailingComputer(Host):
         space = self._Space(super().open_workspace(key))
         space.device = self
         return space
+
+
+class FailingComputer(WatchedComputer):
+    """Fails in its third measured block, as the subclass defines."""
+
+    blocks_until_failure = 3
+    runner = 0
+
+    def fail(self, pid: int) -> None:
+        """Cause the failure; `pid` is the runner's."""
+        raise NotImplementedError
+
+    def see(self, line: str) -> None:
+        """Find the runner in its first line, and count its blocks."""
+        found = json.loads(line)
+        if found["type"] == "header":
+            self.runner = found["pid"]
+        if found["type"] == "block":
+            self.blocks_until_failure -= 1
+            if self.blocks_until_failure == 0:
+                self.fail(self.runner)
 
 
 class KillingComputer(FailingComputer):

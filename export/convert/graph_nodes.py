@@ -7,7 +7,7 @@ import onnx
 from onnx import helper
 
 RESHAPED_TRANSPOSE = ("Reshape", "Transpose", "Reshape")
-"""A chain of operators that moves the values of a tensor over axes which it has only in between."""
+"""Operators that transpose a tensor in another shape, such as one with windows as axes."""
 
 
 def attribute(node: onnx.NodeProto, name: str, missing: Any = None) -> Any:

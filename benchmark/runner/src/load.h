@@ -1,7 +1,7 @@
 /* A load on other processors: a child process that repeats a model or the work of a camera.
  *
  * It is created before the runtime is loaded, paused, and runs between `load_resume` and
- * `load_pause`. It ends with the runner, however that ends. */
+ * `load_pause`. It ends with the runner, even if the runner is killed. */
 #pragma once
 
 #include "plan.h"
@@ -14,11 +14,11 @@ void load_start(plan *planned, const runtime *(*find_runtime)(const char *name))
 /* Writes the line about the process. */
 void load_describe(const plan *planned);
 
-/* Both wait until the process has obeyed, or fail. */
+/* Both wait until the process acknowledges the order; they fail if it has ended. */
 void load_resume(void);
 void load_pause(void);
 
-/* Starts counting anew what the load completes. */
+/* Resets the count of what the load completes. */
 void load_count_anew(void);
 
 /* Inferences or frames that it has completed since then; negative without a load. */

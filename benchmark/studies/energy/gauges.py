@@ -1,7 +1,7 @@
-"""Sensors of power, and the mean power that they report over a rest or a work.
+"""Sensors of power, and the mean power that they report over a phase of rest or work.
 
 A battery reports its current, or only its charge; power rails report the energy that they have used
-so far. A sensor has a new value now and then; the values between are repetitions.
+so far. A sensor is read more often than it has new values, so values repeat.
 """
 
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ import numpy as np
 from seaformer.benchmark.runner.record import Span
 
 LEAST_UA = 20_000
-"""A phone that is on draws more than 20 mA: smaller values of a driver are in mA, not in the
-kernel's unit of microampere."""
+"""A phone that is on draws more than 20 mA: a driver with smaller values reports mA instead of the
+kernel's unit, microamperes."""
 
 LEAST_UV = 100_000
-"""Smaller values of a driver are in mV: batteries have 3 to 9 V."""
+"""A driver with smaller values reports mV instead of microvolts: batteries have 3 to 9 V."""
 
 _MJ_PER_UAH_VOLT = 3.6
-"""Millijoule of a microampere-hour at one volt."""
+"""Millijoules of a microampere-hour at one volt."""
 
 
 class Gauge(ABC):
@@ -44,7 +44,7 @@ class Gauge(ABC):
     @property
     @abstractmethod
     def intervals(self) -> int:
-        """Return by how much a power needs more new values than one."""
+        """Number of new values that only start or end an interval: 1 for counters, 0 for currents."""
 
     def new_values(self, spans: Sequence[Span]) -> int:
         """Return the number of new values in spans."""
@@ -88,7 +88,7 @@ class CurrentGauge(Gauge):
         for span in spans:
             volt = _volt(span)
             if span.battery_current is not None and volt is not None:
-                # From microampere times volt, which is microwatt.
+                # Microamperes times volts are microwatts.
                 powers.append(abs(span.battery_current) * unit_ua * volt / 1e3)
                 lengths.append(span.ended_ns - span.started_ns)
         return float(np.average(powers, weights=lengths))
@@ -108,7 +108,7 @@ class CounterGauge(Gauge):
         """Return when the value was measured."""
 
     def power_mw(self, spans: Sequence[Span]) -> float:
-        """Return the difference of two values, which are new, over the time between them."""
+        """Return the difference of the first and the last new value over the time between them."""
         new = [other for one, other in pairwise(spans) if self.value(one) != self.value(other)]
         first, last = new[0], new[-1]
         used_mj = self.millijoule(last) - self.millijoule(first)
@@ -177,7 +177,7 @@ class AllRailsGauge(CounterGauge):
         return sum(span.rails_uws) / 1e3
 
     def seconds(self, span: Span) -> float:
-        """Return the mean of their times: meters of several chips are read one after another."""
+        """Return the mean of their times: the meters of several chips are read one after another."""
         return sum(span.rails_ms) / len(span.rails_ms) / 1e3
 
 

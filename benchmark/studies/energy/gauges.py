@@ -44,7 +44,7 @@ class Gauge(ABC):
     @property
     @abstractmethod
     def intervals(self) -> int:
-        """Number of new values that only start or end an interval: 1 for counters, 0 for currents."""
+        """Number of new values that only start an interval: 1 for counters, 0 for currents."""
 
     def new_values(self, spans: Sequence[Span]) -> int:
         """Return the number of new values in spans."""
@@ -177,7 +177,7 @@ class AllRailsGauge(CounterGauge):
         return sum(span.rails_uws) / 1e3
 
     def seconds(self, span: Span) -> float:
-        """Return the mean of their times: the meters of several chips are read one after another."""
+        """Return the mean of their times: meters of several chips are read one after another."""
         return sum(span.rails_ms) / len(span.rails_ms) / 1e3
 
 

@@ -1,6 +1,7 @@
 """Means of large maps, compared with NumPy and with PyTorch."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,6 +11,7 @@ from converted import run_converted
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seaformer.export.convert.conversion import to_tflite
 from seaformer.export.convert.means_of_maps import split_means
@@ -53,6 +55,38 @@ def test_means_of_small_maps_and_of_other_axes_stay() -> None:
         assert list(graph.graph.node) == [node]
 
 
+@pytest.mark.parametrize(("kernel", "strides"), [((16, 16), (16, 16)), ((20, 13), (4, 3))])
+def test_large_windows_are_averaged_along_one_axis_after_the_other(
+    kernel: tuple[int, int], strides: tuple[int, int]
+) -> None:
+    sizes = {"kernel_shape": kernel, "strides": strides}
+    pooling = helper.make_node("AveragePool", ["x"], ["y"], name="pool", **sizes)
+    graph = graph_of(pooling, 32, 18)
+    x = np.random.default_rng(0).standard_normal((1, 4, 32, 32)).astype(np.float32)
+    expected = F.avg_pool2d(torch.from_numpy(x), kernel, strides).numpy()
+    split_means(graph)
+    assert [node.name for node in graph.graph.node] == ["pool/rows", "pool"]
+    (found,) = ReferenceEvaluator(graph).run(None, {"x": x})
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"kernel_shape": [15, 17]},
+        {"pads": [0, 0, 1, 1]},
+        {"ceil_mode": 1},
+        {"auto_pad": "SAME_UPPER"},
+    ],
+)
+def test_small_windows_and_windows_beyond_the_border_stay(changed: dict[str, Any]) -> None:
+    settings = {"kernel_shape": [16, 16], "strides": [16, 16]} | changed
+    node = helper.make_node("AveragePool", ["x"], ["y"], name="pool", **settings)
+    graph = graph_of(node, 32, 18)
+    split_means(graph)
+    assert list(graph.graph.node) == [node]
+
+
 class Squeezed(nn.Module):
     """A map multiplied by the means of its channels."""
 
@@ -65,10 +99,21 @@ class Squeezed(nn.Module):
         return x * x.mean((2, 3), keepdim=True)
 
 
-def test_the_mean_of_a_uniform_map_is_as_accurate_as_in_pytorch(tmp_path: Path) -> None:
+class Pooled(Squeezed):
+    """The same with the means of four quarters of the map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        return x * F.interpolate(F.avg_pool2d(x, 56), size=x.shape[2:])
+
+
+@pytest.mark.parametrize("network", [Squeezed, Pooled])
+def test_the_mean_of_a_uniform_map_is_as_accurate_as_in_pytorch(
+    network: type[Squeezed], tmp_path: Path
+) -> None:
     """The map has as many channels as rows and columns, so that its layout is ambiguous."""
     torch.manual_seed(0)
-    model = Squeezed().eval()
+    model = network().eval()
     onnx_file = tmp_path / "model.onnx"
     onnx.save(to_onnx(model, (112, 112), "logits"), onnx_file)
     content = to_tflite(onnx_file, tmp_path / "work", INPUT_NAME, "logits")

@@ -357,7 +357,10 @@ _ALL = (
         "small",
         None,
         "No source that can be cited states its mIoU. The released code has 2.39 M parameters, of "
-        "which 0.07 M are never used; it has 2.32 M here, and 3.37 G multiply-accumulates.",
+        "which 0.07 M are never used; it has 2.32 M here, and 3.37 G multiply-accumulates. With "
+        "random weights, its .tflite was verified at 128x192 on the CPU (120 dB) and the GPU (122 "
+        "dB), but not at 512x512: an image of one color reaches 92.1 dB, because LiteRT adds the "
+        "4,096 nearly equal products of the linear attention one by one; its .onnx reaches 109 dB.",
     ),
     _afformer(
         "base",

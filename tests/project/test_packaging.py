@@ -182,11 +182,9 @@ def _install(folder: Path, distributions: Path) -> None:
     Path(own.strip(), "dependencies.pth").write_text("".join(f"{path}\n" for path in shared))
 
 
+@pytest.mark.slow
 @pytest.mark.tools  # pip fetches what the package needs
-# The first one runs all other tests.
-@pytest.mark.parametrize(
-    "version", [VERSIONS[1], *(pytest.param(v, marks=pytest.mark.slow) for v in VERSIONS[2:])]
-)
+@pytest.mark.parametrize("version", VERSIONS[1:])  # the first one runs all other tests
 def test_a_plain_install_of_each_python_uses_exported_files(
     version: str, distributions: Path, shapes_export: Path, tmp_path: Path
 ) -> None:

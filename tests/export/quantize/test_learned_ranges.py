@@ -269,21 +269,21 @@ def export(*arguments: str | Path, folder: Path) -> Done:
 
 
 def test_images_are_used_if_a_method_is_given(learned_export: Path, tmp_path: Path) -> None:
-    options = ("--precision", "int8", "--calibration-method", "average")
+    options = ("--format", "onnx", "--precision", "int8", "--calibration-method", "average")
     done = export("--weights", learned_export / "int8.safetensors", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    quantization = read_metadata(next(tmp_path.glob("*.tflite"))).quantization
+    quantization = read_metadata(next(tmp_path.glob("*.onnx"))).quantization
     assert quantization is not None
     assert not quantization.is_learned
     assert quantization.method == "average"
 
 
 def test_ranges_for_another_precision_are_not_used(learned_export: Path, tmp_path: Path) -> None:
-    options = ("--precision", "int4-weights")
+    options = ("--format", "onnx", "--precision", "w8a8")
     done = export("--weights", learned_export / "int8.safetensors", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     text = re.sub(r"\s+", " ", done.stdout + done.stderr)
-    assert "trained for int8, so the ranges of int4-weights are chosen from images" in text
+    assert "trained for int8, so the ranges of w8a8 are chosen from images" in text
 
 
 @pytest.mark.parametrize(

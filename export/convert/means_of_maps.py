@@ -8,15 +8,21 @@ adds 112 values twice. The same holds for pooling with large windows, such as th
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
-from seaformer.export.convert.graph_nodes import attribute, replace_nodes
+from seaformer.export.convert.graph_nodes import attribute, replace_chains
+from seaformer.export.convert.new_nodes import NewNodes
 from seaformer.export.convert.tensor_shapes import tensor_shapes
 
 HEIGHT, WIDTH = 2, 3
+MEANS = ("ReduceMean", "GlobalAveragePool")
+ROWS = "rows"
+"""Last part of the name of a node that averages rows."""
+
 SMALLEST = 256
 """Minimum number of values of a mean that is split: with fewer, the error on a uniform map is below
 the rounding errors of the layers around it."""
@@ -30,56 +36,65 @@ def split_means(graph: onnx.ModelProto) -> None:
     """
     shapes = tensor_shapes(graph)
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
-    nodes = []
-    for node in graph.graph.node:
-        shape = shapes.get(node.input[0], []) if node.input else []
-        if _is_mean(node, shape, constants) and math.prod(shape[HEIGHT:]) >= SMALLEST:
-            nodes += _split_mean(graph, node, shape)
-        elif _is_pooling(node) and math.prod(attribute(node, "kernel_shape")) >= SMALLEST:
-            nodes += _split_pooling(graph, node, shape)
-        else:
-            nodes.append(node)
-    replace_nodes(graph, nodes)
+
+    def means(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
+        (node,) = chain
+        shape = shapes.get(node.input[0], [])
+        if not _is_mean(node, shape, constants) or math.prod(shape[HEIGHT:]) < SMALLEST:
+            return None
+        return _split_mean(graph, node, shape)
+
+    def poolings(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
+        (node,) = chain
+        if not _is_pooling(node) or math.prod(attribute(node, "kernel_shape")) < SMALLEST:
+            return None
+        return _split_pooling(graph, node, shapes[node.input[0]])
+
+    for operator in MEANS:
+        replace_chains(graph, (operator,), means)
+    replace_chains(graph, ("AveragePool",), poolings)
 
 
 def _split_mean(
-    graph: onnx.ModelProto, node: onnx.NodeProto, shape: list[int]
+    graph: onnx.ModelProto, node: onnx.NodeProto, shape: Sequence[int]
 ) -> list[onnx.NodeProto]:
-    rows = _rows(graph, node, [*shape[:WIDTH], 1])
-    keeps = attribute(node, "keepdims", 1)
+    new = NewNodes(graph, node, node.input[0])
+    _add_mean(new, graph, [*shape[:WIDTH], 1], [WIDTH], name=ROWS)
     # The width is 1 behind the rows, so the mean over both axes is that over the height; it can
     # drop both.
-    return [
-        _mean(graph, node.input[0], rows, [WIDTH], 1, rows),
-        _mean(graph, rows, node.output[0], [HEIGHT, WIDTH], keeps, node.name),
-    ]
+    keeps = attribute(node, "keepdims", 1)
+    mean = [*shape[:HEIGHT], 1, 1] if keeps else shape[:HEIGHT]
+    return _add_mean(new, graph, mean, [HEIGHT, WIDTH], keepdims=keeps).finish()
+
+
+def _add_mean(
+    new: NewNodes, graph: onnx.ModelProto, shape: Sequence[int], axes: list[int], **settings: Any
+) -> NewNodes:
+    """Append a ReduceMean; since opset 18, its axes are an input."""
+    opset = next(one.version for one in graph.opset_import if one.domain in ("", "ai.onnx"))
+    if opset < 18:
+        return new.add("ReduceMean", shape, axes=axes, **settings)
+    return new.add("ReduceMean", shape, axes, **settings)
 
 
 def _split_pooling(
-    graph: onnx.ModelProto, node: onnx.NodeProto, shape: list[int]
+    graph: onnx.ModelProto, node: onnx.NodeProto, shape: Sequence[int]
 ) -> list[onnx.NodeProto]:
     height, width = attribute(node, "kernel_shape")
     down, right = attribute(node, "strides", [1, 1])
-    rows = _rows(graph, node, [*shape[:WIDTH], (shape[WIDTH] - width) // right + 1])
-    return [
-        _pooling(node.input[0], rows, [1, width], [1, right], rows),
-        _pooling(rows, node.output[0], [height, 1], [down, 1], node.name),
-    ]
-
-
-def _rows(graph: onnx.ModelProto, node: onnx.NodeProto, shape: list[int]) -> str:
-    """Declare the tensor of the means of rows, and return its name."""
-    name = f"{node.name}/rows"
-    info = helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-    graph.graph.value_info.append(info)
-    return name
+    rows = [*shape[:WIDTH], (shape[WIDTH] - width) // right + 1]
+    pooled = [*rows[:HEIGHT], (shape[HEIGHT] - height) // down + 1, rows[WIDTH]]
+    new = NewNodes(graph, node, node.input[0])
+    new.add("AveragePool", rows, name=ROWS, kernel_shape=[1, width], strides=[1, right])
+    new.add("AveragePool", pooled, kernel_shape=[height, 1], strides=[down, 1])
+    return new.finish()
 
 
 def _is_mean(
     node: onnx.NodeProto, shape: list[int], constants: dict[str, onnx.TensorProto]
 ) -> bool:
-    """Whether a node takes the mean over height and width of a map, [N, C, H, W]."""
-    if len(shape) != 4 or node.op_type not in ("GlobalAveragePool", "ReduceMean"):
+    """Whether one of `MEANS` is taken over height and width of a map, [N, C, H, W]."""
+    if len(shape) != 4:
         return False
     if node.op_type == "GlobalAveragePool":
         return True
@@ -90,34 +105,11 @@ def _is_mean(
 
 
 def _is_pooling(node: onnx.NodeProto) -> bool:
-    """Whether a node averages windows of a map, [N, C, H, W], that are all inside it."""
+    """Whether an AveragePool has windows of a map, [N, C, H, W], that are all inside it."""
     return (
-        node.op_type == "AveragePool"
-        and len(attribute(node, "kernel_shape")) == 2
+        len(attribute(node, "kernel_shape")) == 2
         and not any(attribute(node, "pads", ()))
         and not attribute(node, "ceil_mode", 0)
         and attribute(node, "auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
         and all(one == 1 for one in attribute(node, "dilations", ()))
     )
-
-
-def _pooling(
-    given: str, written: str, kernel: list[int], strides: list[int], name: str
-) -> onnx.NodeProto:
-    return helper.make_node(
-        "AveragePool", [given], [written], name=name, kernel_shape=kernel, strides=strides
-    )
-
-
-def _mean(
-    graph: onnx.ModelProto, given: str, written: str, axes: list[int], keeps: int, name: str
-) -> onnx.NodeProto:
-    """Return a ReduceMean; since opset 18, its axes are an input."""
-    opset = next(one.version for one in graph.opset_import if one.domain in ("", "ai.onnx"))
-    if opset < 18:
-        return helper.make_node(
-            "ReduceMean", [given], [written], name=name, axes=axes, keepdims=keeps
-        )
-    places = f"{name}/axes"
-    graph.graph.initializer.append(numpy_helper.from_array(np.array(axes, np.int64), places))
-    return helper.make_node("ReduceMean", [given, places], [written], name=name, keepdims=keeps)

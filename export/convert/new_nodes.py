@@ -21,7 +21,12 @@ class NewNodes:
         self._graph, self._replaced, self._last = graph, replaced, given
 
     def add(
-        self, operator: str, shape: Sequence[int], *constants: Sequence[int], **attributes: Any
+        self,
+        operator: str,
+        shape: Sequence[int],
+        *constants: Sequence[int],
+        name: str = "",
+        **attributes: Any,
     ) -> "NewNodes":
         """Append an operator on the last tensor.
 
@@ -29,9 +34,10 @@ class NewNodes:
             operator: its name in ONNX.
             shape: shape of its output, float32.
             constants: values of its further inputs, int64.
+            name: last part of its name; by default the operator and its number.
             attributes: its attributes.
         """
-        name = f"{self._replaced.name}/{operator.lower()}{len(self.nodes)}"
+        name = f"{self._replaced.name}/{name or f'{operator.lower()}{len(self.nodes)}'}"
         inputs = [self._last]
         for place, values in enumerate(constants):
             inputs.append(f"{name}/input{place}")

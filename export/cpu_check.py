@@ -61,7 +61,7 @@ def _failure(
     elif precision.name != "fp32":
         hint = "Try --precision fp32."
     return (
-        f"'{name}' does not match PyTorch: on the {worst.input} {reached([worst])}. "
-        f"{precision.name} needs {threshold_for(worst, precision)}. Nothing was written for "
-        f"{context.stem}. {hint}"
+        f"'{name}' does not match PyTorch: on the input '{worst.input}', it reaches "
+        f"{reached([worst])}. {precision.name} needs {threshold_for(worst, precision)}. "
+        f"Nothing was written for {context.stem}. {hint}"
     )

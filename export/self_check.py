@@ -110,7 +110,7 @@ def self_check(
     elif not passes(comparisons, precision):
         missed = next(row for row in comparisons if not passes([row], precision))
         raise SeaformerError(
-            f"'{path}' does not match PyTorch: on the {missed.input} it reaches "
+            f"'{path}' does not match PyTorch: on the input '{missed.input}', it reaches "
             f"{reached([missed])}, but {precision.name} needs {threshold_for(missed, precision)}."
         )
     elif lost := lost_channels(
@@ -185,9 +185,9 @@ def _compare_with_export(comparisons: Sequence[Comparison], metadata: Metadata, 
         if then is not None and differs(now, then):
             lost_db = (then.sqnr_db or 0.0) - (now.sqnr_db or 0.0)
             raise SeaformerError(
-                f"the outputs of '{path}' differ from those at its export: on the {now.input} the "
-                f"SQNR against PyTorch is {lost_db:.1f} dB lower. Compare the versions of the "
-                "runtimes in its metadata with those installed."
+                f"the outputs of '{path}' differ from those at its export: on the input "
+                f"'{now.input}', the SQNR against PyTorch is {lost_db:.1f} dB lower. "
+                "Compare the versions of the runtimes in its metadata with those installed."
             )
 
 

@@ -7,7 +7,7 @@ Nothing is written to the output folder until every file has passed its verifica
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -233,11 +233,11 @@ def _prepare(
     options = request.quantization
     require_modules((*options.keep_float, *options.keep_16bit), modules)
     with report.stage("trace to ONNX") as stage:
-        _refuse_constants_of_the_input(form.model, samples, request, report)
-        fixed: dict[str, None] = {}
-        graph = to_onnx(form.model, size, request.head, fixed.setdefault)
+        of_input = _refuse_constants_of_the_input(form.model, samples, request, report)
+        constants: dict[str, None] = {}
+        graph = to_onnx(form.model, size, request.head, constants.setdefault)
         stage.result = f"{len(graph.graph.node)} nodes, {graph.ByteSize() / 1e6:.2f} MB"
-    if fixed:
+    if fixed := [place for place in constants if place not in of_input]:
         report.warn(
             f"Python values that are valid for {size[0]}x{size[1]} only, such as shapes, became "
             f"constants in the file: {_listed(fixed)}."
@@ -256,8 +256,8 @@ def _prepare(
 
 def _refuse_constants_of_the_input(
     model: nn.Module, samples: Sequence[Sample], request: Request, report: Report
-) -> None:
-    """Find input-dependent values that the trace would turn into constants.
+) -> Collection[str]:
+    """Return where the trace turns values that depend on the input into constants.
 
     Raises:
         SeaformerError: there are some, and --allow-tracer-warnings is not given.
@@ -266,7 +266,7 @@ def _refuse_constants_of_the_input(
     for sample in samples[:2]:
         places |= dict.fromkeys(find_values_made_constant(model, torch.from_numpy(sample.input)))
     if not places:
-        return
+        return ()
     message = (
         f"the network converts input values to Python values at {_listed(places)}. A trace records "
         "them as constants: the file would use the values of one image for all images"
@@ -277,6 +277,7 @@ def _refuse_constants_of_the_input(
             "--allow-tracer-warnings."
         )
     report.warn(f"{message}.")
+    return places
 
 
 def _listed(places: Iterable[str], most: int = 4) -> str:

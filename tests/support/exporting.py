@@ -131,7 +131,7 @@ class Branching(Network):
         x = super().forward(image)
         if image.mean() > self.limit:
             x = -x
-        return x if image.shape[2] > 8 else 2 * x
+        return x if torch.tensor(image.shape[2]) > 8 else 2 * x
 
 
 def branching():

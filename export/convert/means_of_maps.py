@@ -25,7 +25,7 @@ ROWS = "rows"
 
 SMALLEST = 256
 """Minimum number of values of a mean that is split: with fewer, the error on a uniform map is below
-the rounding errors of the layers around it."""
+the rounding errors of the layers around it. Windows of 16x16, as in TopFormer, are not split."""
 
 
 def split_means(graph: onnx.ModelProto) -> None:
@@ -46,7 +46,7 @@ def split_means(graph: onnx.ModelProto) -> None:
 
     def poolings(chain: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto] | None:
         (node,) = chain
-        if not _is_pooling(node) or math.prod(attribute(node, "kernel_shape")) < SMALLEST:
+        if not _is_pooling(node) or math.prod(attribute(node, "kernel_shape")) <= SMALLEST:
             return None
         return _split_pooling(graph, node, shapes[node.input[0]])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ OBJECTIVES: Mapping[str, Objective] = {
         loss=_segmentation_loss,
         validate=validate,
         predict=predict,
-        score=lambda scores: scores.miou,
+        score=attrgetter("miou"),
         unlabeled="every pixel of the validation masks is ignored",
     ),
     "detection": Objective(
@@ -79,7 +80,7 @@ OBJECTIVES: Mapping[str, Objective] = {
         loss=detection_loss,
         validate=validate_boxes,
         predict=predict_boxes,
-        score=lambda scores: scores.ap,
+        score=attrgetter("ap"),
         unlabeled="the validation images have no boxes",
     ),
 }

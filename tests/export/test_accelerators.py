@@ -136,7 +136,7 @@ def test_a_file_that_is_wrong_only_on_the_gpu(tmp_path: Path) -> None:
     assert named.returncode == 1
     assert "on gpu: failed: its outputs differ from PyTorch" in named.stderr
     assert "; MUL ([1,128,16] x [4,1,16]) computes different values: " in named.stderr
-    assert list((tmp_path / "named").iterdir()) == []
+    assert not (tmp_path / "named").exists()
 
 
 def on_both(file: Path, accelerator: str) -> float:
@@ -285,8 +285,8 @@ def test_a_requested_gpu_without_a_driver_is_an_error(tmp_path: Path) -> None:
     alone = run_export(*SHAPES, "--accelerator", "gpu", "--output", "alone", cwd=tmp_path)
     assert alone.returncode == 1
     assert alone.stderr.startswith("error: ")
-    assert "not verified on gpu: it needs a Vulkan driver" in alone.stderr
-    assert list((tmp_path / "alone").iterdir()) == []
+    assert "on gpu: not verified: it needs a Vulkan driver" in alone.stderr
+    assert not (tmp_path / "alone").exists()
 
 
 def test_a_driver_that_cannot_be_loaded_is_a_one_line_error(
